@@ -1,0 +1,94 @@
+"""The cgroup port: limits in, usage out, and the few verbs that the supervisor needs.
+
+Paths are relative to the driver's base (for example `workloads/web-1.app.0`) and never leave it. A driver
+that lacks an ability ignores the limit that needs it: whether that is acceptable is the caller's decision,
+taken from `abilities`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+MEMORY = "memory"
+CPU = "cpu"
+PIDS = "pids"
+TREE_KILL = "tree-kill"
+"""Membership in a group is inescapable, so that everything a workload ever forked can be found and killed."""
+
+ABILITIES = (CPU, MEMORY, PIDS, TREE_KILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one group may use; `None` means unlimited.
+
+    `cpu_millis` is a ceiling (a quota per period), `cpu_request_millis` a weight that counts only while
+    processors are scarce. Swap never adds to `memory_bytes` (Kubernetes: no swap for pods by default).
+    """
+
+    memory_bytes: int | None = None
+    cpu_millis: int | None = None
+    cpu_request_millis: int | None = None
+    pids: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a group uses now; `None` where the host does not tell.
+
+    `memory_bytes` is the working set: usage without inactive page cache, as the kubelet counts it. `cpu_ns`
+    only grows.
+    """
+
+    memory_bytes: int | None = None
+    cpu_ns: int | None = None
+    pids: int | None = None
+    oom_kills: int = 0
+
+
+NO_USAGE = Usage()
+
+
+class Cgroups(Protocol):
+    """One hierarchy of groups below a base that belongs to this node."""
+
+    name: str
+    """`v2`, `v1`, `hybrid` or `none`."""
+    abilities: frozenset[str]
+    """Which of `ABILITIES` really work here."""
+    missing: Mapping[str, str]
+    """For each ability that does not work: why, in one sentence for people."""
+
+    def create(self, path: str, limits: Limits) -> None:
+        """Makes the group (parents too) and sets its limits; repeating it only sets the limits.
+
+        Raises:
+            OSError: The kernel refused, for example a limit below what is used already.
+        """
+
+    def entrances(self, path: str) -> tuple[str, ...]:
+        """The `cgroup.procs` files that a process writes `0` to in order to enter the group."""
+
+    def procs(self, path: str) -> tuple[int, ...]:
+        """The pids in the group and in all groups below it; empty when it does not exist."""
+
+    def kill(self, path: str) -> None:
+        """Sends SIGKILL to everything in the group and below; call it again until `procs` is empty."""
+
+    def usage(self, path: str) -> Usage:
+        """What the group uses; all unknown when it does not exist."""
+
+    def remove(self, path: str) -> bool:
+        """Removes the empty group and all below it; False while a process is still leaving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a hierarchy is mounted and which group this process is in, as `/proc` tells."""
+
+    mount: str
+    own_path: str
+    controllers: frozenset[str] = field(default_factory=frozenset)

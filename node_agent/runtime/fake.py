@@ -1,0 +1,304 @@
+"""A machine in memory: the fake driver for simulations, tests and simulated nodes.
+
+One `FakeRuntime` object stands for one machine's supervisor and all its processes, so it outlives any agent
+that uses it: a new agent calls `open` on the same object and finds its containers again. `reboot` is the
+machine's loss of power.
+
+What a container does is written in its own command, so that a scripted behaviour travels through manifests
+unchanged:
+
+    ["fake", "--exit-after", "3", "--code", "1"]     ends after three seconds with exit code 1
+    ["fake", "--exit-after", "3", "--signal", "9"]   is killed by a signal after three seconds
+    ["fake", "--exit-after", "3", "--oom"]           is killed by the kernel for its memory
+    ["fake", "--start-delay", "0.2"]                 `start` takes that long
+    ["fake", "--fail-start", "ENOENT"]               cannot be started
+    ["fake", "--stop-after", "1.5"]                  needs that long to obey SIGTERM, and then exits with 0
+    ["fake", "--ignore-term"]                        ends by SIGKILL only
+    ["fake", "--cpu-millis", "50", "--memory-bytes", "1000000"]   uses that much
+
+Any other command runs until it is told to stop and dies of SIGTERM at once.
+
+*Reads* time from the running event loop only, hence works in virtual time and repeats exactly. *Never*
+touches a file.
+"""
+
+import asyncio
+import errno
+import os
+import signal as signals
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from node_agent.runtime.feed import Feed
+from node_agent.runtime.port import (
+    ContainerPhase,
+    ContainerSpec,
+    ContainerState,
+    ExitReason,
+    Fingerprint,
+    NoSuchContainer,
+    RuntimeEvent,
+    RuntimeSettings,
+    StartFailed,
+    Usage,
+    valid_container_id,
+)
+
+FAKE_ABILITIES = frozenset({"cpu", "memory", "pids", "tree-kill", "outlives-agent"})
+_FATAL_SIGNALS = frozenset({signals.SIGHUP, signals.SIGINT, signals.SIGQUIT, signals.SIGTERM})
+
+
+@dataclass(frozen=True, slots=True)
+class FakeBehaviour:
+    """What a fake program does, read from its command."""
+
+    exit_after_s: float | None = None
+    code: int = 0
+    signal: int | None = None
+    oom: bool = False
+    start_delay_s: float = 0.0
+    fail_start: int | None = None
+    ignore_term: bool = False
+    stop_after_s: float | None = None
+    cpu_millis: int = 0
+    memory_bytes: int = 0
+
+    @classmethod
+    def of(cls, argv: tuple[str, ...]) -> "FakeBehaviour":
+        """Reads a command; one that does not begin with `fake` has the default behaviour.
+
+        Raises:
+            ValueError: An option of `fake` is unknown or lacks its value.
+        """
+        if not argv or Path(argv[0]).name != "fake":
+            return cls()
+        behaviour, words = cls(), list(argv[1:])
+        while words:
+            behaviour = _with_option(behaviour, words.pop(0), words)
+        return behaviour
+
+
+def _with_option(behaviour: FakeBehaviour, option: str, words: list[str]) -> FakeBehaviour:
+    """Applies one option, taking its value from the front of `words`."""
+    if option == "--oom":
+        return replace(behaviour, oom=True)
+    if option == "--ignore-term":
+        return replace(behaviour, ignore_term=True)
+    if not words:
+        raise ValueError(f"fake: option {option} is unknown or lacks its value")
+    value = words.pop(0)
+    match option:
+        case "--exit-after":
+            return replace(behaviour, exit_after_s=float(value))
+        case "--code":
+            return replace(behaviour, code=int(value))
+        case "--signal":
+            return replace(behaviour, signal=int(value))
+        case "--start-delay":
+            return replace(behaviour, start_delay_s=float(value))
+        case "--fail-start":
+            return replace(behaviour, fail_start=_error_number(value))
+        case "--stop-after":
+            return replace(behaviour, stop_after_s=float(value))
+        case "--cpu-millis":
+            return replace(behaviour, cpu_millis=int(value))
+        case "--memory-bytes":
+            return replace(behaviour, memory_bytes=int(value))
+    raise ValueError(f"fake: option {option} is unknown")
+
+
+def _error_number(name: str) -> int:
+    """The code of an error's symbolic name such as ENOENT."""
+    for number, known in errno.errorcode.items():
+        if known == name:
+            return number
+    raise ValueError(f"fake: {name} is not the name of an error")
+
+
+class _FakeProcess:
+    """One living or ended container and the timers that will end it."""
+
+    def __init__(self, state: ContainerState, behaviour: FakeBehaviour) -> None:
+        self.state = state
+        self.behaviour = behaviour
+        self.ended = asyncio.Event()
+        self.timers: list[asyncio.TimerHandle] = []
+        self.kill_at_s: float | None = None
+
+
+class FakeRuntime:
+    """The fake driver. `boot_epoch_s` is the Unix time at which the event loop's clock showed zero."""
+
+    def __init__(self, settings: RuntimeSettings | None = None, *, boot_epoch_s: float = 0.0) -> None:
+        self.node_name = settings.node_name if settings else "fake"
+        self._boot_epoch_s = boot_epoch_s
+        self._boots = 1
+        self._next_pid = 1000
+        self._processes: dict[str, _FakeProcess] = {}
+        self._starting: dict[str, asyncio.Future[ContainerState]] = {}
+        self._feed = Feed()
+
+    async def open(self) -> None:
+        """Nothing to prepare: the machine is this object."""
+
+    async def close(self) -> None:
+        """Ends the iterators of the agent that lets go; the containers go on."""
+        self._feed.close()
+
+    async def fingerprint(self) -> Fingerprint:
+        """A machine with all abilities."""
+        return Fingerprint(
+            driver="fake", version="1", boot_id=f"{self.node_name}-{self._boots}", abilities=FAKE_ABILITIES
+        )
+
+    async def start(self, spec: ContainerSpec) -> ContainerState:
+        """See the port. The delay of a scripted slow start is shared by repeated calls."""
+        known = self._processes.get(spec.id)
+        if known is not None:
+            return known.state
+        starting = self._starting.get(spec.id)
+        if starting is None:
+            starting = asyncio.ensure_future(self._start(spec))
+            self._starting[spec.id] = starting
+            starting.add_done_callback(lambda _: self._starting.pop(spec.id, None))
+        return await asyncio.shield(starting)
+
+    async def _start(self, spec: ContainerSpec) -> ContainerState:
+        behaviour = _accept(spec)
+        if behaviour.start_delay_s > 0:
+            await asyncio.sleep(behaviour.start_delay_s)
+        if behaviour.fail_start is not None:
+            reason = os.strerror(behaviour.fail_start)
+            raise StartFailed(behaviour.fail_start, f"cannot execute {spec.argv[0]!r}: {reason}")
+        self._next_pid += 1
+        state = ContainerState(
+            id=spec.id,
+            phase=ContainerPhase.RUNNING,
+            pid=self._next_pid,
+            started_at_s=self._now_s(),
+            log_path=spec.log.path,
+            annotations=dict(spec.annotations),
+        )
+        process = _FakeProcess(state, behaviour)
+        self._processes[spec.id] = process
+        self._feed.publish(state)
+        if behaviour.exit_after_s is not None:
+            number = signals.SIGKILL if behaviour.oom else behaviour.signal
+            self._later(process, behaviour.exit_after_s, behaviour.code, number)
+        return state
+
+    async def list(self) -> tuple[ContainerState, ...]:
+        """See the port."""
+        return self._listing()
+
+    def _listing(self) -> tuple[ContainerState, ...]:
+        return tuple(self._processes[container_id].state for container_id in sorted(self._processes))
+
+    def events(self) -> AsyncIterator[RuntimeEvent]:
+        """See the port."""
+        return self._feed.subscribe(self._listing)
+
+    async def signal(self, container_id: str, number: int) -> None:
+        """SIGKILL always ends it, SIGTERM, SIGINT, SIGHUP and SIGQUIT unless it ignores them."""
+        self._deliver(self._process(container_id), number)
+
+    def _deliver(self, process: _FakeProcess, number: int) -> None:
+        if number == signals.SIGKILL:
+            self._end(process, None, number)
+        elif number in _FATAL_SIGNALS and not process.behaviour.ignore_term:
+            if process.behaviour.stop_after_s is None:
+                self._end(process, None, number)
+            else:
+                self._later(process, process.behaviour.stop_after_s, 0, None)
+
+    async def stop(self, container_id: str, grace_s: float) -> ContainerState:
+        """See the port."""
+        process = self._process(container_id)
+        loop = asyncio.get_running_loop()
+        kill_at_s = loop.time() + grace_s
+        if process.kill_at_s is None:
+            self._deliver(process, signals.SIGTERM)
+        if process.kill_at_s is None or kill_at_s < process.kill_at_s:
+            process.kill_at_s = kill_at_s
+            self._later(process, grace_s, 0, signals.SIGKILL)
+        await process.ended.wait()
+        return process.state
+
+    async def remove(self, container_id: str) -> None:
+        """See the port."""
+        process = self._processes.get(container_id)
+        if process is not None:
+            self._end(process, None, signals.SIGKILL)
+            del self._processes[container_id]
+            self._feed.forget(container_id)
+
+    async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
+        """Constant memory, and processor time that grows with the scripted rate."""
+        wanted = self._processes.keys() if container_ids is None else container_ids
+        return {i: self._usage(p) for i in wanted if (p := self._processes.get(i)) and p.state.running}
+
+    def _usage(self, process: _FakeProcess) -> Usage:
+        alive_s = self._now_s() - process.state.started_at_s
+        cpu_ns = int(alive_s * process.behaviour.cpu_millis * 1_000_000)
+        return Usage(memory_bytes=process.behaviour.memory_bytes, cpu_ns=cpu_ns, pids=1)
+
+    def reboot(self) -> None:
+        """Loses power and comes back: what ran has ended with reason `Reboot`, what had ended stays known."""
+        self._boots += 1
+        for process in self._processes.values():
+            if process.state.running:
+                self._finish(process, replace(process.state, reason=ExitReason.REBOOT))
+        self._feed.relist(self._listing())
+
+    def _process(self, container_id: str) -> _FakeProcess:
+        process = self._processes.get(container_id)
+        if process is None:
+            raise NoSuchContainer(f"no container {container_id!r}")
+        return process
+
+    def _later(self, process: _FakeProcess, delay_s: float, code: int, number: int | None) -> None:
+        loop = asyncio.get_running_loop()
+        process.timers.append(loop.call_later(delay_s, self._end, process, code, number))
+
+    def _end(self, process: _FakeProcess, code: int | None, number: int | None) -> None:
+        if not process.state.running:
+            return
+        oom = number == signals.SIGKILL and process.behaviour.oom
+        exit_code = 128 + number if number else code
+        reason = ExitReason.COMPLETED if exit_code == 0 else ExitReason.ERROR
+        state = replace(
+            process.state,
+            exit_code=exit_code,
+            signal=number,
+            oom_killed=oom,
+            reason=ExitReason.OOM_KILLED if oom else reason,
+        )
+        self._finish(process, state)
+        self._feed.publish(process.state)
+
+    def _finish(self, process: _FakeProcess, state: ContainerState) -> None:
+        process.state = replace(state, phase=ContainerPhase.EXITED, finished_at_s=self._now_s())
+        for timer in process.timers:
+            timer.cancel()
+        process.timers.clear()
+        process.ended.set()
+
+    def _now_s(self) -> float:
+        return self._boot_epoch_s + asyncio.get_running_loop().time()
+
+
+def _accept(spec: ContainerSpec) -> FakeBehaviour:
+    """Checks what every driver checks, and reads the script.
+
+    Raises:
+        StartFailed: EINVAL for a bad id, an empty command or a bad script.
+    """
+    if not valid_container_id(spec.id):
+        raise StartFailed(errno.EINVAL, f"invalid container id {spec.id!r}")
+    if not spec.argv:
+        raise StartFailed(errno.EINVAL, "the command is empty")
+    try:
+        return FakeBehaviour.of(spec.argv)
+    except ValueError as problem:
+        raise StartFailed(errno.EINVAL, str(problem)) from problem
