@@ -1,0 +1,72 @@
+"""The only source of time and sleep.
+
+Everything that waits or asks what time it is takes a `Clock`. In the programs it is `SystemClock`; in the simulator
+the event loop's own time is virtual, and `LoopClock` reads everything from the loop, so a whole day of a cluster
+passes in a second and the same seed gives the same trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+Instant = datetime
+"""A point in time: an aware datetime in UTC. What pure code is given as *now*."""
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock(Protocol):
+    """Wall time for people, monotonic time for deadlines, and sleep."""
+
+    def now(self) -> Instant:
+        """The wall-clock time (UTC). May jump: never use it for deadlines within one process."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds on a clock that never goes back, comparable within this process only."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait for `delay_s` seconds of monotonic time."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> Instant:
+        """The wall-clock time (UTC)."""
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        """Seconds on CLOCK_MONOTONIC."""
+        return time.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait on the event loop."""
+        await asyncio.sleep(delay_s)
+
+
+class LoopClock:
+    """Reads everything from the running event loop, whose time may be virtual.
+
+    `offset_s` shifts the wall clock, so that machines of a simulation can disagree about the time of day.
+    """
+
+    def __init__(self, start: Instant = EPOCH, offset_s: float = 0.0):
+        self._start = start + timedelta(seconds=offset_s)
+
+    def now(self) -> Instant:
+        """`start` plus the loop's time."""
+        return self._start + timedelta(seconds=asyncio.get_running_loop().time())
+
+    def monotonic_s(self) -> float:
+        """The loop's own time."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait on the event loop."""
+        await asyncio.sleep(delay_s)

@@ -1,0 +1,160 @@
+"""The messages between the hub (the leading control plane) and a node's agent.
+
+    up.register   agent -> hub    Registration   => RegistrationReply
+    up.heartbeat  agent -> hub    Heartbeat      => HeartbeatReply     every 0.75 s; the reply is the lease's grant
+    up.status     agent -> hub    StatusReport   => StatusReply        after the hub wrote it
+    up.sync       agent -> hub    SyncRequest    => Assignments (full)
+    up.goodbye    agent -> hub    Goodbye        => GoodbyeReply       a polite leave: the name is free at once
+    down.assign   hub -> agent    Assignments (a change, or everything)
+    down.logs     client -> agent LogRequest     => chunks, see `proto.streams`
+
+All are msgpack. Loss is noticed and healed: every assignment message carries the digest of what the node should hold
+after it, every heartbeat the digest of what it does hold. The digest is a sum, so order does not matter and one
+change costs one addition: sum over the pods of hash64(uid, resourceVersion) modulo 2**64.
+
+An agent's life is its `incarnation` (drawn at its start). The hub serves one incarnation of a name at a time: another
+is refused while the first one's lease runs. A restarted agent on the same machine (same `machine_id` and state
+directory, shown by `previous_incarnation`) takes its predecessor's place at once.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from proto.ids import hash64
+from proto.objects.core import NodeAddress, NodeSystemInfo, NodeUsage, ResourceList
+from proto.objects.meta import Condition, Many, Model, StringMap
+from proto.objects.pod import Pod, PodStatus
+
+DIGEST_MODULUS = 2**64
+
+
+def pod_digest(uid: str, resource_version: str) -> int:
+    """One pod's summand."""
+    return hash64(uid, resource_version)
+
+
+class Registration(Model):
+    """What an agent says of its machine when it joins."""
+
+    node: str
+    incarnation: str
+    previous_incarnation: str = ""
+    labels: StringMap = {}
+    capacity: ResourceList = {}
+    allocatable: ResourceList = {}
+    addresses: Many[NodeAddress] = ()
+    node_info: NodeSystemInfo = NodeSystemInfo()
+    conditions: Many[Condition] = ()
+
+
+class RegistrationReply(Model):
+    """`refused` says why the name is not given (another agent holds it, the name is invalid); "" is a welcome."""
+
+    refused: str = ""
+    heartbeat_s: float = 0.75
+    lease_s: float = 15.0
+    epoch: int = 0
+
+
+class Heartbeat(Model):
+    """I am alive, this is what I hold and use."""
+
+    incarnation: str
+    sequence: int
+    digest: int = 0
+    pods: int = 0
+    usage: NodeUsage | None = None
+    conditions: Many[Condition] = ()
+
+
+class HeartbeatReply(Model):
+    """`granted` until sent time + lease_s; `register`: the hub does not know you; `refused`: another holds the name."""
+
+    verdict: Literal["granted", "register", "refused"]
+    lease_s: float = 15.0
+    epoch: int = 0
+    resync: bool = False
+    """The digests differ for a while already: ask for everything with `up.sync`."""
+
+
+class Assignment(Model):
+    """A pod that this node should hold, and the config it needs, as (ConfigMap name -> data)."""
+
+    pod: Pod
+    config: dict[str, dict[str, str]] = {}
+
+
+class Assignments(Model):
+    """`full`: hold exactly `pods`. Otherwise: add or replace `pods`, and forget the uids of `removed`."""
+
+    epoch: int = 0
+    full: bool = False
+    pods: Many[Assignment] = ()
+    removed: Many[str] = ()
+    digest: int = 0
+
+
+class PodReport(Model):
+    """What a node knows of one pod. `gone`: it was to be deleted, everything of it has ended and is removed."""
+
+    namespace: str
+    name: str
+    uid: str
+    status: PodStatus = PodStatus()
+    gone: bool = False
+
+
+class PodEvent(Model):
+    """Something that a node wants told to people about a pod (`BackOff`, `Started`, `FailedMount`, …)."""
+
+    namespace: str
+    name: str
+    uid: str
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+
+class StatusReport(Model):
+    """Changed pods since the last acknowledged report."""
+
+    incarnation: str
+    pods: Many[PodReport] = ()
+    events: Many[PodEvent] = ()
+
+
+class StatusReply(Model):
+    """`accepted`: uids whose status is written (or whose pod is gone); the rest is to be sent again."""
+
+    accepted: Many[str] = ()
+    verdict: Literal["granted", "register", "refused"] = "granted"
+
+
+class SyncRequest(Model):
+    """Tell me everything that I should hold."""
+
+    incarnation: str
+
+
+class Goodbye(Model):
+    """I leave politely; my name is free."""
+
+    incarnation: str
+
+
+class GoodbyeReply(Model):
+    """Noted."""
+
+
+class LogRequest(Model):
+    """Lines of a container's output. `since_s`: age limit in seconds; `tail`: the last n lines; -1 means all."""
+
+    namespace: str
+    pod: str
+    container: str = ""
+    follow: bool = False
+    previous: bool = False
+    tail: int = -1
+    since_s: float | None = None
+    timestamps: bool = False

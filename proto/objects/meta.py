@@ -1,0 +1,226 @@
+"""What every object has: ObjectMeta, owner references, conditions, label selectors, and how to change a frozen model.
+
+Source: Kubernetes API reference, meta/v1.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from proto.quantity import parse_quantity
+
+T = TypeVar("T")
+M = TypeVar("M", bound="Model")
+
+Many = Annotated[tuple[T, ...], Field(exclude_if=operator.not_)]
+"""A list on the wire, an immutable tuple here; left out when empty."""
+
+StringMap = Annotated[dict[str, str], Field(exclude_if=operator.not_)]
+"""A map of strings; treat it as immutable; left out when empty."""
+
+Text = Annotated[str, Field(exclude_if=operator.not_)]
+"""A string that is left out when empty."""
+
+
+def rfc3339(instant: datetime) -> str:
+    """`2026-11-24T03:10:40.123Z`: milliseconds are kept, whole seconds are written without a fraction."""
+    text = instant.astimezone(UTC).isoformat(timespec="milliseconds" if instant.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+"""A point in time, RFC 3339 in UTC with milliseconds on the wire."""
+
+
+def camel(name: str) -> str:
+    """The wire name of a field: camelCase with Kubernetes' irregular spellings (`podIP`, `hostIPs`, `clusterIP`)."""
+    plain = to_camel(name)
+    if plain.endswith("Ip"):
+        return plain[:-2] + "IP"
+    if plain.endswith("Ips"):
+        return plain[:-3] + "IPs"
+    return {"providerId": "providerID", "machineId": "machineID", "systemUuid": "systemUUID",
+            "bootId": "bootID", "containerId": "containerID", "imageId": "imageID",
+            "podCidr": "podCIDR", "podCidrs": "podCIDRs"}.get(plain, plain)  # fmt: skip
+
+
+class Model(BaseModel):
+    """The base of all that goes over the wire: frozen, camelCase outside, unknown fields ignored when *reading back*.
+
+    (What a person writes is read strictly first, see `proto.schema`; what is stored may come from a newer version.)
+    """
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=camel, populate_by_name=True, extra="ignore", defer_build=True
+    )
+
+    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset()
+    """Wire names of fields that Kubernetes has here and we do not: accepted with a warning, dropped."""
+
+
+class OwnerReference(Model):
+    """Names the object that this one exists for; when all owners are gone, it goes too."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
+class ObjectMeta(Model):
+    """Identity, revision and life cycle of an object."""
+
+    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"managedFields", "selfLink"})
+
+    name: Text = ""
+    generate_name: Text = ""
+    namespace: Text = ""
+    uid: Text = ""
+    resource_version: Text = ""
+    generation: int | None = None
+    creation_timestamp: Timestamp | None = None
+    deletion_timestamp: Timestamp | None = None
+    deletion_grace_period_seconds: int | None = None
+    labels: StringMap = {}
+    annotations: StringMap = {}
+    owner_references: Many[OwnerReference] = ()
+    finalizers: Many[str] = ()
+
+    @property
+    def controller(self) -> OwnerReference | None:
+        """The one owner that controls this object, if any."""
+        return next((owner for owner in self.owner_references if owner.controller), None)
+
+    @property
+    def revision(self) -> int:
+        """`resourceVersion` as a number; 0 for an object that was never stored."""
+        return int(self.resource_version or 0)
+
+
+class LabelSelectorRequirement(Model):
+    """`key operator values`, one of the `matchExpressions`."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: Many[str] = ()
+
+
+class LabelSelector(Model):
+    """Chooses objects by their labels; an empty one chooses all, all parts must hold."""
+
+    match_labels: StringMap = {}
+    match_expressions: Many[LabelSelectorRequirement] = ()
+
+
+class Condition(Model):
+    """One observed fact about an object, with since when and why (meta/v1 Condition, and the older per-kind forms)."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: Text = ""
+    message: Text = ""
+    observed_generation: int | None = None
+    last_probe_time: Timestamp | None = None
+    last_heartbeat_time: Timestamp | None = None
+    last_update_time: Timestamp | None = None
+    last_transition_time: Timestamp | None = None
+
+
+class Object(Model):
+    """A stored object: kind, metadata, and whatever its kind adds."""
+
+    API_VERSION: ClassVar[str]
+    KIND: ClassVar[str]
+
+    api_version: str = ""
+    kind: str = ""
+    metadata: ObjectMeta = ObjectMeta()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+
+    def model_post_init(self, context: Any) -> None:
+        """Fill in what the class knows: an object made in Python need not repeat its kind."""
+        if not self.kind:
+            self.__dict__["kind"] = self.KIND
+            self.__dict__["api_version"] = self.API_VERSION
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, name); the namespace is "" for cluster-scoped kinds."""
+        return self.metadata.namespace, self.metadata.name
+
+    @property
+    def deleting(self) -> bool:
+        """Whether its deletion was asked for and is not finished."""
+        return self.metadata.deletion_timestamp is not None
+
+    def owner_reference(self, *, controller: bool = True) -> OwnerReference:
+        """A reference to this object, for its children."""
+        return OwnerReference(
+            api_version=self.api_version,
+            kind=self.kind,
+            name=self.metadata.name,
+            uid=self.metadata.uid,
+            controller=controller,
+            block_owner_deletion=True,
+        )
+
+
+def check_quantity(value: Any) -> str:
+    """The text of a quantity; numbers are accepted as Kubernetes does (`cpu: 2`, `cpu: 0.5`)."""
+    text = str(value)
+    parse_quantity(text)
+    return text
+
+
+def evolve(model: M, **changes: Any) -> M:
+    """A copy of `model` with fields changed; dotted paths reach into nested models.
+
+    `evolve(pod, **{"metadata.labels": {...}, "status.phase": "Running"})`. Values are not validated: they come from
+    our own code, already typed. Untouched parts are shared with the original.
+    """
+    nested: dict[str, dict[str, Any]] = {}
+    flat: dict[str, Any] = {}
+    for path, value in changes.items():
+        head, _, rest = path.partition(".")
+        if rest:
+            nested.setdefault(head, {})[rest] = value
+        else:
+            flat[head] = value
+    for head, inner in nested.items():
+        flat[head] = evolve(flat.get(head, getattr(model, head)), **inner)
+    return model.model_copy(update=flat)
+
+
+def find_condition(conditions: Iterable[Condition], kind: str) -> Condition | None:
+    """The condition of that type, if it is there."""
+    return next((condition for condition in conditions if condition.type == kind), None)
+
+
+def with_condition(conditions: Iterable[Condition], new: Condition) -> tuple[Condition, ...]:
+    """`conditions` with `new` in the place of its type.
+
+    `lastTransitionTime` is kept from the old one while the status stays the same (Kubernetes: API conventions).
+    """
+    kept: list[Condition] = []
+    placed = False
+    for old in conditions:
+        if old.type != new.type:
+            kept.append(old)
+            continue
+        if old.status == new.status and old.last_transition_time is not None:
+            new = new.model_copy(update={"last_transition_time": old.last_transition_time})
+        kept.append(new)
+        placed = True
+    if not placed:
+        kept.append(new)
+    return tuple(kept)
