@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from proto.clock import Instant
 from proto.objects.meta import LabelSelector, Object
 
-O = TypeVar("O", bound=Object)
+Obj = TypeVar("Obj", bound=Object)
 View = TypeVar("View")
 
 
@@ -35,15 +35,15 @@ class Snapshot(Protocol):
         """The revision of the last change that is in it."""
         ...
 
-    def get(self, kind: type[O], namespace: str, name: str) -> O | None:
+    def get(self, kind: type[Obj], namespace: str, name: str) -> Obj | None:
         """One object, or None."""
         ...
 
-    def list(self, kind: type[O], namespace: str | None = None) -> Iterable[O]:
+    def list(self, kind: type[Obj], namespace: str | None = None) -> Iterable[Obj]:
         """All of a kind, in one namespace or (None) in all. Not for hot paths."""
         ...
 
-    def by_owner(self, kind: type[O], owner_uid: str) -> Iterable[O]:
+    def by_owner(self, kind: type[Obj], owner_uid: str) -> Iterable[Obj]:
         """Those with an owner reference (controlling or not) to that uid."""
         ...
 
@@ -51,7 +51,7 @@ class Snapshot(Protocol):
         """The pods that are bound to a node."""
         ...
 
-    def by_selector(self, kind: type[O], namespace: str, selector: LabelSelector) -> Iterable[O]:
+    def by_selector(self, kind: type[Obj], namespace: str, selector: LabelSelector) -> Iterable[Obj]:
         """Those that a label selector chooses; an empty selector chooses all in the namespace."""
         ...
 
