@@ -63,7 +63,7 @@ class Store(Protocol):
         ...
 
     async def delete(self, obj: Object, expected_revision: int) -> int:
-        """Delete it if it is at `expected_revision`; `obj` is the last state, kept in the feed. Returns the new revision.
+        """Delete it if it is at `expected_revision`; `obj` is its last state, kept in the feed. Returns the revision.
 
         Raises:
             RevisionMismatch | StoreUnavailable | OutcomeUnknown

@@ -10,6 +10,7 @@ Writes are compare-and-swap against the object's resourceVersion: a stale one ra
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -108,7 +109,7 @@ class Client:
         model: type[Obj],
         name: str,
         namespace: str,
-        patch: Mapping[str, Any] | list[Any],
+        patch: Mapping[str, Any] | builtins.list[Any],
         *,
         dry_run: bool = False,
     ) -> Obj:
