@@ -270,7 +270,7 @@ class FakeRuntime:
         state = replace(
             process.state,
             exit_code=exit_code,
-            signal=number,
+            signal=int(number) if number else None,
             oom_killed=oom,
             reason=ExitReason.OOM_KILLED if oom else reason,
         )

@@ -1,0 +1,35 @@
+"""No cgroups: every verb is harmless, every ability is missing, and the reason is told."""
+
+from node_agent.cgroup.port import ABILITIES, NO_USAGE, Limits, Usage
+
+
+class NoCgroups:
+    """The driver of a host where no group may be made."""
+
+    name = "none"
+
+    def __init__(self, reason: str) -> None:
+        self.abilities: frozenset[str] = frozenset()
+        self.missing = dict.fromkeys(ABILITIES, reason)
+
+    def create(self, path: str, limits: Limits) -> None:
+        """Makes nothing."""
+
+    def entrances(self, path: str) -> tuple[str, ...]:
+        """There is nothing to enter."""
+        return ()
+
+    def procs(self, path: str) -> tuple[int, ...]:
+        """Membership is unknown."""
+        return ()
+
+    def kill(self, path: str) -> None:
+        """Kills nothing."""
+
+    def usage(self, path: str) -> Usage:
+        """All unknown."""
+        return NO_USAGE
+
+    def remove(self, path: str) -> bool:
+        """There is nothing to remove."""
+        return True

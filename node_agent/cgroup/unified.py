@@ -1,0 +1,43 @@
+"""A tree of the unified hierarchy without regard to controllers: membership and killing.
+
+This is all that the hybrid layout has of v2, and the foundation of the v2 driver. `cgroup.kill` (Linux
+5.14) ends a whole tree at once, forks included; on older kernels each process is killed, and the caller
+repeats until none is left.
+"""
+# ruff: noqa: PTH103
+
+import os
+
+from node_agent.cgroup import files
+
+
+class UnifiedTree:
+    """The groups below `base` in a cgroup2 mount."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    def directory(self, path: str) -> str:
+        """The directory of a group."""
+        return f"{self.base}/{path}".rstrip("/")
+
+    def create(self, path: str) -> None:
+        """Makes the group and its parents."""
+        os.makedirs(self.directory(path), exist_ok=True)
+
+    def entrance(self, path: str) -> str:
+        """The file by which a process enters."""
+        return self.directory(path) + "/cgroup.procs"
+
+    def procs(self, path: str) -> tuple[int, ...]:
+        """All pids in the group and below."""
+        return files.pids_below(self.directory(path))
+
+    def kill(self, path: str) -> None:
+        """Kills everything in the group and below."""
+        if not files.write_if_possible(self.directory(path) + "/cgroup.kill", "1"):
+            files.kill_each(self.procs(path))
+
+    def remove(self, path: str) -> bool:
+        """Removes the group and all below it; False while it is occupied."""
+        return files.remove_tree(self.directory(path))

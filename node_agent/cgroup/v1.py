@@ -1,0 +1,123 @@
+"""cgroup v1: one tree per controller, all of which a workload enters.
+
+Rules of the kernel that shape this file: a process enters each tree on its own; nothing kills a whole
+group, so it is killed process by process after further forks were forbidden; memory plus swap may not be
+below memory alone, so the order of the two writes depends on the direction of the change.
+
+*Source*: Linux `Documentation/admin-guide/cgroup-v1`; shares and quota as the kubelet computes them.
+"""
+# ruff: noqa: PTH103
+
+import os
+from collections.abc import Mapping
+
+from node_agent.cgroup import files
+from node_agent.cgroup.port import CPU, MEMORY, PIDS, TREE_KILL, Limits, Usage
+
+PERIOD_US = 100_000
+MINIMUM_QUOTA_US = 1_000
+_NO_MEMORY_LIMIT = "-1"
+
+
+def shares_of(cpu_request_millis: int | None) -> int:
+    """`cpu.shares` of a request: 1024 per processor, never below the kernel's minimum of 2."""
+    return max(2, (cpu_request_millis or 0) * 1024 // 1000)
+
+
+def quota_us_of(cpu_millis: int) -> int:
+    """Microseconds of processor time per period of 100 ms."""
+    return max(MINIMUM_QUOTA_US, cpu_millis * PERIOD_US // 1000)
+
+
+class V1:
+    """The v1 driver. `bases` maps each controller that is present to our directory in its tree."""
+
+    name = "v1"
+
+    def __init__(self, bases: Mapping[str, str], missing: Mapping[str, str]) -> None:
+        self._bases = dict(bases)
+        self.missing = dict(missing)
+        present = {CPU, MEMORY, PIDS} & self._bases.keys()
+        self.abilities = frozenset(present | {TREE_KILL}) if self._bases else frozenset()
+
+    def create(self, path: str, limits: Limits) -> None:
+        """See the port."""
+        for base in self._trees():
+            os.makedirs(f"{base}/{path}", exist_ok=True)
+        if MEMORY in self._bases:
+            _limit_memory(f"{self._bases[MEMORY]}/{path}", limits.memory_bytes)
+        if CPU in self._bases:
+            _limit_cpu(f"{self._bases[CPU]}/{path}", limits)
+        if PIDS in self._bases:
+            files.write(f"{self._bases[PIDS]}/{path}/pids.max", _or_max(limits.pids))
+
+    def entrances(self, path: str) -> tuple[str, ...]:
+        """See the port."""
+        return tuple(f"{base}/{path}/cgroup.procs" for base in self._trees())
+
+    def procs(self, path: str) -> tuple[int, ...]:
+        """See the port. Any of the trees tells, since a workload enters all."""
+        trees = self._trees()
+        return files.pids_below(f"{trees[0]}/{path}") if trees else ()
+
+    def kill(self, path: str) -> None:
+        """Forbids forks where the pids controller is there, then kills each process."""
+        if PIDS in self._bases:
+            files.write_if_possible(f"{self._bases[PIDS]}/{path}/pids.max", "0")
+        files.kill_each(self.procs(path))
+
+    def usage(self, path: str) -> Usage:
+        """See the port."""
+        group = {controller: f"{base}/{path}" for controller, base in self._bases.items()}
+        memory = group.get(MEMORY, "")
+        return Usage(
+            memory_bytes=_working_set(memory) if memory else None,
+            cpu_ns=files.read_number(group["cpuacct"] + "/cpuacct.usage") if "cpuacct" in group else None,
+            pids=files.read_number(group[PIDS] + "/pids.current") if PIDS in group else None,
+            oom_kills=files.read_keyed(memory + "/memory.oom_control").get("oom_kill", 0) if memory else 0,
+        )
+
+    def remove(self, path: str) -> bool:
+        """See the port."""
+        removed = [files.remove_tree(f"{base}/{path}".rstrip("/")) for base in self._trees()]
+        return all(removed)
+
+    def _trees(self) -> tuple[str, ...]:
+        """Our directories, one per tree: controllers may be mounted together."""
+        return tuple(dict.fromkeys(self._bases.values()))
+
+
+def _or_max(limit: int | None) -> str:
+    return "max" if limit is None else str(limit)
+
+
+def _limit_cpu(group: str, limits: Limits) -> None:
+    files.write(group + "/cpu.shares", str(shares_of(limits.cpu_request_millis)))
+    if limits.cpu_millis is None:
+        files.write(group + "/cpu.cfs_quota_us", "-1")
+        return
+    files.write(group + "/cpu.cfs_period_us", str(PERIOD_US))
+    files.write(group + "/cpu.cfs_quota_us", str(quota_us_of(limits.cpu_millis)))
+
+
+def _limit_memory(group: str, memory_bytes: int | None) -> None:
+    """Sets the ceiling and, where swap is counted, the same for both together: no swap is added."""
+    limit = _NO_MEMORY_LIMIT if memory_bytes is None else str(memory_bytes)
+    both, alone = group + "/memory.memsw.limit_in_bytes", group + "/memory.limit_in_bytes"
+    current = files.read_number(both)
+    if current is None:
+        files.write(alone, limit)
+    elif memory_bytes is None or memory_bytes >= current:
+        files.write(both, limit)
+        files.write(alone, limit)
+    else:
+        files.write(alone, limit)
+        files.write(both, limit)
+
+
+def _working_set(group: str) -> int | None:
+    usage_bytes = files.read_number(group + "/memory.usage_in_bytes")
+    if usage_bytes is None:
+        return None
+    inactive_bytes = files.read_keyed(group + "/memory.stat").get("total_inactive_file", 0)
+    return max(0, usage_bytes - inactive_bytes)
