@@ -1,5 +1,7 @@
 """No cgroups: every verb is harmless, every ability is missing, and the reason is told."""
 
+from collections.abc import Mapping
+
 from node_agent.cgroup.port import ABILITIES, NO_USAGE, Limits, Usage
 
 
@@ -10,7 +12,7 @@ class NoCgroups:
 
     def __init__(self, reason: str) -> None:
         self.abilities: frozenset[str] = frozenset()
-        self.missing = dict.fromkeys(ABILITIES, reason)
+        self.missing: Mapping[str, str] = dict.fromkeys(ABILITIES, reason)
 
     def create(self, path: str, limits: Limits) -> None:
         """Makes nothing."""

@@ -36,7 +36,7 @@ class V1:
 
     def __init__(self, bases: Mapping[str, str], missing: Mapping[str, str]) -> None:
         self._bases = dict(bases)
-        self.missing = dict(missing)
+        self.missing: Mapping[str, str] = dict(missing)
         present = {CPU, MEMORY, PIDS} & self._bases.keys()
         self.abilities = frozenset(present | {TREE_KILL}) if self._bases else frozenset()
 

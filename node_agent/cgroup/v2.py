@@ -35,7 +35,7 @@ class V2:
         self._tree = UnifiedTree(base)
         self._controllers = controllers
         self._prepared: set[str] = set()
-        self.missing = dict(missing)
+        self.missing: Mapping[str, str] = dict(missing)
         self.abilities = frozenset({*controllers, TREE_KILL})
 
     def create(self, path: str, limits: Limits) -> None:

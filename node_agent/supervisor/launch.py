@@ -1,0 +1,189 @@
+"""Starts one program: fork, prepare, wait for the parent's word, execute.
+
+The child talks to us over a socket pair that closes by itself when the program is executed. So we learn without
+polling and without blocking which of the two happened: closed means executed, a message means that it failed, with the
+error number and the file at fault. A failure to execute is therefore never mistaken for an exit.
+
+The child waits for one byte before it executes. We send it after its pid was written to disk; if we die before, the
+socket closes and the child leaves, so no process can exist that the next supervisor does not know of.
+
+*Never*: the child allocates little, takes no locks and returns to no caller; it ends in `execve` or `_exit`.
+"""
+
+import json
+import os
+import resource
+import signal
+import socket
+from dataclasses import dataclass
+from typing import NoReturn
+
+from node_agent.supervisor.processes import MARKER
+
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+_REPORT_BYTES = 8192
+_UMASK = 0o022
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to execute, and in which surroundings."""
+
+    container_id: str
+    argv: list[str]
+    env: dict[str, str]
+    working_dir: str | None
+    stdout: str
+    stderr: str
+    cgroup_entrances: tuple[str, ...]
+    open_files: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a program was not executed."""
+
+    errno: int
+    message: str
+
+
+class Launch:
+    """A child that is on its way to its program."""
+
+    def __init__(self, pid: int, line: socket.socket) -> None:
+        self.pid = pid
+        self._line = line
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when the outcome is known."""
+        return self._line.fileno()
+
+    def go(self) -> None:
+        """Lets the child execute its program."""
+        try:
+            self._line.send(b"g")
+        except OSError:
+            return  # The child failed before it waited; its report is in the socket.
+
+    def outcome(self) -> Failure | None:
+        """Reads the report, once the descriptor is readable; None means that the program was executed."""
+        try:
+            report = self._line.recv(_REPORT_BYTES)
+        except OSError:
+            report = b""
+        self.close()
+        return Failure(**json.loads(report)) if report else None
+
+    def close(self) -> None:
+        """Lets go of the child; it leaves if it had not been told to go on."""
+        self._line.close()
+
+
+def launch(program: Program) -> Launch:
+    """Forks a child that prepares itself and then waits for `go`.
+
+    Raises:
+        OSError: The machine is out of processes or memory.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        pid = os.fork()
+    except OSError:
+        ours.close()
+        theirs.close()
+        raise
+    if pid == 0:
+        _become(program, ours, theirs)
+    theirs.close()
+    return Launch(pid, ours)
+
+
+def _become(program: Program, ours: socket.socket, theirs: socket.socket) -> NoReturn:
+    """The child's whole life before its program."""
+    try:
+        ours.close()
+        failure = _prepare(program)
+        if failure is None and theirs.recv(1) == b"g":
+            failure = _execute(program)
+        if failure is not None:
+            theirs.send(json.dumps({"errno": failure.errno, "message": failure.message}).encode()[:_REPORT_BYTES])
+    finally:
+        os._exit(127)
+
+
+def _prepare(program: Program) -> Failure | None:
+    """A session of its own, its cgroup, its output, its folder, and the signals as every program expects them."""
+    os.setsid()
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    resource.setrlimit(resource.RLIMIT_NOFILE, program.open_files)
+    os.umask(_UMASK)
+    for entrance in program.cgroup_entrances:
+        if (failure := _enter(entrance)) is not None:
+            return failure
+    _redirect("/dev/null", os.O_RDONLY, 0)
+    # Reading and writing: the workload keeps its own pipe alive, so our death sends it no SIGPIPE.
+    _redirect(program.stdout, os.O_RDWR, 1)
+    _redirect(program.stderr, os.O_RDWR, 2)
+    if program.working_dir is None:
+        os.chdir("/")
+        return None
+    try:
+        os.chdir(program.working_dir)
+    except OSError as problem:
+        return _failure(problem, f"cannot enter working directory {program.working_dir!r}")
+    return None
+
+
+def _enter(entrance: str) -> Failure | None:
+    try:
+        fd = os.open(entrance, os.O_WRONLY | os.O_CLOEXEC)
+        os.write(fd, b"0")
+        os.close(fd)
+    except OSError as problem:
+        return _failure(problem, f"cannot enter cgroup {entrance!r}")
+    return None
+
+
+def _redirect(path: str, flags: int, target: int) -> None:
+    fd = os.open(path, flags)
+    os.dup2(fd, target, inheritable=True)
+    os.close(fd)
+
+
+def _execute(program: Program) -> Failure:
+    """Executes the program; returns only if that failed, with the failure that tells most.
+
+    As in `execvp`: without a slash each folder of PATH is tried, and a file that may not be executed is worth
+    mentioning more than the folders that have none.
+    """
+    name = program.argv[0]
+    environment = {**program.env, MARKER: program.container_id}
+    path = program.env.get("PATH", _DEFAULT_PATH)
+    candidates = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in path.split(":")]
+    failure: Failure | None = None
+    for candidate in candidates:
+        try:
+            os.execve(candidate, program.argv, environment)
+        except OSError as problem:
+            missing = isinstance(problem, FileNotFoundError | NotADirectoryError)
+            if not missing or os.path.exists(candidate):
+                failure = failure or _failure(problem, f"cannot execute {candidate!r}" + _hint(problem, candidate))
+        except ValueError as problem:
+            return Failure(22, f"cannot execute {name!r}: {problem}")
+    if failure is None:
+        missing_error = FileNotFoundError(2, os.strerror(2))
+        where = "" if "/" in name else f" (not found in PATH {path!r})"
+        failure = _failure(missing_error, f"cannot execute {name!r}{where}")
+    return failure
+
+
+def _hint(problem: OSError, candidate: str) -> str:
+    """A file that exists and yet is not found names an interpreter or loader that is missing."""
+    return " (its interpreter is missing)" if isinstance(problem, FileNotFoundError) else ""
+
+
+def _failure(problem: OSError, what: str) -> Failure:
+    number = problem.errno or 0
+    return Failure(number, f"{what}: {os.strerror(number)}")
