@@ -1,0 +1,120 @@
+"""The entry point `setpoint`: finds the verb, runs it, and turns every failure into one line and an exit status.
+
+Reads: the command's arguments. Writes: stderr, the exit status. Never: imports a verb that was not asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import inspect
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from proto.errors import ApiError
+from setpoint.cli.errors import CliError
+
+
+class Verb(NamedTuple):
+    """Where a verb lives and what it does, in one line."""
+
+    module: str
+    summary: str
+
+
+VERBS: dict[str, Verb] = {
+    "up": Verb("setpoint.up", "start a cluster on this machine, in the foreground"),
+    "demo": Verb("setpoint.demo", "pull the plug of one of five machines and watch its work move"),
+    "apply": Verb("setpoint.cli.apply", "create or change objects from manifests"),
+    "get": Verb("setpoint.cli.get", "list objects, or show some"),
+    "describe": Verb("setpoint.cli.describe", "tell all about an object, with its events"),
+    "delete": Verb("setpoint.cli.delete", "delete objects"),
+    "logs": Verb("setpoint.cli.logs", "print the output of a pod"),
+    "scale": Verb("setpoint.cli.scale", "set the number of replicas"),
+    "rollout": Verb("setpoint.cli.rollout", "follow a deployment's rollout"),
+    "cordon": Verb("setpoint.cli.cordon", "keep new pods away from a node"),
+    "uncordon": Verb("setpoint.cli.uncordon", "let new pods onto a node again"),
+    "events": Verb("setpoint.cli.events", "list what happened"),
+    "api-resources": Verb("setpoint.cli.api_resources", "list the kinds of objects"),
+    "version": Verb("setpoint.cli.version", "print the versions of client and cluster"),
+    "completion": Verb("setpoint.cli.completion", "print a completion script for bash, zsh or fish"),
+}
+
+
+def usage() -> str:
+    """The help of the whole program."""
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {name:<{width}}{verb.summary}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: setpoint VERB [ARGUMENTS]",
+            "",
+            "Keeps your programs running on a set of machines.",
+            "",
+            *lines,
+            "",
+            "`setpoint VERB --help` tells more about one verb.",
+        ]
+    )
+
+
+def build_parser(name: str) -> argparse.ArgumentParser:
+    """The parser of one verb; its `run` default is the verb's function."""
+    module = import_module(VERBS[name].module)
+    parser = argparse.ArgumentParser(prog=f"setpoint {name}", description=VERBS[name].summary, allow_abbrev=False)
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    name = {"--version": "version"}.get(arguments[0], arguments[0])
+    if name not in VERBS:
+        print(f'setpoint: unknown verb "{name}"{_nearest(name)}; see `setpoint --help`', file=sys.stderr)
+        return 2
+    options = build_parser(name).parse_args(arguments[1:])
+    return _guarded(name, options)
+
+
+def _guarded(name: str, options: argparse.Namespace) -> int:
+    try:
+        outcome = options.run(options)
+        if inspect.iscoroutine(outcome):
+            outcome = asyncio.run(outcome)
+        sys.stdout.flush()
+        return int(outcome or 0)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ApiError, CliError, OSError, ValueError) as error:
+        print(f"setpoint {name}: {one_line(error)}", file=sys.stderr)
+        return 1
+
+
+def one_line(error: BaseException) -> str:
+    """What happened, on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        subject = f"{error.filename}: " if error.filename else ""
+        return f"{subject}{error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, VERBS, 1)
+    return f', did you mean "{close[0]}"?' if close else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

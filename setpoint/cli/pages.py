@@ -1,0 +1,225 @@
+"""What `describe` shows of each kind: lines of `Name:  value`, sections indented below their title. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from proto.catalog import Kind
+from setpoint.cli.ages import age
+from setpoint.cli.output import columns
+
+Item = dict[str, Any]
+_WIDTH = 18
+
+
+def page(kind: Kind, item: Item) -> list[str]:
+    """The lines about one object, without its events."""
+    lines = _identity(kind, item)
+    body = _PAGES.get(kind.kind)
+    return lines + (body(item) if body else _manifest(item))
+
+
+def field(title: str, value: object) -> str:
+    """One line; nothing is shown as `<none>`."""
+    text = "<none>" if value in (None, "", {}, []) else str(value)
+    return f"{title + ':':<{_WIDTH}}{text}"
+
+
+def mapping(title: str, values: Mapping[str, Any]) -> list[str]:
+    """`key=value`, one a line, aligned below each other."""
+    pairs = [f"{key}={value}" for key, value in sorted(values.items()) if not key.startswith("kubectl.kubernetes.io/")]
+    if not pairs:
+        return [field(title, "")]
+    return [field(title, pairs[0]), *(" " * _WIDTH + pair for pair in pairs[1:])]
+
+
+def indented(lines: Iterable[str], by: int = 2) -> list[str]:
+    """The lines, moved to the right."""
+    return [" " * by + line for line in lines]
+
+
+def _identity(kind: Kind, item: Item) -> list[str]:
+    metadata = item["metadata"]
+    lines = [field("Name", metadata["name"])]
+    if kind.namespaced:
+        lines.append(field("Namespace", metadata.get("namespace", "")))
+    lines += mapping("Labels", metadata.get("labels", {}))
+    lines += mapping("Annotations", metadata.get("annotations", {}))
+    created = metadata.get("creationTimestamp", "")
+    lines.append(field("Created", f"{created} ({age(created)} ago)" if created else ""))
+    if metadata.get("deletionTimestamp"):
+        grace = metadata.get("deletionGracePeriodSeconds")
+        lines.append(field("Status", f"Terminating (grace period {grace} s)" if grace is not None else "Terminating"))
+    owner = next((owner for owner in metadata.get("ownerReferences", ()) if owner.get("controller")), None)
+    if owner:
+        lines.append(field("Controlled By", f"{owner['kind']}/{owner['name']}"))
+    return lines
+
+
+def _conditions(status: Item) -> list[str]:
+    conditions = status.get("conditions", ())
+    if not conditions:
+        return []
+    rows = [["Type", "Status", "Since", "Reason", "Message"]]
+    for condition in conditions:
+        since = age(condition.get("lastTransitionTime", ""))
+        reason, message = condition.get("reason", ""), " ".join(condition.get("message", "").split())
+        rows.append([condition["type"], condition["status"], since, reason, message])
+    return ["Conditions:", *indented(columns(rows))]
+
+
+def _selector(spec: Item) -> str:
+    selector = spec.get("selector", {})
+    parts = [f"{key}={value}" for key, value in sorted(selector.get("matchLabels", {}).items())]
+    for rule in selector.get("matchExpressions", ()):
+        values = f" ({','.join(rule['values'])})" if rule.get("values") else ""
+        parts.append(f"{rule['key']} {rule['operator']}{values}")
+    return ",".join(parts)
+
+
+def _tolerations(spec: Item) -> list[str]:
+    texts = []
+    for toleration in spec.get("tolerations", ()):
+        seconds = toleration.get("tolerationSeconds")
+        value = f"={toleration['value']}" if toleration.get("value") else ""
+        suffix = f" for {seconds}s" if seconds is not None else ""
+        texts.append(f"{toleration.get('key', '')}{value}:{toleration.get('effect', '')}{suffix}")
+    return [field("Tolerations", ", ".join(texts))]
+
+
+def _container(container: Item, status: Item | None) -> list[str]:
+    lines = [f"{container['name']}:"]
+    details = [field("Image", container.get("image", "host")), field("Command", _words(container, "command"))]
+    details.append(field("Args", _words(container, "args")))
+    ports = (status or {}).get("ports") or container.get("ports", ())
+    details.append(field("Ports", ", ".join(_port(port) for port in ports)))
+    for title, amounts in (("Limits", "limits"), ("Requests", "requests")):
+        chosen = container.get("resources", {}).get(amounts, {})
+        details.append(field(title, ", ".join(f"{name} {amount}" for name, amount in sorted(chosen.items()))))
+    if status:
+        details += _state("State", status.get("state", {})) + _state("Last State", status.get("lastState", {}))
+        details.append(field("Ready", status.get("ready", False)))
+        details.append(field("Restart Count", status.get("restartCount", 0)))
+    environment = [f"{variable['name']}={variable.get('value', '<from a reference>')}" for variable in
+                   container.get("env", ())]  # fmt: skip
+    details.append(field("Environment", ", ".join(environment)))
+    return lines + indented(details)
+
+
+def _words(container: Item, name: str) -> str:
+    return " ".join(
+        word if len(word) < 80 else f"{word.split(chr(10), 1)[0][:77]}..." for word in container.get(name, ())
+    )
+
+
+def _port(port: Item) -> str:
+    name = f"{port['name']}:" if port.get("name") else ""
+    return f"{name}{port['containerPort']}/{port.get('protocol', 'TCP')}"
+
+
+def _state(title: str, state: Item) -> list[str]:
+    for name, details in state.items():
+        lines = [field(title, name.capitalize())]
+        shown = ("reason", "message", "exitCode", "signal", "startedAt", "finishedAt")
+        lines += indented([field(key[0].upper() + key[1:], details[key]) for key in shown if key in details])
+        return lines
+    return []
+
+
+def _pod(item: Item) -> list[str]:
+    spec, status = item["spec"], item.get("status", {})
+    lines = [
+        field("Node", spec.get("nodeName", "")),
+        field("Start Time", status.get("startTime", "")),
+        field("Phase", status.get("phase", "")),
+    ]
+    lines += [field(key.capitalize(), status[key]) for key in ("reason", "message") if status.get(key)]
+    lines += [field("IP", status.get("podIP", "")), field("Restart Policy", spec.get("restartPolicy", ""))]
+    statuses = {one["name"]: one for one in status.get("containerStatuses", ())}
+    lines.append("Containers:")
+    for container in spec.get("containers", ()):
+        lines += indented(_container(container, statuses.get(container["name"])))
+    lines += _conditions(status)
+    lines += mapping("Node-Selectors", spec.get("nodeSelector", {}))
+    return lines + _tolerations(spec)
+
+
+def _amounts(title: str, amounts: Mapping[str, Any]) -> list[str]:
+    return [f"{title}:", *indented([field(name, amount) for name, amount in sorted(amounts.items())])]
+
+
+def _node(item: Item) -> list[str]:
+    spec, status = item.get("spec", {}), item.get("status", {})
+    taints = [f"{t['key']}{'=' + t['value'] if t.get('value') else ''}:{t['effect']}" for t in spec.get("taints", ())]
+    lines = [field("Taints", ", ".join(taints)), field("Unschedulable", spec.get("unschedulable", False))]
+    lines += _conditions(status)
+    lines += ["Addresses:", *indented([field(a["type"], a["address"]) for a in status.get("addresses", ())])]
+    lines += _amounts("Capacity", status.get("capacity", {})) + _amounts("Allocatable", status.get("allocatable", {}))
+    lines += _amounts("Usage", status.get("usage") or {})
+    return lines + _amounts("System Info", status.get("nodeInfo") or {})
+
+
+def _template(spec: Item) -> list[str]:
+    template = spec.get("template", {})
+    lines = [*mapping("Labels", template.get("metadata", {}).get("labels", {})), "Containers:"]
+    for container in template.get("spec", {}).get("containers", ()):
+        lines += indented(_container(container, None))
+    return ["Pod Template:", *indented(lines)]
+
+
+def _deployment(item: Item) -> list[str]:
+    spec, status = item["spec"], item.get("status", {})
+    counts = (
+        f"{spec.get('replicas', 1)} desired | {status.get('updatedReplicas', 0)} updated | "
+        f"{status.get('replicas', 0)} total | {status.get('availableReplicas', 0)} available | "
+        f"{status.get('unavailableReplicas', 0)} unavailable"
+    )
+    strategy = spec.get("strategy", {})
+    lines = [
+        field("Selector", _selector(spec)),
+        field("Replicas", counts),
+        field("StrategyType", strategy.get("type", "")),
+        field("MinReadySeconds", spec.get("minReadySeconds", 0)),
+    ]
+    rolling = strategy.get("rollingUpdate")
+    if rolling:
+        text = f"{rolling.get('maxUnavailable', '25%')} max unavailable, {rolling.get('maxSurge', '25%')} max surge"
+        lines.append(field("RollingUpdate", text))
+    return lines + _template(spec) + _conditions(status)
+
+
+def _replica_set(item: Item) -> list[str]:
+    spec, status = item["spec"], item.get("status", {})
+    counts = f"{status.get('replicas', 0)} current / {spec.get('replicas', 1)} desired"
+    ready = f"{status.get('readyReplicas', 0)} ready, {status.get('availableReplicas', 0)} available"
+    lines = [field("Selector", _selector(spec)), field("Replicas", counts), field("Pods", ready)]
+    return lines + _template(spec) + _conditions(status)
+
+
+def _config_map(item: Item) -> list[str]:
+    lines = ["Data:"]
+    for key, text in sorted(item.get("data", {}).items()):
+        lines += indented([f"{key}:", *indented(text.splitlines() or [""])])
+    return lines
+
+
+def _namespace(item: Item) -> list[str]:
+    status = item.get("status", {})
+    return [field("Phase", status.get("phase", "")), *_conditions(status)]
+
+
+def _manifest(item: Item) -> list[str]:
+    from proto.manifests import dump_yaml
+
+    return dump_yaml({key: value for key, value in item.items() if key != "metadata"}).splitlines()
+
+
+_PAGES: dict[str, Callable[[Item], list[str]]] = {
+    "Pod": _pod,
+    "Node": _node,
+    "Deployment": _deployment,
+    "ReplicaSet": _replica_set,
+    "ConfigMap": _config_map,
+    "Namespace": _namespace,
+}
