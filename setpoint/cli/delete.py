@@ -9,13 +9,13 @@ from typing import Any
 
 from proto.catalog import Kind
 from proto.client.raw import RawClient
-from proto.errors import ApiError, Conflict, NotFound
+from proto.client.watch import watch_raw
+from proto.errors import ApiError, NotFound
 from setpoint.cli.apply import add_manifest_arguments, identify, read_manifests
 from setpoint.cli.errors import CliError
 from setpoint.cli.resources import display, namespace_for, parse_targets
 from setpoint.cli.session import add_cluster_arguments, connect, warn
 
-_POLL_S = 0.1
 _CASCADE = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
 
 Victim = tuple[Kind, str, str]
@@ -124,16 +124,25 @@ def _announce(kind: Kind, name: str, options: argparse.Namespace) -> None:
 async def _wait_gone(client: RawClient, deleted: list[tuple[Victim, str]], timeout_s: float) -> None:
     try:
         async with asyncio.timeout(timeout_s or None):
-            for (kind, namespace, name), uid in deleted:
-                while await _present(client, kind, namespace, name, uid):
-                    await asyncio.sleep(_POLL_S)
+            for victim, uid in deleted:
+                await _until_gone(client, victim, uid)
     except TimeoutError:
-        raise CliError(f"timed out after {timeout_s:g} s waiting for {display(kind, name)} to be gone") from None
+        raise CliError(
+            f"timed out after {timeout_s:g} s waiting for {display(victim[0], victim[2])} to be gone"
+        ) from None
 
 
-async def _present(client: RawClient, kind: Kind, namespace: str, name: str, uid: str) -> bool:
+async def _until_gone(client: RawClient, victim: Victim, uid: str) -> None:
+    kind, namespace, name = victim
     try:
         found = (await client.call("get", kind, namespace, name)).body
-    except (NotFound, Conflict):
-        return False
-    return not uid or found["metadata"].get("uid") == uid
+    except NotFound:
+        return
+    if uid and found["metadata"].get("uid") != uid:
+        return
+    revision = str(found["metadata"]["resourceVersion"])
+    async for event in watch_raw(
+        client.bus, kind, namespace, revision=revision, field_selector=f"metadata.name={name}"
+    ):
+        if event.type == "DELETED":
+            return
