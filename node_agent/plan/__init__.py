@@ -1,5 +1,22 @@
 """Deciding on a node: from what a pod is to what should be done next. Pure.
 
-Reads: the pod, what the runtime says of its containers, the time as a value. Returns: steps with reasons, and the
-status to report. Never here: asyncio, processes, clocks, logging.
+A pass over one pod goes like this, and starts from nothing but values every time:
+
+    view = PodView(pod, states of its containers, what was reported last, …)
+    plan = plan_pod(view, now)      # steps with reasons, the status to report, when to look again
+
+    container_ids   `<pod uid>.<container>.<attempt>`: the attempt is the restart count
+    lives           what the runtime says, what it has forgotten and what could not start, as one history
+    restarts        whether an ended container runs again, and after how long
+    images          which images can run (programs of the machine, for now)
+    ports           which ports a container gets, and how it learns of them
+    expansion       `$(VAR)` as Kubernetes expands it
+    environment     a container's variables
+    launch          everything needed to start a container, or why it cannot be started
+    status          the PodStatus to report
+    events          what people are told, from one status to the next
+    pod             puts it together: the steps for one pod
+
+Reads: the pod, its config, container states, the time as a value. Returns: steps, status, events.
+Never here: asyncio, processes, clocks, logging, files.
 """

@@ -1,0 +1,150 @@
+"""The environment of a container: what the machine gives, its ports, `envFrom`, then `env`; later ones win.
+
+Values come from the manifest (with `$(VAR)` expanded from what stands before), from ConfigMaps, from the pod's own
+fields and from the container's own requests and limits. What cannot be resolved is a `ConfigProblem`, whose message is
+Kubernetes' own and is shown as the container's waiting message.
+
+Source: Kubernetes, "Define environment variables", "Downward API"; the kubelet's `makeEnvironmentVariables`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING
+
+from node_agent.plan.expansion import expand
+from node_agent.plan.ports import port_variables
+from proto.objects.pod import (
+    ConfigMapKeySelector,
+    Container,
+    EnvFromSource,
+    EnvVarSource,
+    Pod,
+    ResourceFieldSelector,
+)
+from proto.quantity import parse_quantity
+
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
+_RESOURCE = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|pids)")
+
+Config = Mapping[str, Mapping[str, str]]
+"""ConfigMap name to its data, for one namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a pod can learn about its machine. `base_env` is what every program here starts with (`PATH`, …)."""
+
+    node: str
+    address: str
+    allocatable: Mapping[str, str] = field(default_factory=dict)
+    base_env: Mapping[str, str] = field(default_factory=dict)
+    pids_limit: int | None = None
+
+
+class ConfigProblem(Exception):
+    """The container's configuration cannot be resolved now (Kubernetes: `CreateContainerConfigError`)."""
+
+
+def environment(
+    pod: Pod, container: Container, config: Config, chosen_ports: Mapping[str, int], host: Host
+) -> dict[str, str]:
+    """All variables that the container's program starts with.
+
+    Raises:
+        ConfigProblem: a ConfigMap or key is missing and not optional, or a reference names nothing.
+    """
+    variables = dict(host.base_env) | port_variables(container, chosen_ports)
+    for source in container.env_from:
+        variables.update(_from_config_map(source, config))
+    for variable in container.env:
+        if variable.value_from is None:
+            variables[variable.name] = expand(variable.value or "", variables)
+            continue
+        value = _resolve(variable.value_from, pod, container, config, host)
+        if value is not None:
+            variables[variable.name] = value
+    return variables
+
+
+def _from_config_map(source: EnvFromSource, config: Config) -> dict[str, str]:
+    reference = source.config_map_ref
+    if reference is None:
+        return {}
+    data = config.get(reference.name)
+    if data is None:
+        if reference.optional:
+            return {}
+        raise ConfigProblem(f'configmap "{reference.name}" not found')
+    names = {source.prefix + key: value for key, value in data.items()}
+    return {name: value for name, value in names.items() if name and "=" not in name and "\0" not in name + value}
+
+
+def _resolve(source: EnvVarSource, pod: Pod, container: Container, config: Config, host: Host) -> str | None:
+    """The value of a `valueFrom`; None leaves the variable out."""
+    if source.config_map_key_ref is not None:
+        return _config_map_key(source.config_map_key_ref, pod.metadata.namespace, config)
+    if source.field_ref is not None:
+        return pod_field(source.field_ref.field_path, pod, host)
+    if source.resource_field_ref is not None:
+        return _resource(source.resource_field_ref, pod, container, host)
+    return None
+
+
+def _config_map_key(selector: ConfigMapKeySelector, namespace: str, config: Config) -> str | None:
+    data = config.get(selector.name)
+    if data is not None and selector.key in data:
+        return data[selector.key]
+    if selector.optional:
+        return None
+    if data is None:
+        raise ConfigProblem(f'configmap "{selector.name}" not found')
+    raise ConfigProblem(f"couldn't find key {selector.key} in ConfigMap {namespace}/{selector.name}")
+
+
+def pod_field(path: str, pod: Pod, host: Host) -> str:
+    """A field of the pod for the downward API; a label or annotation that is not there is "".
+
+    Raises:
+        ConfigProblem: the path is not one of those offered.
+    """
+    subscript = _SUBSCRIPT.fullmatch(path)
+    if subscript is not None:
+        values = pod.metadata.labels if subscript.group(1) == "labels" else pod.metadata.annotations
+        return values.get(subscript.group(2), "")
+    fields = {
+        "metadata.name": pod.metadata.name,
+        "metadata.namespace": pod.metadata.namespace,
+        "metadata.uid": pod.metadata.uid,
+        "spec.nodeName": host.node,
+        "status.hostIP": host.address,
+        "status.hostIPs": host.address,
+        "status.podIP": host.address,
+        "status.podIPs": host.address,
+    }
+    if path not in fields:
+        raise ConfigProblem(f"unsupported fieldPath: {path}")
+    return fields[path]
+
+
+def _resource(selector: ResourceFieldSelector, pod: Pod, container: Container, host: Host) -> str:
+    """A request or limit in units of the divisor, rounded up; a missing limit is what the node can give."""
+    match = _RESOURCE.fullmatch(selector.resource)
+    if match is None:
+        raise ConfigProblem(f"unsupported container resource: {selector.resource}")
+    owner = _named_container(pod, selector.container_name) if selector.container_name else container
+    side, resource = match.groups()
+    amounts = owner.resources.limits if side == "limits" else owner.resources.requests
+    fallback = host.allocatable.get(resource, "0") if side == "limits" else "0"
+    divisor = parse_quantity(selector.divisor) or parse_quantity("1")
+    amount = parse_quantity(amounts.get(resource, fallback)) / divisor
+    return str(amount.to_integral_value(ROUND_CEILING))
+
+
+def _named_container(pod: Pod, name: str) -> Container:
+    for container in pod.spec.containers:
+        if container.name == name:
+            return container
+    raise ConfigProblem(f"container {name} not found")

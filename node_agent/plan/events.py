@@ -1,0 +1,49 @@
+"""What people are told of a pod: computed from one reported status to the next, so nothing is told twice.
+
+Reasons and wording follow the kubelet's events (`Started`, `BackOff`, `Failed`, `Killing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from node_agent.plan.restarts import CRASH_LOOP
+from node_agent.plan.status import NOT_STARTED
+from proto.node import PodEvent
+from proto.objects.pod import ContainerStatus, Pod, PodStatus
+
+
+def events_between(pod: Pod, old: PodStatus, new: PodStatus) -> tuple[PodEvent, ...]:
+    """The events of everything that changed between two statuses of a pod."""
+    before = {status.name: status for status in old.container_statuses}
+    events: list[PodEvent] = []
+    for status in new.container_statuses:
+        events += _container_events(pod, before.get(status.name, ContainerStatus(name=status.name)), status)
+    return tuple(events)
+
+
+def killing(pod: Pod, container: str) -> PodEvent:
+    """A container is about to be stopped."""
+    return _event(pod, "Killing", f"Stopping container {container}")
+
+
+def _container_events(pod: Pod, old: ContainerStatus, new: ContainerStatus) -> Iterator[PodEvent]:
+    if new.state.running is not None and (old.state.running is None or old.container_id != new.container_id):
+        yield _event(pod, "Started", f"Started container {new.name}")
+    ended, known = new.state.terminated or new.last_state.terminated, old.state.terminated or old.last_state.terminated
+    if ended is not None and ended.reason == "StartError" and ended != known:
+        yield _event(pod, "Failed", f"Error: {ended.message}", "Warning")
+    waiting = new.state.waiting
+    if waiting is None or waiting == old.state.waiting or waiting.reason == NOT_STARTED.reason:
+        return
+    if waiting.reason == CRASH_LOOP:
+        message = f"Back-off restarting failed container {new.name} in pod {pod.metadata.name}_{pod.metadata.namespace}"
+        yield _event(pod, "BackOff", f"{message}({pod.metadata.uid})", "Warning")
+    else:
+        yield _event(pod, "Failed", f"Error: {waiting.message}", "Warning")
+
+
+def _event(pod: Pod, reason: str, message: str, kind: Literal["Normal", "Warning"] = "Normal") -> PodEvent:
+    meta = pod.metadata
+    return PodEvent(namespace=meta.namespace, name=meta.name, uid=meta.uid, reason=reason, message=message, type=kind)

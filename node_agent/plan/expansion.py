@@ -1,0 +1,23 @@
+"""`$(VAR)` in values, commands and arguments.
+
+`$(NAME)` becomes the variable's value; an unknown name stays as written; `$$` is one `$`, so `$$(NAME)` is the literal
+`$(NAME)`. Source: Kubernetes, "Define dependent environment variables" (`third_party/forked/golang/expansion`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """`text` with its references replaced; what it becomes is not expanded again."""
+
+    def value(match: re.Match[str]) -> str:
+        if match.group(1) is None:
+            return "$"
+        return variables.get(match.group(1), match.group(0))
+
+    return _REFERENCE.sub(value, text) if "$" in text else text

@@ -1,0 +1,82 @@
+"""Everything needed to start a container, or the reason why it cannot be started.
+
+The answer is a value either way: a `Launch` goes to the runtime, a `Hold` becomes the container's waiting state.
+Kubernetes' `command` and `args` are the entry point and its arguments; without an image there is no default for either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from node_agent.plan.environment import Config, ConfigProblem, Host, environment
+from node_agent.plan.expansion import expand
+from node_agent.runtime.port import NO_LIMITS, Limits
+from proto.objects.core import ResourceList
+from proto.objects.pod import Container, Pod, ResourceRequirements
+from proto.quantity import cpu_millis, whole
+
+CONFIG_ERROR = "CreateContainerConfigError"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What the runtime is told; `working_dir` is "" for the pod's own directory."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str = ""
+    limits: Limits = NO_LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a container waits: the reason and message of its waiting state."""
+
+    reason: str
+    message: str = ""
+
+
+def prepare(
+    pod: Pod, container: Container, config: Config, chosen_ports: Mapping[str, int], host: Host
+) -> Launch | Hold:
+    """The container's launch, or why it has to wait."""
+    try:
+        env = environment(pod, container, config, chosen_ports, host)
+    except ConfigProblem as problem:
+        return Hold(CONFIG_ERROR, str(problem))
+    argv = tuple(expand(word, env) for word in (*container.command, *container.args))
+    problem_with_argv = _argv_problem(container, argv)
+    if problem_with_argv:
+        return Hold(CONFIG_ERROR, problem_with_argv)
+    return Launch(argv, env, expand(container.working_dir, env), limits_of(container.resources, host))
+
+
+def _argv_problem(container: Container, argv: tuple[str, ...]) -> str:
+    if not argv:
+        return f'container "{container.name}" has no command: without an image there is none to fall back on'
+    if not argv[0]:
+        return f'the command of container "{container.name}" is empty'
+    if any("\0" in word for word in argv):
+        return f'the command of container "{container.name}" contains a NUL character'
+    return ""
+
+
+def limits_of(resources: ResourceRequirements, host: Host) -> Limits:
+    """What the kernel is to enforce. A request that is not given is the limit (Kubernetes' default)."""
+    limits, requests = resources.limits, resources.requests
+    return Limits(
+        memory_bytes=_amount(limits, "memory"),
+        cpu_millis=cpu_millis(limits["cpu"]) if "cpu" in limits else None,
+        cpu_request_millis=_cpu_request(requests, limits),
+        pids=_amount(limits, "pids") or host.pids_limit,
+    )
+
+
+def _amount(amounts: ResourceList, resource: str) -> int | None:
+    return whole(amounts[resource]) or None if resource in amounts else None
+
+
+def _cpu_request(requests: ResourceList, limits: ResourceList) -> int | None:
+    text = requests.get("cpu", limits.get("cpu", ""))
+    return cpu_millis(text) if text else None

@@ -1,0 +1,168 @@
+"""The lives of a container: one history from what the runtime knows, what it forgot, and what could not start.
+
+The runtime knows the containers that it started and has not removed. The status reported last remembers those that are
+gone from the runtime: ended ones that were removed, and any that was reported as running and is nowhere now (its
+supervisor's state was lost), which is shown as Kubernetes shows it: `ContainerStatusUnknown`, exit code 137.
+
+Reads: `ContainerState` of the runtime port, `ContainerStatus`. Never: decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from node_agent.plan.container_ids import ContainerId, parse_container_id
+from node_agent.runtime.port import ContainerState, ExitReason
+from proto.objects.pod import ContainerStateTerminated, ContainerStatus
+
+SERIES_ANNOTATION = "setpoint.dev/restart-series"
+"""Kept with a container by the runtime: how many restarts in a row led to it, so that back-off outlives the agent."""
+
+LOST_EXIT_CODE = 137
+"""Kubernetes: the exit code shown for a container whose real one nobody knows."""
+
+START_ERROR_EXIT_CODE = 128
+"""Kubernetes (containerd): the exit code shown for a program that could not be executed."""
+
+_LOST_REASON = "ContainerStatusUnknown"
+_REASONS = {ExitReason.UNKNOWN: _LOST_REASON, ExitReason.REBOOT: _LOST_REASON}
+_MESSAGES = {
+    ExitReason.UNKNOWN: "the container ended while nobody could see its exit code",
+    ExitReason.REBOOT: "the machine restarted while the container ran",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a life ended; `reason` is Kubernetes' (`Completed`, `Error`, `OOMKilled`, …)."""
+
+    at: datetime
+    exit_code: int
+    reason: str
+    signal: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One attempt of a container; it runs while `ending` is None.
+
+    `series` counts the restarts in a row that led to it (see `restarts`). `stored` tells whether the runtime still
+    holds it, that is, whether it must be removed one day.
+    """
+
+    attempt: int
+    started_at: datetime | None = None
+    ending: Ending | None = None
+    series: int = 0
+    stored: bool = False
+    container_id: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.ending is None
+
+
+def observed_life(state: ContainerState) -> Life | None:
+    """The life that the runtime tells of; None for an id that is not ours."""
+    key = parse_container_id(state.id)
+    if key is None:
+        return None
+    series = state.annotations.get(SERIES_ANNOTATION, "")
+    return Life(
+        attempt=key.attempt,
+        started_at=_instant(state.started_at_s),
+        ending=None if state.running else _ending(state),
+        series=int(series) if series.isdecimal() else key.attempt,
+        stored=True,
+        container_id=state.id,
+    )
+
+
+def failed_start(container_id: ContainerId, series: int, message: str, now: datetime) -> Life:
+    """The life of a program that could not be executed: it ended before it began."""
+    ending = Ending(now, START_ERROR_EXIT_CODE, "StartError", message=message)
+    return Life(container_id.attempt, now, ending, series, stored=False, container_id=str(container_id))
+
+
+def remembered_lives(status: ContainerStatus, now: datetime) -> tuple[Life, ...]:
+    """The lives that a reported status tells of, oldest first."""
+    lives = []
+    current = _current(status, now)
+    earlier = status.last_state.terminated
+    if earlier is not None:
+        lives.append(_told(earlier, status.restart_count - (1 if current is not None else 0)))
+    if current is not None:
+        lives.append(current)
+    return tuple(lives)
+
+
+def history(
+    states: Iterable[ContainerState], failed: Life | None, status: ContainerStatus | None, now: datetime
+) -> tuple[Life, ...]:
+    """All known lives of one container, oldest first; what the runtime says wins over what was reported."""
+    by_attempt: dict[int, Life] = {}
+    for life in remembered_lives(status, now) if status is not None else ():
+        by_attempt[life.attempt] = life
+    if failed is not None:
+        by_attempt[failed.attempt] = failed
+    for state in states:
+        observed = observed_life(state)
+        if observed is not None:
+            by_attempt[observed.attempt] = observed
+    return tuple(by_attempt[attempt] for attempt in sorted(by_attempt))
+
+
+def by_container(states: Iterable[ContainerState]) -> Mapping[str, tuple[ContainerState, ...]]:
+    """A pod's container states, grouped by the container's name."""
+    groups: dict[str, list[ContainerState]] = {}
+    for state in states:
+        key = parse_container_id(state.id)
+        if key is not None:
+            groups.setdefault(key.container, []).append(state)
+    return {name: tuple(group) for name, group in groups.items()}
+
+
+def _current(status: ContainerStatus, now: datetime) -> Life | None:
+    """The life of `status.state`: an ended one, or a running one that is nowhere to be found now."""
+    if status.state.terminated is not None:
+        return _told(status.state.terminated, status.restart_count)
+    if status.state.running is None:
+        return None
+    lost = Ending(
+        now, LOST_EXIT_CODE, _LOST_REASON, message="the container could not be found on this machine any more"
+    )
+    return Life(status.restart_count, status.state.running.started_at, lost, container_id=status.container_id)
+
+
+def _told(terminated: ContainerStateTerminated, attempt: int) -> Life:
+    ending = Ending(
+        at=terminated.finished_at or datetime.fromtimestamp(0, UTC),
+        exit_code=terminated.exit_code,
+        reason=terminated.reason,
+        signal=terminated.signal,
+        message=terminated.message,
+    )
+    series = 0 if terminated.reason == _LOST_REASON else attempt
+    return Life(attempt, terminated.started_at, ending, series, container_id=terminated.container_id)
+
+
+def _ending(state: ContainerState) -> Ending:
+    """The end that the runtime tells of, in Kubernetes' words."""
+    reason = state.reason or ExitReason.UNKNOWN
+    if state.oom_killed:
+        reason = ExitReason.OOM_KILLED
+    return Ending(
+        at=_instant(state.finished_at_s or state.started_at_s),
+        exit_code=LOST_EXIT_CODE if state.exit_code is None else state.exit_code,
+        reason=_REASONS.get(reason, str(reason)),
+        signal=state.signal,
+        message=_MESSAGES.get(reason, ""),
+    )
+
+
+def _instant(unix_s: float) -> datetime:
+    return datetime.fromtimestamp(unix_s, UTC)

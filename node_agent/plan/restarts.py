@@ -1,0 +1,59 @@
+"""Whether an ended container runs again, and when.
+
+The first restart comes at once, the next ones 10 s, 20 s, 40 s … and at most 300 s after the end; ten minutes of
+running begin the series anew. Source: Kubernetes, pod-lifecycle "Container restarts" and the kubelet's back-off
+(`MaxContainerBackOff`, reset after twice that).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from node_agent.plan.lives import Ending, Life
+from proto.objects.pod import RestartPolicy
+
+FIRST_BACK_OFF_S = 10
+MAX_BACK_OFF_S = 300
+QUIET_S = 600
+"""A life this long ends a series of restarts."""
+
+CRASH_LOOP = "CrashLoopBackOff"
+"""The waiting reason of a container whose restart is not due yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A container is to be started again at `due`, `back_off_s` after its end, as number `series` of its series."""
+
+    due: datetime
+    series: int
+    back_off_s: int
+
+
+def restarts_after(policy: RestartPolicy, ending: Ending) -> bool:
+    """Whether a container with this policy runs again after this end."""
+    return policy == "Always" or (policy == "OnFailure" and ending.exit_code != 0)
+
+
+def back_off_s(series: int) -> int:
+    """How long restart number `series` (from 1) of a series waits after the end."""
+    if series <= 1:
+        return 0
+    return min(FIRST_BACK_OFF_S << min(series - 2, 10), MAX_BACK_OFF_S)
+
+
+def next_restart(policy: RestartPolicy, life: Life) -> Restart | None:
+    """The restart that follows an ended life; None when it stays ended."""
+    if life.ending is None or not restarts_after(policy, life.ending):
+        return None
+    ran_s = (life.ending.at - life.started_at).total_seconds() if life.started_at else 0.0
+    series = 1 if ran_s >= QUIET_S else life.series + 1
+    delay_s = back_off_s(series)
+    return Restart(life.ending.at + timedelta(seconds=delay_s), series, delay_s)
+
+
+def duration_text(seconds: int) -> str:
+    """Seconds as Kubernetes (Go) writes them: `10s`, `1m20s`, `5m0s`."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
