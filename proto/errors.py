@@ -39,7 +39,8 @@ class Cause:
     reason: str = "FieldValueInvalid"
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}" if self.field else self.message
+        told = not self.field or f'"{self.field}"' in self.message
+        return self.message if told else f"{self.field}: {self.message}"
 
 
 class ApiError(Exception):

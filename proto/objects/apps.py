@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
-from proto.objects.meta import Condition, LabelSelector, Many, Model, Object
+from proto.objects.meta import Condition, Count, LabelSelector, Many, Model, Number, Object, Wanted
 from proto.objects.pod import PodTemplateSpec
 
-Count = Annotated[int, Field(ge=0)]
-IntOrPercent = int | str
+IntOrPercent = Annotated[int | str, Wanted("a whole number or a percentage such as 25%")]
 """A count, or a share such as `25%`."""
 
 
@@ -47,14 +44,14 @@ class DeploymentSpec(Model):
 class DeploymentStatus(Model):
     """Counts over the pods of all revisions."""
 
-    observed_generation: int | None = None
-    replicas: int = 0
-    updated_replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
-    unavailable_replicas: int = 0
-    terminating_replicas: int | None = None
-    collision_count: int | None = None
+    observed_generation: Number | None = None
+    replicas: Count = 0
+    updated_replicas: Count = 0
+    ready_replicas: Count = 0
+    available_replicas: Count = 0
+    unavailable_replicas: Count = 0
+    terminating_replicas: Number | None = None
+    collision_count: Number | None = None
     conditions: Many[Condition] = ()
 
 
@@ -80,12 +77,12 @@ class ReplicaSetSpec(Model):
 class ReplicaSetStatus(Model):
     """Counts over its pods."""
 
-    observed_generation: int | None = None
-    replicas: int = 0
-    fully_labeled_replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
-    terminating_replicas: int | None = None
+    observed_generation: Number | None = None
+    replicas: Count = 0
+    fully_labeled_replicas: Count = 0
+    ready_replicas: Count = 0
+    available_replicas: Count = 0
+    terminating_replicas: Number | None = None
     conditions: Many[Condition] = ()
 
 
@@ -108,7 +105,7 @@ class ScaleSpec(Model):
 class ScaleStatus(Model):
     """The present count, and the selector of the pods in text form."""
 
-    replicas: int = 0
+    replicas: Count = 0
     selector: str = ""
 
 

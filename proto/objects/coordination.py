@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from proto.objects.meta import Model, Object, Text, Timestamp
+from proto.objects.meta import Model, Number, Object, Text, Timestamp
 
 
 class LeaseSpec(Model):
@@ -16,10 +16,10 @@ class LeaseSpec(Model):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"preferredHolder", "strategy"})
 
     holder_identity: Text = ""
-    lease_duration_seconds: int | None = None
+    lease_duration_seconds: Number | None = None
     acquire_time: Timestamp | None = None
     renew_time: Timestamp | None = None
-    lease_transitions: int | None = None
+    lease_transitions: Number | None = None
 
 
 class Lease(Object):

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from proto.objects.meta import (
     Condition,
+    Count,
     Many,
     Model,
     Object,
@@ -98,7 +99,7 @@ class NodeUsage(Model):
 
     cpu: Quantity = "0"
     memory: Quantity = "0"
-    pods: int = 0
+    pods: Count = 0
 
 
 class NodeStatus(Model):
@@ -169,7 +170,7 @@ class Event(Object):
     message: Text = ""
     type: str = "Normal"
     action: Text = ""
-    count: int = 1
+    count: Count = 1
     first_timestamp: Timestamp | None = None
     last_timestamp: Timestamp | None = None
     event_time: Timestamp | None = None

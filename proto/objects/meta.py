@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from proto.quantity import parse_quantity
@@ -34,8 +35,26 @@ def rfc3339(instant: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
-Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a value should be, in words that complete "must be …": where an annotation alone cannot tell it."""
+
+    words: str
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    PlainSerializer(rfc3339, return_type=str),
+    Wanted("a time with its zone, such as 2026-11-24T03:10:40Z"),
+]
 """A point in time, RFC 3339 in UTC with milliseconds on the wire."""
+
+INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
+Count = Annotated[int, Field(ge=0, le=INT32_MAX)]
+"""A number of things, or of whole seconds; 32 bits as in Kubernetes."""
+Number = Annotated[int, Field(ge=-INT64_MAX - 1, le=INT64_MAX)]
+"""Any whole number that the wire can carry."""
 
 
 def camel(name: str) -> str:
@@ -85,10 +104,10 @@ class ObjectMeta(Model):
     namespace: Text = ""
     uid: Text = ""
     resource_version: Text = ""
-    generation: int | None = None
+    generation: Number | None = None
     creation_timestamp: Timestamp | None = None
     deletion_timestamp: Timestamp | None = None
-    deletion_grace_period_seconds: int | None = None
+    deletion_grace_period_seconds: Number | None = None
     labels: StringMap = {}
     annotations: StringMap = {}
     owner_references: Many[OwnerReference] = ()
@@ -127,7 +146,7 @@ class Condition(Model):
     status: Literal["True", "False", "Unknown"]
     reason: Text = ""
     message: Text = ""
-    observed_generation: int | None = None
+    observed_generation: Number | None = None
     last_probe_time: Timestamp | None = None
     last_heartbeat_time: Timestamp | None = None
     last_update_time: Timestamp | None = None
@@ -177,6 +196,8 @@ class Object(Model):
 
 def check_quantity(value: Any) -> str:
     """The text of a quantity; numbers are accepted as Kubernetes does (`cpu: 2`, `cpu: 0.5`)."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"must be a quantity such as 500m, 2, 64Mi or 1G, found {value!r}")
     text = str(value)
     parse_quantity(text)
     return text

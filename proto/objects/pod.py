@@ -11,7 +11,19 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from proto.objects.core import ResourceList, TaintEffect
-from proto.objects.meta import Condition, Many, Model, Object, ObjectMeta, StringMap, Text, Timestamp
+from proto.objects.meta import (
+    INT64_MAX,
+    Condition,
+    Count,
+    Many,
+    Model,
+    Number,
+    Object,
+    ObjectMeta,
+    StringMap,
+    Text,
+    Timestamp,
+)
 
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
 PodPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"]
@@ -120,7 +132,7 @@ class Toleration(Model):
     operator: Literal["Exists", "Equal"] = "Equal"
     value: Text = ""
     effect: TaintEffect | Literal[""] = ""
-    toleration_seconds: int | None = None
+    toleration_seconds: Number | None = None
 
 
 class PodSpec(Model):
@@ -138,7 +150,7 @@ class PodSpec(Model):
 
     containers: Many[Container] = ()
     restart_policy: RestartPolicy = "Always"
-    termination_grace_period_seconds: Annotated[int, Field(ge=0)] = 30
+    termination_grace_period_seconds: Annotated[int, Field(ge=0, le=INT64_MAX)] = 30
     node_name: Text = ""
     node_selector: StringMap = {}
     tolerations: Many[Toleration] = ()
@@ -160,8 +172,8 @@ class ContainerStateRunning(Model):
 class ContainerStateTerminated(Model):
     """Ended; `exitCode` is 128+signal for a process that a signal ended."""
 
-    exit_code: int
-    signal: int | None = None
+    exit_code: Number
+    signal: Number | None = None
     reason: Text = ""
     message: Text = ""
     started_at: Timestamp | None = None
@@ -196,7 +208,7 @@ class ContainerStatus(Model):
     last_state: ContainerState = ContainerState()
     ready: bool = False
     started: bool = False
-    restart_count: int = 0
+    restart_count: Count = 0
     image: Text = ""
     image_id: Text = ""
     container_id: Text = ""
@@ -228,7 +240,7 @@ class PodStatus(Model):
     start_time: Timestamp | None = None
     container_statuses: Many[ContainerStatus] = ()
     qos_class: Text = ""
-    observed_generation: int | None = None
+    observed_generation: Number | None = None
 
 
 class Pod(Object):

@@ -61,14 +61,14 @@ def test_label_values(value: str, good: bool) -> None:
     assert (names.label_value_problem(value) is None) is good
 
 
-@pytest.mark.parametrize(("key", "good"), [("a", True), ("a.b_C-1", True), (".a", True), (".", False), ("..", False),
-                                           ("..a", False), ("a/b", False), ("", False), ("x" * 254, False)])  # fmt: skip
+@pytest.mark.parametrize(("key", "good"), [("a", True), ("a.b_C-1", True), (".a", True), (".", False), 
+                                           ("..", False), ("..a", False), ("a/b", False), ("", False), ("x" * 254, False)])  # fmt: skip
 def test_config_keys(key: str, good: bool) -> None:
     assert (names.config_key_problem(key) is None) is good
 
 
-@pytest.mark.parametrize(("name", "good"), [("PATH", True), ("a.b-c_D9", True), ("_X", True), ("9A", False),
-                                            ("", False), ("A B", False), ("A=B", False), ("Ä", False)])  # fmt: skip
+@pytest.mark.parametrize(("name", "good"), [("PATH", True), ("a.b-c_D9", True), ("_X", True), 
+                                            ("9A", False), ("", False), ("A B", False), ("A=B", False), ("Ä", False)])  # fmt: skip
 def test_env_names(name: str, good: bool) -> None:
     assert (names.env_name_problem(name) is None) is good
 
