@@ -28,8 +28,19 @@ def test_the_message_of_a_subdomain_is_kubernetes_own() -> None:
     assert names.subdomain_problem("x" * 254) == "must be no more than 253 characters"
 
 
-@pytest.mark.parametrize(("name", "good"), [("a", True), ("a-1", True), ("a.b", False), ("", False), ("x" * 63, True),
-                                            ("x" * 64, False), ("1", True), ("A", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("a", True),
+        ("a-1", True),
+        ("a.b", False),
+        ("", False),
+        ("x" * 63, True),
+        ("x" * 64, False),
+        ("1", True),
+        ("A", False),
+    ],
+)
 def test_labels(name: str, good: bool) -> None:
     assert (names.label_problem(name) is None) is good
 
@@ -55,25 +66,70 @@ def test_label_keys(key: str, start: str | None) -> None:
     assert problem is None if start is None else problem is not None and problem.startswith(start)
 
 
-@pytest.mark.parametrize(("value", "good"), [("", True), ("a", True), ("A_b.c-1", True), ("-a", False), ("a b", False),
-                                             ("x" * 63, True), ("x" * 64, False), ("a/b", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [
+        ("", True),
+        ("a", True),
+        ("A_b.c-1", True),
+        ("-a", False),
+        ("a b", False),
+        ("x" * 63, True),
+        ("x" * 64, False),
+        ("a/b", False),
+    ],
+)
 def test_label_values(value: str, good: bool) -> None:
     assert (names.label_value_problem(value) is None) is good
 
 
-@pytest.mark.parametrize(("key", "good"), [("a", True), ("a.b_C-1", True), (".a", True), (".", False), 
-                                           ("..", False), ("..a", False), ("a/b", False), ("", False), ("x" * 254, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "good"),
+    [
+        ("a", True),
+        ("a.b_C-1", True),
+        (".a", True),
+        (".", False),
+        ("..", False),
+        ("..a", False),
+        ("a/b", False),
+        ("", False),
+        ("x" * 254, False),
+    ],
+)
 def test_config_keys(key: str, good: bool) -> None:
     assert (names.config_key_problem(key) is None) is good
 
 
-@pytest.mark.parametrize(("name", "good"), [("PATH", True), ("a.b-c_D9", True), ("_X", True), 
-                                            ("9A", False), ("", False), ("A B", False), ("A=B", False), ("Ä", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("PATH", True),
+        ("a.b-c_D9", True),
+        ("_X", True),
+        ("9A", False),
+        ("", False),
+        ("A B", False),
+        ("A=B", False),
+        ("Ä", False),
+    ],
+)
 def test_env_names(name: str, good: bool) -> None:
     assert (names.env_name_problem(name) is None) is good
 
 
-@pytest.mark.parametrize(("name", "good"), [("http", True), ("http-2", True), ("80", False), ("a--b", False),
-                                            ("-a", False), ("HTTP", False), ("x" * 16, False), ("", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("http", True),
+        ("http-2", True),
+        ("80", False),
+        ("a--b", False),
+        ("-a", False),
+        ("HTTP", False),
+        ("x" * 16, False),
+        ("", False),
+    ],
+)
 def test_port_names(name: str, good: bool) -> None:
     assert (names.port_name_problem(name) is None) is good
