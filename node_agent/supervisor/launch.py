@@ -1,15 +1,19 @@
 """Starts one program: fork, prepare, wait for the parent's word, execute.
 
-The child talks to us over a socket pair that closes by itself when the program is executed. So we learn without
-polling and without blocking which of the two happened: closed means executed, a message means that it failed, with the
-error number and the file at fault. A failure to execute is therefore never mistaken for an exit.
+The child talks to us over a socket pair that closes by itself when the program is executed. So we learn
+without polling and without blocking which of the two happened: closed means executed, a message means that
+it failed, with the error number and the file at fault. A failure to execute is therefore never mistaken for
+an exit.
 
-The child waits for one byte before it executes. We send it after its pid was written to disk; if we die before, the
-socket closes and the child leaves, so no process can exist that the next supervisor does not know of.
+The child waits for one byte before it executes. We send it after its pid was written to disk; if we die
+before, the socket closes and the child leaves, so no process can exist that the next supervisor does not
+know of.
 
 *Never*: the child allocates little, takes no locks and returns to no caller; it ends in `execve` or `_exit`.
 """
+# ruff: noqa: PTH110
 
+import errno
 import json
 import os
 import resource
@@ -102,7 +106,10 @@ def _become(program: Program, ours: socket.socket, theirs: socket.socket) -> NoR
     """The child's whole life before its program."""
     try:
         ours.close()
-        failure = _prepare(program)
+        try:
+            failure = _prepare(program)
+        except (OSError, ValueError) as problem:
+            failure = Failure(getattr(problem, "errno", None) or errno.EINVAL, f"cannot prepare the process: {problem}")
         if failure is None and theirs.recv(1) == b"g":
             failure = _execute(program)
         if failure is not None:
@@ -171,9 +178,9 @@ def _execute(program: Program) -> Failure:
             if not missing or os.path.exists(candidate):
                 failure = failure or _failure(problem, f"cannot execute {candidate!r}" + _hint(problem, candidate))
         except ValueError as problem:
-            return Failure(22, f"cannot execute {name!r}: {problem}")
+            return Failure(errno.EINVAL, f"cannot execute {name!r}: {problem}")
     if failure is None:
-        missing_error = FileNotFoundError(2, os.strerror(2))
+        missing_error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         where = "" if "/" in name else f" (not found in PATH {path!r})"
         failure = _failure(missing_error, f"cannot execute {name!r}{where}")
     return failure

@@ -3,11 +3,12 @@
     2026-01-31T12:00:00.123456789Z stdout F a whole line
     2026-01-31T12:00:00.123456789Z stderr P the first 16 KiB of a very long
 
-`F` ends a line, `P` continues in the next record of the same stream (Kubernetes: kubelet-cri-logging). The content is
-the program's bytes, untouched; only newlines separate records.
+`F` ends a line, `P` continues in the next record of the same stream (Kubernetes: kubelet-cri-logging). The
+content is the program's bytes, untouched; only newlines separate records.
 
 A disk that is full or read-only never blocks a workload: what cannot be written is dropped and counted.
 """
+# ruff: noqa: PTH103, PTH104, PTH108, PTH110, PTH116, PTH120
 
 import os
 import time
@@ -81,6 +82,15 @@ class RotatedLog:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def remove_if_empty(self) -> None:
+        """Deletes the current file if nothing was ever written to it."""
+        self.close()
+        try:
+            if os.stat(self._path).st_size == 0:
+                os.unlink(self._path)
+        except OSError:
+            return
 
     def remove(self) -> None:
         """Deletes all files."""

@@ -1,6 +1,7 @@
 """One epoll, timers, and callbacks: the supervisor's whole concurrency.
 
-A callback that raises is reported on stderr and forgotten; the loop goes on, since the workloads of a node depend on it.
+A callback that raises is reported on stderr and forgotten; the loop goes on, since the workloads of a node
+depend on it.
 """
 
 import heapq
@@ -9,6 +10,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
@@ -77,7 +79,7 @@ class Loop:
             for fd, events in self._epoll.poll(self._patience_s(), _EVENTS_PER_ROUND):
                 handler = self._handlers.get(fd)
                 if handler is not None:
-                    guarded(lambda handler=handler, events=events: handler(events))  # type: ignore[misc]
+                    guarded(partial(handler, events))
             self._fire_due_timers()
 
     def close(self) -> None:

@@ -1,11 +1,13 @@
 """One container's output on its way from two FIFOs into one log.
 
-Each stream is read a bounded chunk at a time, so that a flooding program shares us fairly with the quiet ones; what it
-prints beyond that waits in its own pipe. A line that has not ended yet is laid down in a `.partial` file, so that our
-sudden death loses nothing that was read.
+Each stream is read a bounded chunk at a time, so that a flooding program shares us fairly with the quiet
+ones; what it prints beyond that waits in its own pipe. A line that has not ended yet is laid down in a
+`.partial` file, so that our sudden death loses nothing that was read.
 
-*Reads* the FIFOs. *Writes* the log and the `.partial` files. *Never* blocks, and never fails because of a full disk.
+*Reads* the FIFOs. *Writes* the log and the `.partial` files. *Never* blocks, and never fails because of a
+full disk.
 """
+# ruff: noqa: PTH103
 
 import os
 import time
@@ -15,6 +17,7 @@ from node_agent.supervisor.loop import Loop
 
 STREAMS = ("stdout", "stderr")
 _CHUNK_BYTES = 64 * 1024
+_CHUNKS_AT_END_MAX = 64  # A pipe holds less; a writer that cannot be killed must not hold us.
 
 
 class Stream:
@@ -51,8 +54,9 @@ class Stream:
 
     def finish(self) -> None:
         """Takes what is left after the last writer has gone, and lets go."""
-        while self.pump():
-            continue
+        for _ in range(_CHUNKS_AT_END_MAX):
+            if not self.pump():
+                break
         self._release()
         records = self._splitter.finish(time.time_ns())
         if records:
@@ -120,5 +124,3 @@ def _read_all(path: str) -> bytes:
         return os.read(fd, _CHUNK_BYTES)
     finally:
         os.close(fd)
-
-

@@ -1,6 +1,7 @@
 """What `/proc` and the kernel tell about processes.
 
-A pid alone is not an identity, since it is used again; a pid with its start time is, within one boot of the machine.
+A pid alone is not an identity, since it is used again; a pid with its start time is, within one boot of the
+machine.
 """
 
 import ctypes
@@ -52,8 +53,8 @@ def is_zombie(pid: int) -> bool:
 def exit_status(pid: int, ticks: int | None, pidfd: int | None) -> int | None:
     """The wait status of an ended process that is not our child; None where it cannot be known.
 
-    A zombie still shows it in proc. Once another parent has reaped it, a pidfd that was opened before tells it
-    (Linux 6.15).
+    A zombie still shows it in proc. Once another parent has reaped it, a pidfd that was opened before tells
+    it (Linux 6.15).
     """
     fields = _stat(pid)
     if fields and fields[_STATE] == "Z" and int(fields[_START_TICKS]) == ticks:

@@ -4,9 +4,10 @@
     <state dir>/containers/<id>/stdout stderr  the FIFOs
     <state dir>/containers/<id>/*.partial      output that waits for the end of its line
 
-The file is renamed into place and not synced: it must survive our death, not the machine's, after which no process of
-it lives anyway and the boot id tells so.
+The file is renamed into place and not synced: it must survive our death, not the machine's, after which no
+process of it lives anyway and the boot id tells so.
 """
+# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH208
 
 import json
 import os
@@ -56,6 +57,11 @@ class Record:
         self.signal = -code if code < 0 else None
         self.exit_code = 128 - code if code < 0 else code
         self.reason = COMPLETED if code == 0 else ERROR
+
+    def end_by_reboot(self, at_s: float) -> None:
+        """Notes that the machine restarted under it."""
+        self.end(None, at_s)
+        self.reason = REBOOT
 
     def blame_memory(self) -> None:
         """Notes that the kernel killed in this container for its memory limit."""

@@ -1,0 +1,90 @@
+"""The supervisor's program: `python -S -m node_agent.supervisor --state-dir DIR --socket PATH --node NAME`.
+
+Exit status: 0 after a shutdown or SIGTERM (workloads go on, unless the shutdown said otherwise), 1 if it
+cannot start, 75 if another supervisor holds the state folder.
+"""
+# ruff: noqa: PTH100, PTH103
+
+import fcntl
+import os
+import resource
+import sys
+import zlib
+
+from node_agent.cgroup.detect import detect
+from node_agent.cgroup.none import NoCgroups
+from node_agent.supervisor.loop import note
+from node_agent.supervisor.program import Supervisor
+from node_agent.supervisor.record import UnknownFormat
+
+EXIT_HELD = 75
+_USAGE = "usage: setpoint-supervisor --state-dir DIR --socket PATH [--node NAME] [--no-cgroups]"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the supervisor until it is told to leave."""
+    try:
+        options = _options(sys.argv[1:] if arguments is None else arguments)
+    except ValueError as problem:
+        print(f"{problem}\n{_USAGE}", file=sys.stderr)
+        return 2
+    state_dir = os.path.abspath(options["--state-dir"])
+    try:
+        os.makedirs(state_dir, mode=0o700, exist_ok=True)
+        lock = _lock(state_dir)
+        if lock is None:
+            note(f"another supervisor holds {state_dir}")
+            return EXIT_HELD
+        open_files = _raise_open_files()
+        reason = "cgroups are switched off"
+        cgroups = NoCgroups(reason) if "--no-cgroups" in options else detect(_base_name(options, state_dir))
+        Supervisor(state_dir, os.path.abspath(options["--socket"]), cgroups, open_files).run()
+    except (OSError, UnknownFormat) as problem:
+        note(f"cannot start: {problem}")
+        return 1
+    return 0
+
+
+def _options(arguments: list[str]) -> dict[str, str]:
+    """Reads the options; argparse would cost a megabyte of memory."""
+    options, words = {}, list(arguments)
+    while words:
+        word = words.pop(0)
+        if word == "--no-cgroups":
+            options[word] = ""
+        elif word in ("--state-dir", "--socket", "--node") and words:
+            options[word] = words.pop(0)
+        else:
+            raise ValueError(f"unknown or incomplete option {word}")
+    for needed in ("--state-dir", "--socket"):
+        if needed not in options:
+            raise ValueError(f"{needed} is missing")
+    return options
+
+
+def _base_name(options: dict[str, str], state_dir: str) -> str:
+    """Names our cgroup for people by the node, and for us by the state folder: several may share a host."""
+    checksum = zlib.crc32(os.fsencode(os.path.realpath(state_dir)))
+    return f"{options.get('--node', 'node')}-{checksum:08x}"
+
+
+def _lock(state_dir: str) -> int | None:
+    """Locks the state folder for as long as we live; None when another supervisor does."""
+    fd = os.open(state_dir + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def _raise_open_files() -> tuple[int, int]:
+    """Takes as many descriptors as we may have; what programs shall have is what we were given."""
+    given = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (given[1], given[1]))
+    return given
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""All containers of the node, and the operations on them.
+
+A request names a container by its id, which is used once for ever: a start of a known id returns what
+became of it. Answers are given through callbacks, because a start or a stop takes its time while others go
+on.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from node_agent.supervisor.launch import Failure
+from node_agent.supervisor.life import Host, Life
+from node_agent.supervisor.record import Record
+from node_agent.supervisor.wire import NO_SUCH_CONTAINER, START_FAILED, Refused, StartRequest
+
+Answer = Callable[[dict[str, Any] | Refused], None]
+
+
+class Containers:
+    """The table of lives."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._lives: dict[str, Life] = {}
+        self._by_pid: dict[int, Life] = {}
+
+    def adopt_all(self) -> None:
+        """Takes over what an earlier supervisor left on disk and alive."""
+        for record in self._host.shelf.load_all():
+            life = Life(self._host, record)
+            self._lives[record.id] = life
+            life.adopt()
+
+    def on_child_ended(self, pid: int, status: int) -> None:
+        """One of our children has ended: a first process, or an orphan that was reaped just now."""
+        life = self._by_pid.pop(pid, None)
+        if life is not None:
+            life.on_child_ended(status)
+
+    def start(self, request: StartRequest, answer: Answer) -> None:
+        """Starts a container, or answers with the one that bears the id."""
+        life = self._lives.get(request.id)
+        if life is None:
+            try:
+                life = self._begin(request)
+            except OSError as problem:
+                answer(Refused(START_FAILED, f"cannot start {request.id}: {problem}", problem.errno))
+                return
+        life.when_launched(lambda failure: self._answer_start(life, failure, answer))
+
+    def _begin(self, request: StartRequest) -> Life:
+        record = Record(
+            id=request.id,
+            log_path=request.log_path,
+            log_max_bytes=request.log_max_bytes,
+            log_max_files=request.log_max_files,
+            annotations=request.annotations,
+        )
+        life = Life(self._host, record)
+        life.begin(request)
+        assert record.pid is not None
+        self._lives[record.id] = self._by_pid[record.pid] = life
+        return life
+
+    def _answer_start(self, life: Life, failure: Failure | None, answer: Answer) -> None:
+        if failure is None:
+            answer(life.public())
+            return
+        if self._lives.get(life.record.id) is life:
+            del self._lives[life.record.id]
+        answer(Refused(START_FAILED, failure.message, failure.errno))
+
+    def public(self) -> list[dict[str, Any]]:
+        """All containers that were started, in order of their ids."""
+        return [self._lives[i].public() for i in sorted(self._lives) if not self._lives[i].launching]
+
+    def signal(self, container_id: str, number: int) -> None:
+        """Signals the process group."""
+        self._life(container_id).signal(number)
+
+    def stop(self, container_id: str, grace_s: float, answer: Answer) -> None:
+        """Stops a container and answers when nothing of it lives."""
+        life = self._life(container_id)
+        life.when_ended(lambda: answer(life.public()))
+        life.when_launched(lambda failure: life.stop(grace_s))
+
+    def remove(self, container_id: str, answer: Answer) -> None:
+        """Forgets a container, after killing it if need be; one that is unknown is fine."""
+        life = self._lives.get(container_id)
+        if life is None:
+            answer({})
+            return
+        life.when_ended(lambda: self._erase(life, answer))
+        life.when_launched(lambda failure: life.stop(0.0))
+
+    def _erase(self, life: Life, answer: Answer) -> None:
+        if self._lives.get(life.record.id) is life:
+            del self._lives[life.record.id]
+            life.erase()
+        answer({})
+
+    def stop_all(self, grace_s: float, done: Callable[[], None]) -> None:
+        """Stops all containers and calls back when nothing lives."""
+        waiting = {container_id for container_id, life in self._lives.items() if not life.ended}
+
+        def ended(container_id: str, _: dict[str, Any] | Refused) -> None:
+            waiting.discard(container_id)
+            if not waiting:
+                done()
+
+        if not waiting:
+            done()
+        for container_id in sorted(waiting):
+            self.stop(container_id, grace_s, partial(ended, container_id))
+
+    def stats(self, container_ids: list[str] | None) -> dict[str, Any]:
+        """What running containers use, by id."""
+        wanted = self._lives if container_ids is None else container_ids
+        lives = [life for i in wanted if (life := self._lives.get(i)) is not None and not life.ended]
+        return {life.record.id: life.usage() for life in lives}
+
+    def _life(self, container_id: str) -> Life:
+        life = self._lives.get(container_id)
+        if life is None:
+            raise Refused(NO_SUCH_CONTAINER, f"no container {container_id!r}")
+        return life

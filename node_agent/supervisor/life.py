@@ -1,0 +1,286 @@
+"""One container's life: launching, running, emptying, ended.
+
+    launching   the child was forked and its pid is on disk; whether the program could be executed is not
+    known yet running     the program was executed, or adopted from an earlier supervisor emptying    its
+    first process has ended; what it left behind is being killed ended       nothing of it lives; the
+    outcome is on disk and was told to everyone who waited
+
+A life only moves forward. What ends it is always noticed, never asked for in turns: by SIGCHLD for our
+children, by a pidfd for adopted processes.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from node_agent.supervisor.launch import Failure, Launch, Program, launch
+from node_agent.supervisor.logfile import RotatedLog
+from node_agent.supervisor.loop import Loop, Timer, note, now_s
+from node_agent.supervisor.output import Output, make_fifos
+from node_agent.supervisor.processes import exit_status, is_zombie, pidfd_of, start_ticks
+from node_agent.supervisor.record import EXITED, Record, Shelf
+from node_agent.supervisor.tree import Trees
+from node_agent.supervisor.wire import StartRequest
+
+_FIRST_RETRY_S = 0.005
+_LAST_RETRY_S = 0.25
+_EMPTYING_MAX_S = 10.0
+_REAPED_ELSEWHERE_MAX_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What all lives share."""
+
+    loop: Loop
+    shelf: Shelf
+    trees: Trees
+    boot_id: str
+    open_files: tuple[int, int]
+    changed: Callable[["Life"], None]
+
+
+class Life:
+    """A container in memory; `record` is what is on disk of it."""
+
+    def __init__(self, host: Host, record: Record) -> None:
+        self.record = record
+        self.ended = False
+        self._host = host
+        self._log = RotatedLog(record.log_path, record.log_max_bytes, record.log_max_files)
+        self._output: Output | None = None
+        self._launch: Launch | None = None
+        self._pidfd: int | None = None
+        self._early_status: int | None = None
+        self._kill_timer: Timer | None = None
+        self._when_launched: list[Callable[[Failure | None], None]] = []
+        self._when_ended: list[Callable[[], None]] = []
+
+    # -- beginning ---------------------------------------------------------------------------------
+
+    def begin(self, request: StartRequest) -> None:
+        """Forks the program's process and lets it go once its pid is on disk.
+
+        Raises:
+            OSError: Something that is needed before the fork failed; nothing of the container is left then.
+        """
+        folder = self._host.shelf.place(self.record.id)
+        try:
+            make_fifos(folder)
+            entrances = self._host.trees.prepare(self.record.id, request.limits)
+            self._output = Output(folder, self._log, self._host.loop)
+            self._launch = launch(self._program(request, folder, entrances))
+            self._remember_process(self._launch.pid)
+            self._host.shelf.save(self.record)
+        except OSError:
+            self._abandon()
+            raise
+        self._launch.go()
+        self._host.loop.watch(self._launch.fileno(), lambda events: self._on_launched())
+
+    def _program(self, request: StartRequest, folder: str, entrances: tuple[str, ...]) -> Program:
+        return Program(
+            container_id=request.id,
+            argv=request.argv,
+            env=request.env,
+            working_dir=request.working_dir,
+            stdout=folder + "/stdout",
+            stderr=folder + "/stderr",
+            cgroup_entrances=entrances,
+            open_files=self._host.open_files,
+        )
+
+    def _remember_process(self, pid: int) -> None:
+        self.record.pid, self.record.start_ticks = pid, start_ticks(pid)
+        self.record.boot_id, self.record.started_at_s = self._host.boot_id, time.time()
+
+    def _on_launched(self) -> None:
+        assert self._launch is not None
+        self._host.loop.forget(self._launch.fileno())
+        failure, self._launch = self._launch.outcome(), None
+        if failure is not None:
+            self._abandon()
+        else:
+            self._host.changed(self)
+        waiting, self._when_launched = self._when_launched, []
+        for tell in waiting:
+            tell(failure)
+        if failure is None and self._early_status is not None:
+            self._on_first_process_ended(self._early_status)
+
+    def _abandon(self) -> None:
+        """Leaves nothing of a container that never ran."""
+        self.ended = True
+        if self._launch is not None:
+            self._launch.close()
+            self._launch = None
+        if self._output is not None:
+            self._output.finish()
+        self._log.remove_if_empty()
+        self._host.trees.kill(self.record.id, self.record.pid)
+        self._host.trees.remove(self.record.id)
+        self._host.shelf.drop(self.record.id)
+
+    # -- adoption ----------------------------------------------------------------------------------
+
+    def adopt(self) -> None:
+        """Takes over a container of an earlier supervisor, whatever became of it meanwhile."""
+        if self.record.phase == EXITED:
+            self.ended = True
+            self._host.trees.kill(self.record.id, self.record.pid)
+            self._host.trees.remove(self.record.id)
+        elif self.record.boot_id != self._host.boot_id:
+            self.record.end_by_reboot(time.time())
+            self._become_ended()
+        else:
+            self._adopt_process()
+
+    def _adopt_process(self) -> None:
+        make_fifos(self._host.shelf.place(self.record.id))
+        self._output = Output(self._host.shelf.place(self.record.id), self._log, self._host.loop)
+        pid, ticks = self.record.pid or 0, self.record.start_ticks or 0
+        self._pidfd = pidfd_of(pid, ticks)
+        if self._pidfd is None:
+            self._on_first_process_ended(exit_status(pid, ticks, None))
+        else:
+            self._host.loop.watch(self._pidfd, lambda events: self._on_pidfd(now_s() + _REAPED_ELSEWHERE_MAX_S))
+
+    def _on_pidfd(self, patient_until_s: float) -> None:
+        """An adopted process has ended. Its status may show only once its new parent has reaped it."""
+        assert self._pidfd is not None
+        self._host.loop.forget(self._pidfd)
+        pid = self.record.pid or 0
+        status = exit_status(pid, self.record.start_ticks, self._pidfd)
+        if status is None and is_zombie(pid) and now_s() < patient_until_s:
+            self._host.loop.call_later(_FIRST_RETRY_S, lambda: self._on_pidfd(patient_until_s))
+            return
+        os.close(self._pidfd)
+        self._pidfd = None
+        self._on_first_process_ended(status)
+
+    # -- ending ------------------------------------------------------------------------------------
+
+    def on_child_ended(self, status: int) -> None:
+        """Our child, the first process, has ended with this wait status."""
+        if self.ended:
+            return
+        if self._launch is not None:
+            self._early_status = status
+        else:
+            self._on_first_process_ended(status)
+
+    def _on_first_process_ended(self, status: int | None) -> None:
+        """A container ends with its first process (Kubernetes: pod-lifecycle), so the others are killed."""
+        ended_record = replace(self.record)
+        ended_record.end(status, time.time())
+        self._early_status = None
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
+        if self._host.trees.members(self.record.id, self.record.pid):
+            self._save(ended_record)
+            self._empty(ended_record, _FIRST_RETRY_S, now_s() + _EMPTYING_MAX_S)
+        else:
+            self._conclude(ended_record)
+
+    def _empty(self, ended_record: Record, wait_s: float, until_s: float) -> None:
+        """Kills what is left, and looks again a little later, until nothing is left."""
+        members = self._host.trees.members(self.record.id, self.record.pid)
+        if not members:
+            self._conclude(ended_record)
+        elif now_s() > until_s:
+            note(f"container={self.record.id} cannot be emptied, these processes do not die: {members}")
+            self._conclude(ended_record)
+        else:
+            self._host.trees.kill(self.record.id, self.record.pid)
+            longer_s = min(wait_s * 2, _LAST_RETRY_S)
+            self._host.loop.call_later(wait_s, lambda: self._empty(ended_record, longer_s, until_s))
+
+    def _conclude(self, ended_record: Record) -> None:
+        """Nothing of it lives any more: takes the last output, notes the outcome, tells everyone."""
+        self.record = ended_record
+        if self._output is not None:
+            self._output.finish()
+            self._output = None
+        if self._host.trees.usage(self.record.id, None).oom_kills > 0:
+            self.record.blame_memory()
+        self._host.trees.remove(self.record.id)
+        self._become_ended()
+
+    def _become_ended(self) -> None:
+        self.ended = True
+        self._save(self.record)
+        self._host.changed(self)
+        waiting, self._when_ended = self._when_ended, []
+        for tell in waiting:
+            tell()
+
+    def _save(self, record: Record) -> None:
+        """Saves the outcome. A full disk costs only what a later supervisor would know."""
+        try:
+            self._host.shelf.save(record)
+        except OSError as problem:
+            note(f"container={record.id} the outcome could not be saved: {problem}")
+
+    # -- what clients ask for ----------------------------------------------------------------------
+
+    @property
+    def launching(self) -> bool:
+        """Whether it is not known yet if the program could be executed."""
+        return self._launch is not None
+
+    def public(self) -> dict[str, Any]:
+        """What clients are told."""
+        return {**self.record.public(), "log_dropped_bytes": self._log.dropped_bytes}
+
+    def usage(self) -> dict[str, int | None]:
+        """What it uses now."""
+        return asdict(self._host.trees.usage(self.record.id, self.record.pid))
+
+    def when_launched(self, tell: Callable[[Failure | None], None]) -> None:
+        """Calls back with the outcome of the launch, at once if it is known."""
+        if self.launching:
+            self._when_launched.append(tell)
+        else:
+            tell(None)
+
+    def when_ended(self, tell: Callable[[], None]) -> None:
+        """Calls back when nothing of it lives, at once if so."""
+        if self.ended:
+            tell()
+        else:
+            self._when_ended.append(tell)
+
+    def signal(self, number: int) -> None:
+        """Signals the process group; nothing happens when the first process has ended."""
+        pid = self.record.pid
+        if self.ended or pid is None or start_ticks(pid) != self.record.start_ticks:
+            return
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:
+            return
+
+    def stop(self, grace_s: float) -> None:
+        """SIGTERM now, SIGKILL to everything after the grace; asked again, it can only get shorter."""
+        if self.ended:
+            return
+        kill_at_s = now_s() + grace_s
+        if self._kill_timer is None and grace_s > 0:
+            self.signal(signal.SIGTERM)
+        if self._kill_timer is None or kill_at_s < self._kill_timer.due_s:
+            if self._kill_timer is not None:
+                self._kill_timer.cancel()
+            self._kill_timer = self._host.loop.call_later(grace_s, self._kill)
+
+    def _kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self._host.trees.kill(self.record.id, self.record.pid)
+
+    def erase(self) -> None:
+        """Deletes all that is left of an ended container."""
+        self._log.remove()
+        self._host.trees.remove(self.record.id)
+        self._host.shelf.drop(self.record.id)

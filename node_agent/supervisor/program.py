@@ -1,0 +1,135 @@
+"""Puts the supervisor together: the operations of the socket, on the containers, in the loop."""
+
+import os
+import signal
+import time
+from functools import partial
+from typing import Any
+
+from node_agent.cgroup.port import Cgroups
+from node_agent.supervisor.containers import Answer, Containers
+from node_agent.supervisor.life import Host, Life
+from node_agent.supervisor.loop import Loop
+from node_agent.supervisor.processes import become_subreaper, boot_id
+from node_agent.supervisor.reaper import Reaper
+from node_agent.supervisor.record import Shelf
+from node_agent.supervisor.server import Connection, Message, Server
+from node_agent.supervisor.tree import Trees
+from node_agent.supervisor.wire import (
+    BAD_REQUEST,
+    PROTOCOL,
+    Refused,
+    StartRequest,
+    container_id_of,
+    seconds,
+    whole_number,
+)
+
+VERSION = "1"
+
+
+class Supervisor:
+    """The program as one object."""
+
+    def __init__(self, state_dir: str, socket_path: str, cgroups: Cgroups, open_files: tuple[int, int]) -> None:
+        self._loop = Loop()
+        self._trees = Trees(cgroups)
+        self._boot_id = boot_id()
+        self._incarnation = f"{os.getpid()}-{time.time_ns():x}"
+        self._server: Server | None = None
+        self._socket_path = socket_path
+        host = Host(self._loop, Shelf(state_dir), self._trees, self._boot_id, open_files, self._on_changed)
+        self._containers = Containers(host)
+
+    def run(self) -> None:
+        """Adopts, serves, and returns when told to leave."""
+        become_subreaper()
+        reaper = Reaper(self._loop, self._containers.on_child_ended, self._loop.stop)
+        self._containers.adopt_all()
+        self._server = Server(self._socket_path, self._loop, self._operations())
+        reaper.reap()
+        self._loop.run()
+        self._server.close()
+        self._trees.remove_base()
+
+    def _operations(self) -> dict[str, Any]:
+        return {
+            "hello": self._hello,
+            "start": self._start,
+            "list": self._list,
+            "signal": self._signal,
+            "stop": self._stop,
+            "remove": self._remove,
+            "stats": self._stats,
+            "shutdown": self._shutdown,
+        }
+
+    def _on_changed(self, life: Life) -> None:
+        if self._server is not None:
+            self._server.publish({"event": "container", "container": life.public()})
+
+    def _hello(self, connection: Connection, message: Message) -> None:
+        cgroups = self._trees.cgroups
+        _answer(connection, message)(
+            {
+                "protocol": PROTOCOL,
+                "version": VERSION,
+                "pid": os.getpid(),
+                "boot_id": self._boot_id,
+                "incarnation": self._incarnation,
+                "cgroups": cgroups.name,
+                "abilities": sorted(cgroups.abilities),
+                "missing": dict(cgroups.missing),
+            }
+        )
+
+    def _start(self, connection: Connection, message: Message) -> None:
+        self._containers.start(StartRequest.of(message), _answer(connection, message))
+
+    def _list(self, connection: Connection, message: Message) -> None:
+        connection.watching = connection.watching or bool(message.get("watch"))
+        _answer(connection, message)({"containers": self._containers.public()})
+
+    def _signal(self, connection: Connection, message: Message) -> None:
+        number = whole_number(message, "signal")
+        if number is None or number not in signal.valid_signals():
+            raise Refused(BAD_REQUEST, "signal must be the number of a signal")
+        self._containers.signal(container_id_of(message), number)
+        _answer(connection, message)({})
+
+    def _stop(self, connection: Connection, message: Message) -> None:
+        self._containers.stop(container_id_of(message), seconds(message, "grace_s"), _answer(connection, message))
+
+    def _remove(self, connection: Connection, message: Message) -> None:
+        self._containers.remove(container_id_of(message), _answer(connection, message))
+
+    def _stats(self, connection: Connection, message: Message) -> None:
+        wanted = message.get("containers")
+        if wanted is not None and not isinstance(wanted, list):
+            raise Refused(BAD_REQUEST, "containers must be a list")
+        _answer(connection, message)({"usage": self._containers.stats(wanted)})
+
+    def _shutdown(self, connection: Connection, message: Message) -> None:
+        """Leaves; with `stop_containers` after stopping them all, else they go on for the next supervisor."""
+        done = partial(self._leave, connection, message)
+        if message.get("stop_containers"):
+            self._containers.stop_all(seconds(message, "grace_s"), done)
+        else:
+            done()
+
+    def _leave(self, connection: Connection, message: Message) -> None:
+        _answer(connection, message)({})
+        self._loop.stop()
+
+
+def _answer(connection: Connection, message: Message) -> Answer:
+    """How the sender of a message is answered."""
+    request_id = message.get("id")
+
+    def answer(result: dict[str, Any] | Refused) -> None:
+        if isinstance(result, Refused):
+            connection.send({"id": request_id, "error": result.public()})
+        else:
+            connection.send({"id": request_id, "ok": result})
+
+    return answer

@@ -1,0 +1,171 @@
+"""Speaks with agents: a Unix socket, JSON lines, any number of connections.
+
+A client that does not read is cut off once its unread bytes exceed a bound; it never makes anyone wait.
+Whoever may open the socket may start programs as us, hence it is for our own user alone.
+"""
+# ruff: noqa: PTH101, PTH108
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from node_agent.supervisor.loop import READABLE, WRITABLE, Loop
+from node_agent.supervisor.wire import BAD_REQUEST, FAILED, LINE_BYTES_MAX, Refused
+
+_UNSENT_BYTES_MAX = 16 * 1024 * 1024
+_RECEIVE_BYTES = 256 * 1024
+_BACKLOG = 16
+
+Message = dict[str, Any]
+Handler = Callable[["Connection", Message], None]
+
+
+class Connection:
+    """One client."""
+
+    def __init__(self, sock: socket.socket, server: "Server") -> None:
+        self.watching = False
+        self._sock = sock
+        self._server = server
+        self._received = bytearray()
+        self._unsent = bytearray()
+        self._open = True
+
+    def on_ready(self, events: int) -> None:
+        """Sends and receives what is possible now."""
+        if events & WRITABLE:
+            self._flush()
+        if events & ~WRITABLE:
+            self._receive()
+
+    def send(self, message: Message) -> None:
+        """Queues a message; a client that is too far behind is cut off."""
+        if not self._open:
+            return
+        waiting = bool(self._unsent)
+        self._unsent += json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        if not waiting:
+            self._flush()
+        if len(self._unsent) > _UNSENT_BYTES_MAX:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the connection; what was asked for goes on."""
+        if self._open:
+            self._open = False
+            self._server.forget(self._sock.fileno())
+            self._sock.close()
+
+    def _flush(self) -> None:
+        try:
+            sent = self._sock.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        del self._unsent[:sent]
+        self._server.expect(self._sock.fileno(), READABLE | WRITABLE if self._unsent else READABLE)
+
+    def _receive(self) -> None:
+        try:
+            received = self._sock.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        if not received:
+            self.close()
+            return
+        self._received += received
+        *lines, rest = self._received.split(b"\n")
+        self._received = rest
+        for line in lines:
+            self._server.handle(self, bytes(line))
+        if len(rest) > LINE_BYTES_MAX:
+            self.send({"error": {"kind": BAD_REQUEST, "message": "the line is too long"}})
+            self.close()
+
+
+class Server:
+    """Listens, and hands each request to the handler of its operation."""
+
+    def __init__(self, path: str, loop: Loop, handlers: dict[str, Handler]) -> None:
+        self._path = path
+        self._loop = loop
+        self._handlers = handlers
+        self._connections: dict[int, Connection] = {}
+        self._listener = _listen(path)
+        loop.watch(self._listener.fileno(), lambda events: self._accept())
+
+    def publish(self, message: Message) -> None:
+        """Sends an event to every client that watches."""
+        for connection in list(self._connections.values()):
+            if connection.watching:
+                connection.send(message)
+
+    def handle(self, connection: Connection, line: bytes) -> None:
+        """Answers one line; whatever is wrong with it becomes an error for its sender."""
+        request_id = None
+        try:
+            message = json.loads(line)
+            if not isinstance(message, dict):
+                raise Refused(BAD_REQUEST, "a request is an object")
+            request_id = message.get("id")
+            handler = self._handlers.get(str(message.get("op")))
+            if handler is None:
+                raise Refused(BAD_REQUEST, f"unknown operation {message.get('op')!r}")
+            handler(connection, message)
+        except Refused as refusal:
+            connection.send({"id": request_id, "error": refusal.public()})
+        except (ValueError, RecursionError):
+            connection.send({"id": request_id, "error": {"kind": BAD_REQUEST, "message": "not JSON"}})
+        except OSError as problem:
+            failed = Refused(FAILED, str(problem), problem.errno)
+            connection.send({"id": request_id, "error": failed.public()})
+
+    def expect(self, fd: int, events: int) -> None:
+        """Changes what is waited for on a connection."""
+        self._loop.expect(fd, events)
+
+    def forget(self, fd: int) -> None:
+        """Drops a connection."""
+        self._loop.forget(fd)
+        self._connections.pop(fd, None)
+
+    def close(self) -> None:
+        """Stops listening and ends all connections."""
+        self._loop.forget(self._listener.fileno())
+        self._listener.close()
+        try:
+            os.unlink(self._path)
+        except OSError:
+            pass
+        for connection in list(self._connections.values()):
+            connection.close()
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        connection = Connection(sock, self)
+        self._connections[sock.fileno()] = connection
+        self._loop.watch(sock.fileno(), connection.on_ready)
+
+
+def _listen(path: str) -> socket.socket:
+    """Binds the socket; a stale one is replaced, since the lock on the state folder proves that nobody serves it."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    os.chmod(path, 0o600)
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,130 @@
+"""The words between agent and supervisor: JSON, one message a line.
+
+    → {"id": 7, "op": "start", "container": "u.web.0", "argv": ["sleep", "9"], "env": {…}, …}
+    ← {"id": 7, "ok": {…}}                      or  {"id": 7, "error": {"kind": …, "errno": …, "message": …}}
+    ← {"event": "container", "container": {…}}  after {"op": "list", "watch": true}
+
+Operations: `hello`, `start`, `list`, `signal`, `stop`, `remove`, `stats`, `shutdown`. Replies may come in
+any order. Bytes that are not UTF-8 travel as lone surrogates, as Python's file system encoding has them.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from node_agent.cgroup.port import Limits
+
+PROTOCOL = 1
+LINE_BYTES_MAX = 4 * 1024 * 1024
+
+BAD_REQUEST = "bad_request"
+START_FAILED = "start_failed"
+NO_SUCH_CONTAINER = "no_such_container"
+FAILED = "failed"
+
+_CONTAINER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+class Refused(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, kind: str, message: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.errno = errno
+
+    def public(self) -> dict[str, Any]:
+        """The error as the client sees it."""
+        return {"kind": self.kind, "errno": self.errno, "message": str(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A checked request to start a container."""
+
+    id: str
+    argv: list[str]
+    env: dict[str, str]
+    working_dir: str | None
+    limits: Limits
+    log_path: str
+    log_max_bytes: int
+    log_max_files: int
+    annotations: dict[str, str]
+
+    @classmethod
+    def of(cls, message: dict[str, Any]) -> "StartRequest":
+        """Reads a message.
+
+        Raises:
+            Refused: Something is missing or has the wrong type.
+        """
+        argv = message.get("argv")
+        if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
+            raise Refused(BAD_REQUEST, "argv must be a list of strings that is not empty")
+        log, limits = _object(message, "log"), _object(message, "limits")
+        log_path = log.get("path")
+        if not isinstance(log_path, str) or not log_path.startswith("/"):
+            raise Refused(BAD_REQUEST, "log.path must be an absolute path")
+        return cls(
+            id=container_id_of(message),
+            argv=argv,
+            env=_strings(message, "env"),
+            working_dir=_optional_string(message, "working_dir"),
+            limits=Limits(**{name: whole_number(limits, name) for name in Limits.__slots__}),
+            log_path=log_path,
+            log_max_bytes=whole_number(log, "max_bytes") or 10 * 1024 * 1024,
+            log_max_files=whole_number(log, "max_files") or 5,
+            annotations=_strings(message, "annotations"),
+        )
+
+
+def container_id_of(message: dict[str, Any]) -> str:
+    """The id of the container that a message is about.
+
+    Raises:
+        Refused: It is missing, or no name for a folder.
+    """
+    container_id = message.get("container")
+    if not isinstance(container_id, str) or _CONTAINER_ID.fullmatch(container_id) is None:
+        raise Refused(BAD_REQUEST, f"invalid container id {container_id!r}")
+    return container_id
+
+
+def whole_number(message: dict[str, Any], name: str) -> int | None:
+    """A number that is not negative, or None where it is left out."""
+    number = message.get(name)
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise Refused(BAD_REQUEST, f"{name} must be a whole number that is not negative")
+    return number
+
+
+def seconds(message: dict[str, Any], name: str) -> float:
+    """A number of seconds that is not negative; 0 where it is left out."""
+    number = message.get(name, 0)
+    if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number < 1e9:
+        raise Refused(BAD_REQUEST, f"{name} must be a number of seconds that is not negative")
+    return float(number)
+
+
+def _object(message: dict[str, Any], name: str) -> dict[str, Any]:
+    value = message.get(name) or {}
+    if not isinstance(value, dict):
+        raise Refused(BAD_REQUEST, f"{name} must be an object")
+    return value
+
+
+def _strings(message: dict[str, Any], name: str) -> dict[str, str]:
+    value = _object(message, name)
+    if not all(isinstance(text, str) for text in value.values()):
+        raise Refused(BAD_REQUEST, f"{name} must have strings as values")
+    return value
+
+
+def _optional_string(message: dict[str, Any], name: str) -> str | None:
+    value = message.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Refused(BAD_REQUEST, f"{name} must be a string")
+    return value
