@@ -1,0 +1,108 @@
+"""What a pod asks of a node, reduced to what matters for placing it.
+
+Two pods with equal needs are interchangeable for the scheduler: they form one batch. Amounts are whole numbers: cpu in
+thousandths of a core, memory and storage in bytes, everything else in ones; `pods` is an amount like the others, and
+every pod asks for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from proto.objects.core import TaintEffect
+from proto.objects.pod import Container, Pod
+from proto.quantity import cpu_millis, whole
+
+CPU, MEMORY, PODS = "cpu", "memory", "pods"
+
+AMOUNT_MAX = 2**53
+"""Larger amounts count as this, so that sums stay within 64 bits whatever a manifest claims."""
+
+Port = tuple[str, int]
+"""(protocol, number). Pods share their machine's network, so the address a port is bound to does not set it apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerated:
+    """A toleration without its duration, which matters for eviction only."""
+
+    key: str
+    operator: str
+    value: str
+    effect: TaintEffect | str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Everything about a pod that the filters and scores look at. `owner` is its controller's uid, or ""."""
+
+    amounts: tuple[tuple[str, int], ...] = ((PODS, 1),)
+    ports: frozenset[Port] = frozenset()
+    node_name: str = ""
+    node_selector: tuple[tuple[str, str], ...] = ()
+    tolerations: tuple[Tolerated, ...] = ()
+    owner: str = ""
+
+
+def needs_of(pod: Pod) -> Needs:
+    """What a pod that is to be placed asks for."""
+    spec = pod.spec
+    return Needs(
+        amounts=_amounts(spec.containers),
+        ports=_ports(spec.containers),
+        node_name=spec.node_name,
+        node_selector=tuple(sorted(spec.node_selector.items())),
+        tolerations=tuple(Tolerated(t.key, t.operator, t.value, t.effect) for t in spec.tolerations),
+        owner=_owner(pod),
+    )
+
+
+def taken_by(pod: Pod) -> Needs:
+    """What a bound pod takes of its node: the same without the wishes that its binding settled."""
+    return _shared(Needs(amounts=_amounts(pod.spec.containers), ports=_ports(pod.spec.containers), owner=_owner(pod)))
+
+
+def amount(resource: str, quantity: str) -> int:
+    """A quantity as a whole number of the resource's unit, between 0 and `AMOUNT_MAX`."""
+    count = cpu_millis(quantity) if resource == CPU else whole(quantity)
+    return min(max(count, 0), AMOUNT_MAX)
+
+
+def _amounts(containers: tuple[Container, ...]) -> tuple[tuple[str, int], ...]:
+    """The sum over the containers, sorted by resource, without zeros."""
+    total = {PODS: 1}
+    for container in containers:
+        for resource, quantity in _requests(container).items():
+            if resource != PODS:
+                total[resource] = min(total.get(resource, 0) + amount(resource, quantity), AMOUNT_MAX)
+    return tuple(sorted((resource, count) for resource, count in total.items() if count))
+
+
+def _requests(container: Container) -> Mapping[str, str]:
+    """What a container asks for; a limit stands in for a request that is not given (Kubernetes: resource defaults)."""
+    resources = container.resources
+    return {**resources.limits, **resources.requests} if resources.limits else resources.requests
+
+
+def _ports(containers: tuple[Container, ...]) -> frozenset[Port]:
+    """The machine's ports that the containers take; 0 asks the agent for any free one and takes none here."""
+    return frozenset(
+        (port.protocol, number)
+        for container in containers
+        for port in container.ports
+        for number in (port.container_port, port.host_port)
+        if number
+    )
+
+
+def _owner(pod: Pod) -> str:
+    controller = pod.metadata.controller
+    return "" if controller is None else controller.uid
+
+
+@lru_cache(maxsize=4096)
+def _shared(needs: Needs) -> Needs:
+    """The first of equal needs, so that many equal pods keep one in memory."""
+    return needs

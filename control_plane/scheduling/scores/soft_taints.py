@@ -1,0 +1,24 @@
+"""Stay away from nodes with `PreferNoSchedule` taints that the pod does not tolerate, while there are others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from control_plane.scheduling.filters.taints import tolerates
+from control_plane.scheduling.needs import Needs
+from control_plane.scheduling.rows import Counts, Floats, Rows
+from control_plane.scheduling.scores.score import Score
+from control_plane.scheduling.table import NodeTable
+from proto.objects.core import Node
+
+
+class SoftTaints(Score):
+    """Minus the number of such taints (Kubernetes: TaintToleration)."""
+
+    def score(self, needs: Needs, table: NodeTable, rows: Rows, extra: Counts) -> Floats | float:
+        """0, -1, -2, … for each row."""
+        return -table.facet(_untolerated, needs.tolerations)[rows].astype(float)
+
+
+def _untolerated(key: tuple[Any, ...], node: Node) -> int:
+    return sum(t.effect == "PreferNoSchedule" and not tolerates(key, t) for t in node.spec.taints)
