@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from control_plane.scheduling import Decision, Scheduling
 from proto.objects.core import Node, Taint
+from proto.objects.meta import evolve
 from proto.objects.pod import ContainerPort, Pod
 from tests.scheduling.making import a_node, a_pod
 
@@ -104,13 +105,10 @@ def test_what_is_forgotten_leaves_nothing_behind(machines: list[Node], pods: lis
 def grouped(decisions: list[Decision]) -> list[Decision]:
     """In the order in which they were placed: group by group, as the groups first appear."""
     groups: dict[str, list[Decision]] = {}
-    kinds: dict[str, str] = {}
     for decision in decisions:
         pod = decision.pod
-        kind = pod.model_copy(
-            update={"metadata": pod.metadata.model_copy(update={"name": "", "uid": ""})}
-        ).model_dump_json()
-        groups.setdefault(kinds.setdefault(kind, kind), []).append(decision)
+        kind = evolve(pod, **{"metadata.name": "", "metadata.uid": ""}).model_dump_json()
+        groups.setdefault(kind, []).append(decision)
     return [decision for group in groups.values() for decision in group]
 
 
