@@ -1,0 +1,103 @@
+"""The objects of one kind in memory, found by name, namespace, owner and label.
+
+Every index is a map from a term to the keys of the objects that have it, kept up at a cost of the terms that change.
+Maps keep their insertion order, so that the same history gives the same order of answers.
+
+Reads and writes: itself. Never here: I/O, waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from proto.objects.meta import LabelSelector, LabelSelectorRequirement, Object
+from proto.selectors import matches
+
+ObjectKey = tuple[str, str]
+Term = tuple[str, ...]
+"""("ns", namespace) | ("owner", uid) | ("label", namespace, key) | ("label", namespace, key, value) | …"""
+
+
+def terms(obj: Object) -> Iterator[Term]:
+    """Everything that an object can be found by, apart from its own key."""
+    namespace = obj.metadata.namespace
+    yield "ns", namespace
+    for owner in obj.metadata.owner_references:
+        yield "owner", owner.uid
+    for key, value in obj.metadata.labels.items():
+        yield "label", namespace, key
+        yield "label", namespace, key, value
+    node = getattr(getattr(obj, "spec", None), "node_name", "")
+    if node:
+        yield "node", node
+
+
+class KindIndex:
+    """All objects of one kind."""
+
+    def __init__(self) -> None:
+        self.objects: dict[ObjectKey, Object] = {}
+        self._keys: dict[Term, dict[ObjectKey, None]] = {}
+
+    def put(self, obj: Object) -> Object | None:
+        """Hold `obj` in the place of what was under its key, which is returned."""
+        key = obj.key
+        old = self.objects.get(key)
+        self.objects[key] = obj
+        before = set(terms(old)) if old is not None else set()
+        # In the order of `terms`, not of a set, so that every process builds the same maps.
+        for term in dict.fromkeys(terms(obj)):
+            if term in before:
+                before.remove(term)
+            else:
+                self._keys.setdefault(term, {})[key] = None
+        self._drop(key, before)
+        return old
+
+    def remove(self, key: ObjectKey) -> Object | None:
+        """Forget the object under `key`, which is returned."""
+        old = self.objects.pop(key, None)
+        if old is not None:
+            self._drop(key, set(terms(old)))
+        return old
+
+    def having(self, *term: str) -> list[Object]:
+        """The objects that have a term."""
+        return [self.objects[key] for key in self._keys.get(term, ())]
+
+    def selected(self, namespace: str, selector: LabelSelector) -> list[Object]:
+        """Those in `namespace` that a label selector chooses; the rarest of its terms decides the cost."""
+        candidates = min(self._candidates(namespace, selector), key=_size)
+        found = dict.fromkeys(key for keys in candidates for key in keys)
+        return [obj for obj in map(self.objects.__getitem__, found) if matches(selector, obj.metadata.labels)]
+
+    def _candidates(self, namespace: str, selector: LabelSelector) -> Iterator[list[dict[ObjectKey, None]]]:
+        """For each part of the selector that an index answers, the sets which together hold all that match it."""
+        yield [self._keys.get(("ns", namespace), {})]
+        for key, value in selector.match_labels.items():
+            yield [self._keys.get(("label", namespace, key, value), {})]
+        for requirement in selector.match_expressions:
+            asked = _terms_of(namespace, requirement)
+            if asked is not None:
+                yield [self._keys.get(term, {}) for term in asked]
+
+    def _drop(self, key: ObjectKey, gone: Iterable[Term]) -> None:
+        for term in gone:
+            keys = self._keys[term]
+            del keys[key]
+            if not keys:
+                del self._keys[term]
+
+
+def _terms_of(namespace: str, requirement: LabelSelectorRequirement) -> list[Term] | None:
+    """The terms of which a match has at least one; None if the requirement asks for an absence."""
+    match requirement.operator:
+        case "In":
+            return [("label", namespace, requirement.key, value) for value in requirement.values]
+        case "Exists":
+            return [("label", namespace, requirement.key)]
+    return None
+
+
+def _size(candidates: list[dict[ObjectKey, None]]) -> int:
+    return sum(map(len, candidates))
