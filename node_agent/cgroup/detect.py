@@ -11,7 +11,6 @@ this process and its parent into a leaf, because a group that hands controllers 
 # ruff: noqa: PTH103, PTH116
 
 import os
-from dataclasses import replace
 
 from node_agent.cgroup import files
 from node_agent.cgroup.hybrid import Hybrid
@@ -75,7 +74,7 @@ def _with_own_path(place: Located, own: dict[frozenset[str], str]) -> Located:
     path = own[keys[0]] if keys else "/"
     inside = root != "" and (path == root or path.startswith(root + "/"))
     relative = path[len(root) :] if inside else path
-    return replace(place, own_path=relative.rstrip("/"))
+    return place._replace(own_path=relative.rstrip("/"))
 
 
 def _is_v2(place: Located) -> bool:

@@ -6,8 +6,7 @@ taken from `abilities`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MEMORY = "memory"
 CPU = "cpu"
@@ -18,8 +17,7 @@ TREE_KILL = "tree-kill"
 ABILITIES = (CPU, MEMORY, PIDS, TREE_KILL)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one group may use; `None` means unlimited.
 
     `cpu_millis` is a ceiling (a quota per period), `cpu_request_millis` a weight that counts only while
@@ -35,8 +33,7 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What a group uses now; `None` where the host does not tell.
 
     `memory_bytes` is the working set: usage without inactive page cache, as the kubelet counts it. `cpu_ns`
@@ -85,10 +82,9 @@ class Cgroups(Protocol):
         """Removes the empty group and all below it; False while a process is still leaving."""
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """Where a hierarchy is mounted and which group this process is in, as `/proc` tells."""
 
     mount: str
     own_path: str
-    controllers: frozenset[str] = field(default_factory=frozenset)
+    controllers: frozenset[str] = frozenset()

@@ -10,25 +10,34 @@ import os
 import resource
 import sys
 import zlib
+from collections.abc import Callable
 
 from node_agent.cgroup.detect import detect
 from node_agent.cgroup.none import NoCgroups
+from node_agent.cgroup.port import Cgroups
 from node_agent.supervisor.loop import note
 from node_agent.supervisor.program import Supervisor
 from node_agent.supervisor.record import UnknownFormat
+from node_agent.supervisor.wire import EXIT_HELD
 
-EXIT_HELD = 75
-_USAGE = "usage: setpoint-supervisor --state-dir DIR --socket PATH [--node NAME] [--no-cgroups]"
+_USAGE = "usage: setpoint-supervisor --state-dir DIR --socket PATH [--node NAME] [--no-cgroups] [--daemon]"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the supervisor until it is told to leave."""
+    """Runs the supervisor until it is told to leave; with `--daemon`, returns as soon as it listens."""
     try:
         options = _options(sys.argv[1:] if arguments is None else arguments)
     except ValueError as problem:
         print(f"{problem}\n{_USAGE}", file=sys.stderr)
         return 2
+    if "--daemon" in options:
+        return _in_background(lambda ready: _run(options, ready))
+    return _run(options, lambda: None)
+
+
+def _run(options: dict[str, str], ready: Callable[[], None]) -> int:
     state_dir = os.path.abspath(options["--state-dir"])
+    os.umask(0o077)
     try:
         os.makedirs(state_dir, mode=0o700, exist_ok=True)
         lock = _lock(state_dir)
@@ -36,13 +45,36 @@ def main(arguments: list[str] | None = None) -> int:
             note(f"another supervisor holds {state_dir}")
             return EXIT_HELD
         open_files = _raise_open_files()
-        reason = "cgroups are switched off"
-        cgroups = NoCgroups(reason) if "--no-cgroups" in options else detect(_base_name(options, state_dir))
-        Supervisor(state_dir, os.path.abspath(options["--socket"]), cgroups, open_files).run()
+        cgroups = _cgroups(options, state_dir)
+        Supervisor(state_dir, os.path.abspath(options["--socket"]), cgroups, open_files).run(ready)
     except (OSError, UnknownFormat) as problem:
         note(f"cannot start: {problem}")
         return 1
     return 0
+
+
+def _in_background(run: Callable[[Callable[[], None]], int]) -> int:
+    """Runs it in a child that is nobody's; returns 0 when it is ready, or its exit status when it failed before."""
+    read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid > 0:
+        os.close(write_fd)
+        is_ready = os.read(read_fd, 1) == b"r"
+        return 0 if is_ready else os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(read_fd)
+    os.setsid()
+
+    def ready() -> None:
+        os.write(write_fd, b"r")
+        os.close(write_fd)
+
+    return run(ready)
+
+
+def _cgroups(options: dict[str, str], state_dir: str) -> Cgroups:
+    if "--no-cgroups" in options:
+        return NoCgroups("cgroups are switched off")
+    return detect(_base_name(options, state_dir))
 
 
 def _options(arguments: list[str]) -> dict[str, str]:
@@ -50,7 +82,7 @@ def _options(arguments: list[str]) -> dict[str, str]:
     options, words = {}, list(arguments)
     while words:
         word = words.pop(0)
-        if word == "--no-cgroups":
+        if word in ("--no-cgroups", "--daemon"):
             options[word] = ""
         elif word in ("--state-dir", "--socket", "--node") and words:
             options[word] = words.pop(0)

@@ -59,8 +59,8 @@ class Containers:
         )
         life = Life(self._host, record)
         life.begin(request)
-        assert record.pid is not None
-        self._lives[record.id] = self._by_pid[record.pid] = life
+        assert life.record.pid is not None
+        self._lives[record.id] = self._by_pid[life.record.pid] = life
         return life
 
     def _answer_start(self, life: Life, failure: Failure | None, answer: Answer) -> None:

@@ -19,8 +19,7 @@ import os
 import resource
 import signal
 import socket
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from node_agent.supervisor.processes import MARKER
 
@@ -29,8 +28,7 @@ _REPORT_BYTES = 8192
 _UMASK = 0o022
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """What to execute, and in which surroundings."""
 
     container_id: str
@@ -43,8 +41,7 @@ class Program:
     open_files: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a program was not executed."""
 
     errno: int

@@ -13,8 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from node_agent.supervisor.launch import Failure, Launch, Program, launch
 from node_agent.supervisor.logfile import RotatedLog
@@ -31,8 +30,7 @@ _EMPTYING_MAX_S = 10.0
 _REAPED_ELSEWHERE_MAX_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(NamedTuple):
     """What all lives share."""
 
     loop: Loop
@@ -94,8 +92,9 @@ class Life:
         )
 
     def _remember_process(self, pid: int) -> None:
-        self.record.pid, self.record.start_ticks = pid, start_ticks(pid)
-        self.record.boot_id, self.record.started_at_s = self._host.boot_id, time.time()
+        self.record = self.record._replace(
+            pid=pid, start_ticks=start_ticks(pid), boot_id=self._host.boot_id, started_at_s=time.time()
+        )
 
     def _on_launched(self) -> None:
         assert self._launch is not None
@@ -133,8 +132,7 @@ class Life:
             self._host.trees.kill(self.record.id, self.record.pid)
             self._host.trees.remove(self.record.id)
         elif self.record.boot_id != self._host.boot_id:
-            self.record.end_by_reboot(time.time())
-            self._become_ended()
+            self._become_ended(self.record.ended_by_reboot(time.time()))
         else:
             self._adopt_process()
 
@@ -174,8 +172,7 @@ class Life:
 
     def _on_first_process_ended(self, status: int | None) -> None:
         """A container ends with its first process (Kubernetes: pod-lifecycle), so the others are killed."""
-        ended_record = replace(self.record)
-        ended_record.end(status, time.time())
+        ended_record = self.record.ended(status, time.time())
         self._early_status = None
         if self._kill_timer is not None:
             self._kill_timer.cancel()
@@ -200,17 +197,16 @@ class Life:
 
     def _conclude(self, ended_record: Record) -> None:
         """Nothing of it lives any more: takes the last output, notes the outcome, tells everyone."""
-        self.record = ended_record
         if self._output is not None:
             self._output.finish()
             self._output = None
         if self._host.trees.usage(self.record.id, None).oom_kills > 0:
-            self.record.blame_memory()
+            ended_record = ended_record.blaming_memory()
         self._host.trees.remove(self.record.id)
-        self._become_ended()
+        self._become_ended(ended_record)
 
-    def _become_ended(self) -> None:
-        self.ended = True
+    def _become_ended(self, ended_record: Record) -> None:
+        self.record, self.ended = ended_record, True
         self._save(self.record)
         self._host.changed(self)
         waiting, self._when_ended = self._when_ended, []
@@ -237,7 +233,7 @@ class Life:
 
     def usage(self) -> dict[str, int | None]:
         """What it uses now."""
-        return asdict(self._host.trees.usage(self.record.id, self.record.pid))
+        return self._host.trees.usage(self.record.id, self.record.pid)._asdict()
 
     def when_launched(self, tell: Callable[[Failure | None], None]) -> None:
         """Calls back with the outcome of the launch, at once if it is known."""

@@ -19,9 +19,9 @@ RECORD_BYTES_MAX = 16 * 1024
 class LineSplitter:
     """Turns one stream's chunks into records, and holds back the line that has not ended."""
 
-    def __init__(self, stream: str, rest: bytes = b"") -> None:
+    def __init__(self, stream: str) -> None:
         self._stream = stream.encode()
-        self.rest = rest
+        self.rest = b""
 
     def feed(self, chunk: bytes, now_ns: int) -> bytes:
         """The records that the chunk completes; all bear the time of the chunk."""

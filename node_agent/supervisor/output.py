@@ -1,11 +1,11 @@
 """One container's output on its way from two FIFOs into one log.
 
 Each stream is read a bounded chunk at a time, so that a flooding program shares us fairly with the quiet
-ones; what it prints beyond that waits in its own pipe. A line that has not ended yet is laid down in a
-`.partial` file, so that our sudden death loses nothing that was read.
+ones; what it prints beyond that waits in its own pipe. What is on its way lies in `pending` files, so that
+our sudden death loses nothing.
 
-*Reads* the FIFOs. *Writes* the log and the `.partial` files. *Never* blocks, and never fails because of a
-full disk.
+*Reads* the FIFOs. *Writes* the log and the pending files. *Never* blocks, and never fails because of a full
+disk.
 """
 # ruff: noqa: PTH103
 
@@ -14,6 +14,7 @@ import time
 
 from node_agent.supervisor.logfile import LineSplitter, RotatedLog
 from node_agent.supervisor.loop import Loop
+from node_agent.supervisor.pending import Pending
 
 STREAMS = ("stdout", "stderr")
 _CHUNK_BYTES = 64 * 1024
@@ -26,11 +27,11 @@ class Stream:
     def __init__(self, name: str, folder: str, log: RotatedLog, loop: Loop) -> None:
         self._log = log
         self._loop = loop
-        self._partial_path = f"{folder}/{name}.partial"
-        rest = _read_all(self._partial_path)
-        self._partial_on_disk = bool(rest)
-        self._splitter = LineSplitter(name, rest)
+        self._splitter = LineSplitter(name)
+        self._pending = Pending(f"{folder}/{name}.pending")
         self._fd: int | None = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if left_behind := self._pending.recover():
+            self._store(left_behind)
         loop.watch(self._fd, lambda events: self._on_ready())
 
     def _on_ready(self) -> None:
@@ -42,14 +43,11 @@ class Stream:
         if self._fd is None:
             return None
         try:
-            chunk = os.read(self._fd, _CHUNK_BYTES)
+            chunk = self._pending.take(self._fd, _CHUNK_BYTES)
         except BlockingIOError:
             return None
         if chunk:
-            records = self._splitter.feed(chunk, time.time_ns())
-            if records:
-                self._log.write(records)
-            self._keep_partial()
+            self._store(chunk)
         return len(chunk)
 
     def finish(self) -> None:
@@ -58,33 +56,21 @@ class Stream:
             if not self.pump():
                 break
         self._release()
-        records = self._splitter.finish(time.time_ns())
-        if records:
+        if records := self._splitter.finish(time.time_ns()):
             self._log.write(records)
-        self._keep_partial()
+        self._pending.keep(b"")
+        self._pending.close()
+
+    def _store(self, chunk: bytes) -> None:
+        if records := self._splitter.feed(chunk, time.time_ns()):
+            self._log.write(records)
+        self._pending.keep(self._splitter.rest)
 
     def _release(self) -> None:
         if self._fd is not None:
             self._loop.forget(self._fd)
             os.close(self._fd)
             self._fd = None
-
-    def _keep_partial(self) -> None:
-        """Lays down the line that has not ended. Without disk space it stays in memory only."""
-        rest = self._splitter.rest
-        if not rest and not self._partial_on_disk:
-            return
-        try:
-            fd = os.open(self._partial_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        except OSError:
-            return
-        try:
-            os.write(fd, rest)
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
-        self._partial_on_disk = bool(rest)
 
 
 class Output:
@@ -113,14 +99,3 @@ def make_fifos(folder: str) -> None:
             os.mkfifo(f"{folder}/{name}", 0o600)
         except FileExistsError:
             continue
-
-
-def _read_all(path: str) -> bytes:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, _CHUNK_BYTES)
-    finally:
-        os.close(fd)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -41,13 +42,14 @@ class Supervisor:
         host = Host(self._loop, Shelf(state_dir), self._trees, self._boot_id, open_files, self._on_changed)
         self._containers = Containers(host)
 
-    def run(self) -> None:
-        """Adopts, serves, and returns when told to leave."""
+    def run(self, ready: Callable[[], None]) -> None:
+        """Adopts, serves, and returns when told to leave; calls `ready` once it listens."""
         become_subreaper()
         reaper = Reaper(self._loop, self._containers.on_child_ended, self._loop.stop)
         self._containers.adopt_all()
         self._server = Server(self._socket_path, self._loop, self._operations())
         reaper.reap()
+        ready()
         self._loop.run()
         self._server.close()
         self._trees.remove_base()

@@ -2,7 +2,7 @@
 
     <state dir>/containers/<id>/state.json     this record
     <state dir>/containers/<id>/stdout stderr  the FIFOs
-    <state dir>/containers/<id>/*.partial      output that waits for the end of its line
+    <state dir>/containers/<id>/*.pending      output between pipe and log
 
 The file is renamed into place and not synced: it must survive our death, not the machine's, after which no
 process of it lives anyway and the boot id tells so.
@@ -11,9 +11,8 @@ process of it lives anyway and the boot id tells so.
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 FORMAT = 1
 
@@ -27,9 +26,11 @@ class UnknownFormat(Exception):
     """The state was written by a later version of this program."""
 
 
-@dataclass(slots=True)
-class Record:
-    """One container. Times are Unix seconds; see `node_agent.runtime.port` for the meaning of the outcome."""
+class Record(NamedTuple):
+    """One container. Times are Unix seconds; see `node_agent.runtime.port` for the meaning of the outcome.
+
+    A value: what happens to a container makes a new record of it.
+    """
 
     id: str
     phase: str = RUNNING
@@ -45,32 +46,29 @@ class Record:
     log_path: str = ""
     log_max_bytes: int = 0
     log_max_files: int = 1
-    annotations: dict[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = {}
 
-    def end(self, status: int | None, at_s: float) -> None:
-        """Notes how the first process ended. `status` is a wait status, None where nobody knows."""
-        self.phase, self.finished_at_s = EXITED, at_s
+    def ended(self, status: int | None, at_s: float) -> "Record":
+        """After its first process ended. `status` is a wait status, None where nobody knows."""
+        end = self._replace(phase=EXITED, finished_at_s=at_s)
         if status is None:
-            self.exit_code, self.signal, self.reason = None, None, UNKNOWN
-            return
+            return end._replace(reason=UNKNOWN)
         code = os.waitstatus_to_exitcode(status)
-        self.signal = -code if code < 0 else None
-        self.exit_code = 128 - code if code < 0 else code
-        self.reason = COMPLETED if code == 0 else ERROR
+        if code < 0:
+            return end._replace(exit_code=128 - code, signal=-code, reason=ERROR)
+        return end._replace(exit_code=code, reason=COMPLETED if code == 0 else ERROR)
 
-    def end_by_reboot(self, at_s: float) -> None:
-        """Notes that the machine restarted under it."""
-        self.end(None, at_s)
-        self.reason = REBOOT
+    def ended_by_reboot(self, at_s: float) -> "Record":
+        """After the machine restarted under it."""
+        return self._replace(phase=EXITED, finished_at_s=at_s, reason=REBOOT)
 
-    def blame_memory(self) -> None:
-        """Notes that the kernel killed in this container for its memory limit."""
-        if self.exit_code != 0:
-            self.oom_killed, self.reason = True, OOM_KILLED
+    def blaming_memory(self) -> "Record":
+        """After the kernel killed in this container for its memory limit; success is not blamed."""
+        return self if self.exit_code == 0 else self._replace(oom_killed=True, reason=OOM_KILLED)
 
     def public(self) -> dict[str, Any]:
         """What clients are told."""
-        shown = asdict(self)
+        shown = self._asdict()
         for internal in ("start_ticks", "boot_id", "log_max_bytes", "log_max_files"):
             del shown[internal]
         return shown
@@ -95,7 +93,7 @@ class Shelf:
             OSError: The disk is full or read-only.
         """
         final = self.place(record.id, "state.json")
-        text = json.dumps({"format": FORMAT, **asdict(record)})
+        text = json.dumps({"format": FORMAT, **record._asdict()})
         fd = os.open(final + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as file:
             file.write(text.encode())
@@ -127,7 +125,7 @@ class Shelf:
             return Record(id=container_id, phase=EXITED, reason=UNKNOWN)
         if written.pop("format", 0) != FORMAT:
             raise UnknownFormat(f"{self.place(container_id)} was written by another version of this program")
-        known = Record.__slots__
+        known = Record._fields
         return Record(**{key: value for key, value in written.items() if key in known})
 
     def drop(self, container_id: str) -> None:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from node_agent.supervisor.address import reachable
 from node_agent.supervisor.loop import READABLE, WRITABLE, Loop
 from node_agent.supervisor.wire import BAD_REQUEST, FAILED, LINE_BYTES_MAX, Refused
 
@@ -164,7 +165,8 @@ def _listen(path: str) -> socket.socket:
     except FileNotFoundError:
         pass
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
+    with reachable(path) as name:
+        listener.bind(name)
     os.chmod(path, 0o600)
     listener.listen(_BACKLOG)
     listener.setblocking(False)

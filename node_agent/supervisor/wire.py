@@ -9,12 +9,14 @@ any order. Bytes that are not UTF-8 travel as lone surrogates, as Python's file 
 """
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from node_agent.cgroup.port import Limits
 
 PROTOCOL = 1
+EXIT_HELD = 75
+"""The exit status of a supervisor whose state folder is held by another one."""
+
 LINE_BYTES_MAX = 4 * 1024 * 1024
 
 BAD_REQUEST = "bad_request"
@@ -38,8 +40,7 @@ class Refused(Exception):
         return {"kind": self.kind, "errno": self.errno, "message": str(self)}
 
 
-@dataclass(frozen=True, slots=True)
-class StartRequest:
+class StartRequest(NamedTuple):
     """A checked request to start a container."""
 
     id: str
@@ -71,7 +72,7 @@ class StartRequest:
             argv=argv,
             env=_strings(message, "env"),
             working_dir=_optional_string(message, "working_dir"),
-            limits=Limits(**{name: whole_number(limits, name) for name in Limits.__slots__}),
+            limits=Limits(**{name: whole_number(limits, name) for name in Limits._fields}),
             log_path=log_path,
             log_max_bytes=whole_number(log, "max_bytes") or 10 * 1024 * 1024,
             log_max_files=whole_number(log, "max_files") or 5,

@@ -1,0 +1,248 @@
+"""The driver for supervised host processes: the runtime port spoken to the node's supervisor.
+
+It keeps one connection and never gives up: when the supervisor dies it starts another, which adopts what
+runs, lists everything anew and tells its iterators. Calls wait for the connection a while, and are repeated
+when it breaks under them, since the supervisor's operations are idempotent.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from node_agent.runtime.feed import Feed
+from node_agent.runtime.port import (
+    ContainerPhase,
+    ContainerSpec,
+    ContainerState,
+    ExitReason,
+    Fingerprint,
+    NoSuchContainer,
+    RuntimeEvent,
+    RuntimeFailure,
+    RuntimeSettings,
+    RuntimeUnavailable,
+    StartFailed,
+    Usage,
+)
+from node_agent.supervisor.client import (
+    SupervisorClient,
+    SupervisorGone,
+    SupervisorPlace,
+    SupervisorRefused,
+    ensure_supervisor,
+)
+from node_agent.supervisor.wire import BAD_REQUEST, NO_SUCH_CONTAINER, START_FAILED
+
+logger = logging.getLogger(__name__)
+
+OUTLIVES_AGENT = "outlives-agent"
+
+_CONNECTED_WITHIN_S = 10.0
+_RETRY_FIRST_S = 0.05
+_RETRY_LAST_S = 5.0
+_REPEATS = 3
+
+
+class ProcessRuntime:
+    """The process driver; see the port for its verbs."""
+
+    def __init__(self, settings: RuntimeSettings, *, use_cgroups: bool = True) -> None:
+        self._place = SupervisorPlace(settings.state_dir / "supervisor", settings.node_name, use_cgroups)
+        self._feed = Feed()
+        self._states: dict[str, ContainerState] = {}
+        self._client: SupervisorClient | None = None
+        self._connected = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connects to the supervisor, starting it if need be, and learns what runs."""
+        try:
+            await self._attach()
+        except SupervisorGone as problem:
+            raise RuntimeUnavailable(str(problem)) from problem
+        self._keeping = asyncio.create_task(self._keep_attached(), name="runtime-process")
+
+    async def close(self) -> None:
+        """Lets go; the supervisor and its workloads go on."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
+        self._feed.close()
+
+    async def shutdown(self, *, grace_s: float) -> None:
+        """Stops all containers and the supervisor itself: for a machine that leaves, not for an agent that does."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        with contextlib.suppress(RuntimeUnavailable):
+            await self._call("shutdown", stop_containers=True, grace_s=grace_s)
+        await self.close()
+
+    async def fingerprint(self) -> Fingerprint:
+        """What the supervisor found on this machine."""
+        hello = await self._call("hello")
+        return Fingerprint(
+            driver="process",
+            version=str(hello["version"]),
+            boot_id=str(hello["boot_id"]),
+            abilities=frozenset([*hello["abilities"], OUTLIVES_AGENT]),
+            missing=dict(hello["missing"]),
+        )
+
+    async def start(self, spec: ContainerSpec) -> ContainerState:
+        """See the port."""
+        return self._note(await self._call("start", **_start_message(spec)))
+
+    async def list(self) -> tuple[ContainerState, ...]:
+        """See the port."""
+        await self._connection()
+        return self._listing()
+
+    def _listing(self) -> tuple[ContainerState, ...]:
+        return tuple(self._states[container_id] for container_id in sorted(self._states))
+
+    def events(self) -> AsyncIterator[RuntimeEvent]:
+        """See the port."""
+        return self._feed.subscribe(self._listing)
+
+    async def signal(self, container_id: str, number: int) -> None:
+        """See the port."""
+        await self._call("signal", container=container_id, signal=int(number))
+
+    async def stop(self, container_id: str, grace_s: float) -> ContainerState:
+        """See the port."""
+        return self._note(await self._call("stop", container=container_id, grace_s=grace_s))
+
+    async def remove(self, container_id: str) -> None:
+        """See the port."""
+        await self._call("remove", container=container_id)
+        self._states.pop(container_id, None)
+        self._feed.forget(container_id)
+
+    async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
+        """See the port."""
+        wanted = None if container_ids is None else list(container_ids)
+        usage = (await self._call("stats", containers=wanted))["usage"]
+        return {container_id: Usage(**figures) for container_id, figures in usage.items()}
+
+    async def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Asks the supervisor, again if it died meanwhile.
+
+        Raises:
+            RuntimeFailure: As the port says.
+        """
+        for _ in range(_REPEATS):
+            client = await self._connection()
+            try:
+                return await client.call(operation, **parameters)
+            except SupervisorRefused as refusal:
+                raise _failure(refusal) from refusal
+            except SupervisorGone:
+                logger.info("the supervisor went away operation=%s", operation)
+                self._connected.clear()
+        raise RuntimeUnavailable("the supervisor keeps going away")
+
+    async def _connection(self) -> SupervisorClient:
+        """The present connection, waited for if there is none.
+
+        Raises:
+            RuntimeUnavailable: None came in time.
+        """
+        try:
+            async with asyncio.timeout(_CONNECTED_WITHIN_S):
+                await self._connected.wait()
+        except TimeoutError:
+            raise RuntimeUnavailable("no connection to the supervisor") from None
+        assert self._client is not None
+        return self._client
+
+    async def _keep_attached(self) -> None:
+        """Notices a lost supervisor and attaches to the next one, for ever."""
+        wait_s = _RETRY_FIRST_S
+        while True:
+            if self._client is not None:
+                await self._client.lost.wait()
+                self._connected.clear()
+                await self._client.close()
+                self._client = None
+            try:
+                await self._attach()
+                wait_s = _RETRY_FIRST_S
+            except SupervisorGone as problem:
+                level = logging.INFO if wait_s == _RETRY_FIRST_S else logging.WARNING
+                logger.log(level, "no supervisor, trying again retry_s=%.2f reason=%s", wait_s, problem)
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, _RETRY_LAST_S)
+
+    async def _attach(self) -> None:
+        """Connects, and replaces what is known by what the supervisor lists."""
+        client = await ensure_supervisor(self._place)
+        client.on_container = self._on_container
+        containers = (await client.call("list", watch=True))["containers"]
+        self._states = {container["id"]: _state(container) for container in containers}
+        self._client = client
+        self._connected.set()
+        self._feed.relist(self._listing())
+
+    def _on_container(self, container: dict[str, Any]) -> None:
+        self._note(container)
+
+    def _note(self, container: dict[str, Any]) -> ContainerState:
+        """Keeps what was heard of a container, and tells the iterators if it is news."""
+        state = _state(container)
+        known = self._states.get(state.id)
+        if known != state and (known is None or known.running):
+            self._states[state.id] = state
+            self._feed.publish(state)
+        return self._states[state.id]
+
+
+def _start_message(spec: ContainerSpec) -> dict[str, Any]:
+    return {
+        "container": spec.id,
+        "argv": list(spec.argv),
+        "env": dict(spec.env),
+        "working_dir": None if spec.working_dir is None else os.fspath(spec.working_dir),
+        "limits": spec.limits._asdict(),
+        "log": {
+            "path": os.fspath(spec.log.path.absolute()),
+            "max_bytes": spec.log.max_bytes,
+            "max_files": spec.log.max_files,
+        },
+        "annotations": dict(spec.annotations),
+    }
+
+
+def _state(container: dict[str, Any]) -> ContainerState:
+    reason = container["reason"]
+    return ContainerState(
+        id=container["id"],
+        phase=ContainerPhase(container["phase"]),
+        pid=container["pid"],
+        started_at_s=container["started_at_s"],
+        finished_at_s=container["finished_at_s"],
+        exit_code=container["exit_code"],
+        signal=container["signal"],
+        reason=None if reason is None else ExitReason(reason),
+        oom_killed=container["oom_killed"],
+        log_path=Path(container["log_path"]) if container["log_path"] else None,
+        annotations=container["annotations"],
+    )
+
+
+def _failure(refusal: SupervisorRefused) -> RuntimeFailure:
+    """The port's word for a refusal."""
+    if refusal.kind == START_FAILED:
+        return StartFailed(refusal.errno or 0, str(refusal))
+    if refusal.kind == NO_SUCH_CONTAINER:
+        return NoSuchContainer(str(refusal))
+    if refusal.kind == BAD_REQUEST:
+        return StartFailed(errno.EINVAL, str(refusal))
+    return RuntimeFailure(str(refusal))

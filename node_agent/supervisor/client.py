@@ -1,0 +1,193 @@
+"""The agent's side of the supervisor's socket, and how a supervisor comes to be.
+
+`ensure_supervisor` connects to the one that runs, or starts one: detached, in a session of its own and not
+our child, so that it outlives us. A connection that is lost is never repaired in place: `lost` is set,
+every call that waits fails with `SupervisorGone`, and the owner asks for a new one. All operations are
+idempotent, so it may simply repeat.
+
+*Never*: this module is for the agent only; the supervisor itself imports no asyncio.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from node_agent.supervisor.address import reachable
+from node_agent.supervisor.wire import EXIT_HELD, PROTOCOL
+
+_READ_LIMIT_BYTES = 64 * 1024 * 1024
+_OUTPUT_BYTES_MAX = 1024 * 1024
+_SOURCE_ROOT = Path(__file__).resolve().parents[2]
+
+
+class SupervisorGone(ConnectionError):
+    """The supervisor died, or is out of reach; the outcome of a call in flight is unknown."""
+
+
+class SupervisorRefused(Exception):
+    """The supervisor answered with an error; `kind` is one of the words in `wire`."""
+
+    def __init__(self, kind: str, errno: int | None, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.errno = errno
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorPlace:
+    """Where a node's supervisor lives. `use_cgroups=False` is for hosts, or tests, that go without."""
+
+    state_dir: Path
+    node_name: str = "node"
+    use_cgroups: bool = True
+
+    @property
+    def socket_path(self) -> Path:
+        """Its socket."""
+        return self.state_dir / "supervisor.sock"
+
+
+class SupervisorClient:
+    """One connection. `on_container` is called with every change after `list(watch=True)`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.lost = asyncio.Event()
+        self.on_container: Callable[[dict[str, Any]], None] = lambda container: None
+        self._reader = reader
+        self._writer = writer
+        self._next_id = 0
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._reading = asyncio.create_task(self._read(), name="supervisor-client")
+
+    @classmethod
+    async def connect(cls, socket_path: Path) -> "SupervisorClient":
+        """Connects to a running supervisor.
+
+        Raises:
+            SupervisorGone: None listens there.
+        """
+        try:
+            with reachable(str(socket_path)) as path:
+                reader, writer = await asyncio.open_unix_connection(path, limit=_READ_LIMIT_BYTES)
+        except OSError as problem:
+            raise SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}") from problem
+        return cls(reader, writer)
+
+    async def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Sends a request and waits for its answer.
+
+        Raises:
+            SupervisorRefused: It answered with an error.
+            SupervisorGone: The connection was lost before an answer came.
+        """
+        if self.lost.is_set():
+            raise SupervisorGone("the connection to the supervisor is lost")
+        self._next_id += 1
+        request_id = self._next_id
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = answer
+        try:
+            line = json.dumps({"id": request_id, "op": operation, **parameters}, separators=(",", ":"))
+            self._writer.write(line.encode() + b"\n")
+            return await answer
+        finally:
+            self._waiting.pop(request_id, None)
+
+    async def close(self) -> None:
+        """Ends the connection; the supervisor goes on."""
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _read(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                self._dispatch(json.loads(line))
+        except (OSError, ValueError):
+            pass  # A broken connection and a broken line mean the same: begin anew.
+        finally:
+            self.lost.set()
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(SupervisorGone("the supervisor went away"))
+            self._writer.close()
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        if message.get("event") == "container":
+            self.on_container(message["container"])
+            return
+        answer = self._waiting.get(message.get("id") or 0)
+        if answer is None or answer.done():
+            return
+        if (error := message.get("error")) is not None:
+            answer.set_exception(SupervisorRefused(error["kind"], error.get("errno"), error["message"]))
+        else:
+            answer.set_result(message["ok"])
+
+
+async def ensure_supervisor(place: SupervisorPlace) -> SupervisorClient:
+    """Connects to the node's supervisor, starting one if none answers.
+
+    One that speaks another protocol is asked to leave and replaced; its workloads go on and are adopted.
+
+    Raises:
+        SupervisorGone: None could be started; the message says why.
+    """
+    try:
+        client, protocol = await _greet(place)
+    except SupervisorGone:
+        await _spawn(place)
+        client, protocol = await _greet(place)
+    if protocol == PROTOCOL:
+        return client
+    await client.call("shutdown")
+    await client.lost.wait()
+    await client.close()
+    await _spawn(place)
+    client, _ = await _greet(place)
+    return client
+
+
+async def _greet(place: SupervisorPlace) -> tuple[SupervisorClient, int]:
+    """Connects, and hears which protocol is spoken. One that is just dying may still accept, and not answer."""
+    client = await SupervisorClient.connect(place.socket_path)
+    try:
+        return client, int((await client.call("hello"))["protocol"])
+    except SupervisorGone:
+        await client.close()
+        raise
+
+
+async def _spawn(place: SupervisorPlace) -> None:
+    """Starts a supervisor; returns when it listens, or when another one turns out to be there.
+
+    What it prints goes to `supervisor.log` in its state folder, begun anew when that has grown.
+    """
+    place.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    output_path = place.state_dir / "supervisor.log"
+    grown = output_path.exists() and output_path.stat().st_size > _OUTPUT_BYTES_MAX
+    with output_path.open("wb" if grown else "ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *_command(place),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={"PYTHONPATH": str(_SOURCE_ROOT), "PATH": os.environ.get("PATH", os.defpath)},
+            cwd="/",
+            start_new_session=True,
+        )
+        status = await process.wait()
+    if status not in (0, EXIT_HELD):
+        last_words = output_path.read_text(errors="replace").strip().rpartition("\n")[2]
+        raise SupervisorGone(f"the supervisor does not start (exit status {status}): {last_words}")
+
+
+def _command(place: SupervisorPlace) -> list[str]:
+    command = [sys.executable, "-S", "-m", "node_agent.supervisor", "--daemon"]
+    command += ["--state-dir", str(place.state_dir), "--socket", str(place.socket_path)]
+    command += ["--node", place.node_name]
+    return command if place.use_cgroups else [*command, "--no-cgroups"]
