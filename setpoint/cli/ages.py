@@ -1,35 +1,13 @@
-"""How long ago, in the short form of kubectl: 5s, 2m30s, 3h, 12d."""
+"""How long ago something was, from the wire form of its time."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from proto import durations
 from proto.clock import SystemClock
 
 
 def age(timestamp: str) -> str:
-    """The age of an RFC 3339 time; `<unknown>` for none."""
-    if not timestamp:
-        return "<unknown>"
-    seconds = (SystemClock().now() - datetime.fromisoformat(timestamp)).total_seconds()
-    return short_duration(max(0, int(seconds)))
-
-
-def short_duration(seconds: int) -> str:
-    """As Kubernetes' `duration.HumanDuration`: two units while the first is small, one when it is large."""
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if seconds < 120:
-        return f"{seconds}s"
-    if minutes < 10:
-        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    if days < 730:
-        return f"{days}d"
-    return f"{days // 365}y{days % 365}d" if days < 2920 and days % 365 else f"{days // 365}y"
+    """The age of an RFC 3339 time in kubectl's short form; `<unknown>` for none."""
+    return durations.age(datetime.fromisoformat(timestamp) if timestamp else None, SystemClock().now())
