@@ -83,6 +83,8 @@ class ReplicaSetStatus(Model):
     ready_replicas: Count = 0
     available_replicas: Count = 0
     terminating_replicas: Number | None = None
+    next_slot: Number | None = None
+    """An extension: the first number whose derived pod name was never given, so that names do not come back."""
     conditions: Many[Condition] = ()
 
 

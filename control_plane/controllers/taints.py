@@ -1,0 +1,87 @@
+"""The taints that controllers put on nodes, and the time that a pod's tolerations buy it.
+
+Reads: nodes' verdicts and taints, pods' tolerations. Writes: nothing.
+
+Source: Kubernetes "Taints and Tolerations"; `pkg/util/tolerations`, `component-helpers/scheduling/corev1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import Enum
+
+from proto.objects.core import Node, Taint, TaintEffect
+from proto.objects.meta import find_condition
+from proto.objects.pod import Toleration
+
+UNREACHABLE = "node.kubernetes.io/unreachable"
+NOT_READY = "node.kubernetes.io/not-ready"
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+
+NEVER_UPDATED = "NodeStatusNeverUpdated"
+"""The reason of a node's `Ready` condition while no agent of its name was ever heard of."""
+
+
+class Verdict(Enum):
+    """What a node's `Ready` condition says: heard and well, heard and not well, not heard any more, never heard."""
+
+    READY = "ready"
+    NOT_READY = "not_ready"
+    LOST = "lost"
+    DECLARED = "declared"
+
+    @property
+    def down(self) -> bool:
+        """Whether it was there and is not now."""
+        return self in (Verdict.NOT_READY, Verdict.LOST)
+
+
+def verdict(node: Node) -> Verdict:
+    """The verdict in the node's `Ready` condition; a node without one was declared and never heard of."""
+    ready = find_condition(node.status.conditions, "Ready")
+    if ready is None or (ready.status != "True" and ready.reason == NEVER_UPDATED):
+        return Verdict.DECLARED
+    return {"True": Verdict.READY, "False": Verdict.NOT_READY, "Unknown": Verdict.LOST}[ready.status]
+
+
+def down_key(node: Node) -> str | None:
+    """The key of the taints for a node's verdict; None for a ready one."""
+    judged = verdict(node)
+    if judged is Verdict.READY:
+        return None
+    return UNREACHABLE if judged is Verdict.LOST else NOT_READY
+
+
+def find_taint(node: Node, key: str | None, effect: TaintEffect) -> Taint | None:
+    """The node's taint of that key and effect."""
+    return next((taint for taint in node.spec.taints if taint.key == key and taint.effect == effect), None)
+
+
+def tolerates(toleration: Toleration, taint: Taint) -> bool:
+    """Whether a toleration matches a taint; an empty key with `Exists`, and an empty effect, match all."""
+    return (
+        toleration.effect in ("", taint.effect)
+        and (toleration.key == taint.key or (not toleration.key and toleration.operator == "Exists"))
+        and (toleration.operator == "Exists" or toleration.value == taint.value)
+    )
+
+
+def evicted_at(tolerations: Iterable[Toleration], taints: Iterable[Taint], now: datetime) -> datetime | None:
+    """When a pod must leave a node with these `NoExecute` taints; None: it may stay.
+
+    A taint that nothing tolerates leaves no time. Otherwise the first toleration that matches a taint counts for it,
+    and its seconds run from when the taint was added (Kubernetes: GetMatchingTolerations, getMinTolerationTime).
+    """
+    tolerations = tuple(tolerations)
+    earliest: datetime | None = None
+    for taint in taints:
+        toleration = next((candidate for candidate in tolerations if tolerates(candidate, taint)), None)
+        if toleration is None:
+            return now
+        if toleration.toleration_seconds is None:
+            continue
+        at = (taint.time_added or now) + timedelta(seconds=max(0, toleration.toleration_seconds))
+        earliest = at if earliest is None else min(earliest, at)
+    return earliest
