@@ -9,12 +9,15 @@ Writes: below each machine's state folder. Never: needs a privilege.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from proto.clock import Clock, SystemClock
+from setpoint.local import control_groups
 from setpoint.local.errors import LocalError
 from setpoint.local.process_tree import ProcessTree, Program
 
@@ -63,21 +66,32 @@ class TreeMachine:
         return await self._tree.processes()
 
     async def kill_all(self) -> None:
-        """Kill every process (SIGKILL)."""
+        """Kill every process (SIGKILL), and remove the control groups that nobody is left to remove."""
+        bases = control_groups.bases_of(await self._tree.processes())
         await self._tree.kill_all()
+        await control_groups.remove(bases, self._clock)
 
     async def power_off(self, grace_s: float) -> None:
-        """SIGTERM to every process (thawed first, since a stopped one cannot obey), then SIGKILL after `grace_s`."""
-        await self._tree.signal_all(signal.SIGTERM)
+        """First the workloads end, so that the supervisor sees how; then everything else; then it is dark."""
         await self._tree.thaw()
-        deadline_s = self._clock.monotonic_s() + grace_s
-        while await self._tree.processes() and self._clock.monotonic_s() < deadline_s:
-            await self._clock.sleep(_POLL_S)
-        await self._tree.kill_all()
+        await self._end(ProcessTree.workloads, grace_s)
+        await self._end(ProcessTree.processes, grace_s)
+        await self.kill_all()
 
     async def close(self) -> None:
         """Kill everything on it."""
+        with suppress(LocalError):
+            await self.kill_all()
         await self._tree.close()
+
+    async def _end(self, which: Callable[[ProcessTree], Awaitable[tuple[int, ...]]], grace_s: float) -> None:
+        """SIGTERM to those processes, and wait until they are gone, for `grace_s` at most."""
+        deadline_s = self._clock.monotonic_s() + grace_s
+        for pid in await which(self._tree):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        while await which(self._tree) and self._clock.monotonic_s() < deadline_s:
+            await self._clock.sleep(_POLL_S)
 
 
 class GroupFleet:

@@ -63,18 +63,15 @@ def parents() -> dict[int, int]:
     return found
 
 
-def descendants(ancestor: int) -> list[int]:
-    """The living processes below `ancestor`, parents before their children."""
+def descendants(ancestor: int, from_level: int = 1) -> list[int]:
+    """The living processes below `ancestor`, from its children (level 1) on, parents before their children."""
     children: dict[int, list[int]] = {}
     for pid, parent in parents().items():
         children.setdefault(parent, []).append(pid)
-    below: list[int] = []
-    frontier = [ancestor]
-    while frontier:
-        generation = [child for pid in frontier for child in children.get(pid, ())]
-        below += generation
-        frontier = generation
-    return below
+    levels = [[ancestor]]
+    while levels[-1]:
+        levels.append([child for pid in levels[-1] for child in children.get(pid, ())])
+    return [pid for level in levels[from_level:] for pid in level]
 
 
 def _send(pid: int, number: int) -> None:
@@ -170,8 +167,8 @@ class Init:
                 program.returncode = os.waitstatus_to_exitcode(status)
                 self._say({"exited": pid, "code": program.returncode})
 
-    def _processes(self, _request: dict[str, Any]) -> dict[str, Any]:
-        return {"pids": descendants(os.getpid())}
+    def _processes(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"pids": descendants(os.getpid(), request["below"])}
 
     def _signal_all(self, request: dict[str, Any]) -> dict[str, Any]:
         pids = descendants(os.getpid())

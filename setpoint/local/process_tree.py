@@ -126,7 +126,11 @@ class ProcessTree:
 
     async def processes(self) -> tuple[int, ...]:
         """The pids of everything that lives in the tree, parents first, the init left out."""
-        return tuple((await self._request("processes"))["pids"])
+        return tuple((await self._request("processes", below=1))["pids"])
+
+    async def workloads(self) -> tuple[int, ...]:
+        """The pids of what runs two levels down or deeper: below a program, or an orphan's below its adopter."""
+        return tuple((await self._request("processes", below=2))["pids"])
 
     async def signal_all(self, number: int) -> None:
         """Send a signal to everything in the tree, once."""

@@ -28,6 +28,13 @@ while True:
         connection.sendall(data)
 """
 
+POLITE = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: (print("asked"), sys.exit(0)))
+print("ready")
+signal.pause()
+"""
+
 KINDS = [
     pytest.param("netns", marks=pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")),
     "groups",
@@ -126,9 +133,8 @@ async def test_killing_all_leaves_nothing_and_the_machine_usable(fleet: Fleet, t
 
 async def test_power_off_asks_first(fleet: Fleet, tmp_path: Path) -> None:
     machine = await fleet.add("m1", tmp_path / "m1")
-    script = "trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.02; done"
-    await machine.start(["/bin/sh", "-c", script])
-    log = machine.state_dir / "sh.log"
+    await machine.start([sys.executable, "-I", "-S", "-u", "-c", POLITE])
+    (log,) = machine.state_dir.glob("python*.log")
     await eventually(lambda: log.read_text() == "ready\n")
     await machine.power_off(5)
     assert log.read_text() == "ready\nasked\n"
