@@ -81,6 +81,7 @@ async def _serve(options: argparse.Namespace) -> int:
     import asyncio
 
     from setpoint.local.cluster import ClusterShape, LocalCluster
+    from setpoint.local.relay import loopback_door
 
     shape = ClusterShape(
         data_dir=options.data_dir,
@@ -90,16 +91,13 @@ async def _serve(options: argparse.Namespace) -> int:
     )
     print("starting the cluster …", file=sys.stderr)
     cluster = LocalCluster(shape, report=lambda line: print(line, file=sys.stderr))
-    try:
-        async with cluster:
-            with _announced(options.data_dir, cluster.url):
-                await _greet(cluster)
-                try:
-                    await asyncio.Event().wait()
-                finally:
-                    print("\nstopping; objects are kept …", file=sys.stderr)
-    finally:
-        sys.stderr.flush()
+    async with cluster, loopback_door(cluster.url, options.port) as url:
+        with _announced(options.data_dir, url):
+            try:
+                await _greet(cluster, url)
+                await asyncio.Event().wait()
+            finally:
+                print("\nstopping; objects are kept …", file=sys.stderr)
     return 0
 
 
@@ -168,7 +166,7 @@ def _announced(data_dir: Path, url: str) -> Iterator[None]:
                 place.unlink()
 
 
-async def _greet(cluster: LocalCluster) -> None:
+async def _greet(cluster: LocalCluster, url: str) -> None:
     """Wait until the machines are Ready, and say how to go on."""
     from proto.bus.nats import NatsBus
     from setpoint.local.ready import unready_nodes
@@ -180,10 +178,10 @@ async def _greet(cluster: LocalCluster) -> None:
         await bus.close()
     for name in unready:
         print(f"node {name} is not Ready yet; its log is {cluster.machines[name].state_dir}/node_agent.log")
-    print(_greeting(cluster), flush=True)
+    print(_greeting(cluster, url), flush=True)
 
 
-def _greeting(cluster: LocalCluster) -> str:
+def _greeting(cluster: LocalCluster, url: str) -> str:
     count = len(cluster.shape.machines)
     if count == 1:
         machines = f"machine {cluster.shape.machines[0]} (this host)"
@@ -193,7 +191,7 @@ def _greeting(cluster: LocalCluster) -> str:
         [
             f"The cluster is up with {machines}.",
             "",
-            f"    export NATS_URL={cluster.url}     # for other tools; setpoint finds it by itself",
+            f"    export NATS_URL={url}     # for other tools; setpoint finds it by itself",
             "    setpoint get nodes",
             "    setpoint apply -f examples/web.yaml",
             "",
