@@ -48,7 +48,7 @@ async def loopback_door(url: str, port: int) -> AsyncIterator[str]:
     except OSError as error:
         if port:
             where = f"{LOOPBACK}:{port}"
-            reason = os.strerror(error.errno)
+            reason = os.strerror(error.errno or 0)
             raise LocalError(f"cannot listen on {where}: {reason}; choose another port") from error
         server = await asyncio.start_server(serve, LOOPBACK, 0)
     try:
