@@ -1,0 +1,57 @@
+"""nats-py's client and transport, with the traps removed that would break a promise of the bus.
+
+Each method here corrects one behaviour of nats-py 2.16 and says which. Never here: anything of our own protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from nats.aio.client import Client, Srv
+from nats.aio.transport import TcpTransport
+
+CLOSE_WITHIN_S = 1.0
+
+
+class PromptTransport(TcpTransport):
+    """A connection whose end is not waited for when the other side is gone."""
+
+    async def wait_closed(self) -> None:
+        """Wait until what was written has left, but not for long: on a cut cable it never does."""
+        try:
+            await asyncio.wait_for(super().wait_closed(), CLOSE_WITHIN_S)  # type: ignore[no-untyped-call]
+        except TimeoutError:
+            if self._io_writer is not None:
+                self._io_writer.transport.abort()
+
+
+class TrueClient(Client):
+    """nats-py's client with its traps removed."""
+
+    def forget_unsent(self) -> None:
+        """Drop what was not sent, so that it is not sent after the reconnect."""
+        self._pending = []
+        self._pending_data_size = 0
+
+    # A cut cable must not hold up the reconnect (`PromptTransport`).
+    async def _connect_to_server(self, s: Srv) -> None:
+        if not self._transport and s.uri.scheme not in ("ws", "wss"):
+            self._transport = PromptTransport()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(s)
+
+    # A pong that nobody waits for any more (its flush was cancelled) would end the read loop: its future is done.
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+    # Repeated headers would overwrite each other.
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for line in raw.split(b"\r\n"):
+            name, separator, value = line.partition(b":")
+            if separator:
+                key, text = name.strip().decode("utf-8", "replace"), value.strip().decode("utf-8", "replace")
+                headers[key] = f"{headers[key]}\n{text}" if key in headers else text
+        return headers
