@@ -66,7 +66,7 @@ class NatsBus:
     async def connect(
         cls, servers: str | list[str], *, name: str = "", wait: bool = True, within_s: float = CONNECT_WITHIN_S
     ) -> NatsBus:
-        """Connect to one of `servers`; `wait`: keep trying for `within_s` while none answers.
+        """Connect to one of `servers` (a text may name several, with commas between); `wait`: keep trying for `within_s` while none answers.
 
         Raises:
             Disconnected: no server could be reached, or an address cannot be read; says which and why.
@@ -186,7 +186,7 @@ class NatsBus:
 
     async def _connect(self, servers: str | list[str], wait: bool) -> None:
         await self._client.connect(
-            servers,
+            servers.split(",") if isinstance(servers, str) else servers,
             name=self._name or None,
             allow_reconnect=True,
             max_reconnect_attempts=-1 if wait else 1,
