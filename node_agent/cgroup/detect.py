@@ -11,6 +11,7 @@ this process and its parent into a leaf, because a group that hands controllers 
 # ruff: noqa: PTH103, PTH116
 
 import os
+import zlib
 
 from node_agent.cgroup import files
 from node_agent.cgroup.hybrid import Hybrid
@@ -23,6 +24,11 @@ from node_agent.cgroup.v2 import V2, WANTED_CONTROLLERS, enable_controllers
 LEAF = "supervisor"
 _OWN_LEAVES = frozenset({LEAF, "agent"})
 _V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
+
+
+def base_name(node_name: str, state_dir: str) -> str:
+    """Names a base directory: the node is for people, the checksum tells nodes of one name on one host apart."""
+    return f"{node_name}-{zlib.crc32(os.fsencode(os.path.realpath(state_dir))):08x}"
 
 
 def detect(name: str, proc: str = "/proc") -> Cgroups:

@@ -9,10 +9,9 @@ import fcntl
 import os
 import resource
 import sys
-import zlib
 from collections.abc import Callable
 
-from node_agent.cgroup.detect import detect
+from node_agent.cgroup.detect import base_name, detect
 from node_agent.cgroup.none import NoCgroups
 from node_agent.cgroup.port import Cgroups
 from node_agent.supervisor.loop import note
@@ -74,7 +73,7 @@ def _in_background(run: Callable[[Callable[[], None]], int]) -> int:
 def _cgroups(options: dict[str, str], state_dir: str) -> Cgroups:
     if "--no-cgroups" in options:
         return NoCgroups("cgroups are switched off")
-    return detect(_base_name(options, state_dir))
+    return detect(base_name(options.get("--node", "node"), state_dir))
 
 
 def _options(arguments: list[str]) -> dict[str, str]:
@@ -92,12 +91,6 @@ def _options(arguments: list[str]) -> dict[str, str]:
         if needed not in options:
             raise ValueError(f"{needed} is missing")
     return options
-
-
-def _base_name(options: dict[str, str], state_dir: str) -> str:
-    """Names our cgroup for people by the node, and for us by the state folder: several may share a host."""
-    checksum = zlib.crc32(os.fsencode(os.path.realpath(state_dir)))
-    return f"{options.get('--node', 'node')}-{checksum:08x}"
 
 
 def _lock(state_dir: str) -> int | None:

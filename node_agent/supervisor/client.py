@@ -9,6 +9,7 @@ idempotent, so it may simply repeat.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -102,6 +103,8 @@ class SupervisorClient:
         """Ends the connection; the supervisor goes on."""
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
     async def _read(self) -> None:
         try:

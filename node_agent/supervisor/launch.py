@@ -79,6 +79,12 @@ class Launch:
         """Lets go of the child; it leaves if it had not been told to go on."""
         self._line.close()
 
+    def abort(self) -> None:
+        """Ends a child that was not told to go on, and waits until it is gone."""
+        self.close()
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
 
 def launch(program: Program) -> Launch:
     """Forks a child that prepares itself and then waits for `go`.

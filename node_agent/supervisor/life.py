@@ -52,6 +52,7 @@ class Life:
         self._output: Output | None = None
         self._launch: Launch | None = None
         self._pidfd: int | None = None
+        self._failure: Failure | None = None
         self._early_status: int | None = None
         self._kill_timer: Timer | None = None
         self._when_launched: list[Callable[[Failure | None], None]] = []
@@ -99,27 +100,33 @@ class Life:
     def _on_launched(self) -> None:
         assert self._launch is not None
         self._host.loop.forget(self._launch.fileno())
-        failure, self._launch = self._launch.outcome(), None
-        if failure is not None:
-            self._abandon()
-        else:
+        self._failure, self._launch = self._launch.outcome(), None
+        if self._failure is None:
             self._host.changed(self)
+            self._tell_launched(None)
+        if self._early_status is not None:
+            self.on_child_ended(self._early_status)
+
+    def _on_failed(self, failure: Failure) -> None:
+        """The child that could not execute the program is gone, so its cgroup can be removed."""
+        self._abandon()
+        self._failure = None
+        self._tell_launched(failure)
+
+    def _tell_launched(self, failure: Failure | None) -> None:
         waiting, self._when_launched = self._when_launched, []
         for tell in waiting:
             tell(failure)
-        if failure is None and self._early_status is not None:
-            self._on_first_process_ended(self._early_status)
 
     def _abandon(self) -> None:
         """Leaves nothing of a container that never ran."""
         self.ended = True
         if self._launch is not None:
-            self._launch.close()
+            self._launch.abort()
             self._launch = None
         if self._output is not None:
             self._output.finish()
         self._log.remove_if_empty()
-        self._host.trees.kill(self.record.id, self.record.pid)
         self._host.trees.remove(self.record.id)
         self._host.shelf.drop(self.record.id)
 
@@ -167,13 +174,14 @@ class Life:
             return
         if self._launch is not None:
             self._early_status = status
+        elif self._failure is not None:
+            self._on_failed(self._failure)
         else:
             self._on_first_process_ended(status)
 
     def _on_first_process_ended(self, status: int | None) -> None:
         """A container ends with its first process (Kubernetes: pod-lifecycle), so the others are killed."""
         ended_record = self.record.ended(status, time.time())
-        self._early_status = None
         if self._kill_timer is not None:
             self._kill_timer.cancel()
         if self._host.trees.members(self.record.id, self.record.pid):
@@ -225,7 +233,7 @@ class Life:
     @property
     def launching(self) -> bool:
         """Whether it is not known yet if the program could be executed."""
-        return self._launch is not None
+        return self._launch is not None or self._failure is not None
 
     def public(self) -> dict[str, Any]:
         """What clients are told."""

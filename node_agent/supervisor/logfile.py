@@ -12,6 +12,7 @@ A disk that is full or read-only never blocks a workload: what cannot be written
 
 import os
 import time
+from itertools import pairwise
 
 RECORD_BYTES_MAX = 16 * 1024
 
@@ -140,9 +141,10 @@ class RotatedLog:
 
     def _rotate(self) -> None:
         self.close()
-        *kept, oldest = self._all_paths()
-        os.unlink(oldest) if not kept else None
-        for path, older in reversed(list(zip(kept, [*kept[1:], oldest], strict=True))):
+        paths = self._all_paths()
+        if os.path.exists(paths[-1]):
+            os.unlink(paths[-1])
+        for path, older in reversed(list(pairwise(paths))):
             if os.path.exists(path):
                 os.rename(path, older)
         self._open()

@@ -1,0 +1,172 @@
+"""What survives the death of the agent, of the supervisor, and of the machine."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.supervisor.rig import Rig, alive
+from tests.waiting import eventually
+
+COUNTING = "i=0; while :; do echo $i; i=$((i+1)); done"
+STEADILY = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
+
+
+async def test_exit_codes_wait_for_the_next_agent(rig: Rig) -> None:
+    await rig.start_shell("a", "sleep 0.2; echo bye; exit 7")
+    await rig.detach()
+    await eventually(lambda: rig.text("a") == ["bye"])
+    await rig.attach()
+    assert (await rig.ended("a"))["exit_code"] == 7
+
+
+@pytest.mark.parametrize("script", [COUNTING, STEADILY], ids=["flooding", "steadily"])
+async def test_a_killed_supervisor_costs_no_line_and_no_restart(rig: Rig, script: str) -> None:
+    pid = (await rig.start_shell("a", script, log={"path": str(rig.log_path("a")), "max_files": 50}))["pid"]
+    await eventually(lambda: len(rig.text("a")) > 10)
+    for _ in range(3):
+        await rig.kill()
+        seen = len(rig.text("a"))
+        await rig.attach()
+        assert (await rig.listed("a"))["pid"] == pid
+        await eventually(lambda seen=seen: len(rig.text("a")) > seen)  # type: ignore[misc]
+    await rig.call("stop", container="a", grace_s=1)
+    assert rig.text("a") == [str(number) for number in range(len(rig.text("a")))]
+
+
+async def test_half_a_line_survives_the_supervisor(grouped: Rig) -> None:
+    await grouped.start_shell("a", "printf half; sleep 0.5; echo way; sleep 100")
+    pending = grouped.place.state_dir / "containers" / "a" / "stdout.pending"
+    await eventually(lambda: pending.exists() and pending.read_bytes() == b"half")
+    await grouped.kill()
+    await grouped.attach()
+    await eventually(lambda: grouped.text("a") == ["halfway"])
+
+
+async def test_an_adopted_process_is_stopped_with_all_it_forked(rig: Rig) -> None:
+    await rig.start_shell("a", "(setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 100' &) ; exec sleep 100")
+    (daemon,) = await eventually(lambda: rig.text("a"))
+    await rig.kill()
+    await rig.attach()
+    stopped = await rig.call("stop", container="a", grace_s=2)
+    assert stopped["phase"] == "Exited"
+    assert not alive(int(daemon)) and not alive(stopped["pid"])
+
+
+async def test_an_end_that_nobody_saw_is_unknown(rig: Rig) -> None:
+    await rig.start_shell("a", "sleep 0.2; exit 7")
+    pid = (await rig.listed("a"))["pid"]
+    await rig.kill()
+    await eventually(lambda: not alive(pid))
+    await rig.attach()
+    ended = await rig.ended("a")
+    assert (ended["exit_code"], ended["reason"]) in [(None, "Unknown"), (7, "Error")]
+
+
+async def test_what_a_dead_container_left_behind_is_killed_at_adoption(rig: Rig) -> None:
+    await rig.start_shell("a", "(setsid sh -c 'echo $$; exec sleep 100' &) ; sleep 0.4; exit 7")
+    (daemon,) = await eventually(lambda: rig.text("a"))
+    pid = (await rig.listed("a"))["pid"]
+    await rig.kill()
+    await eventually(lambda: not alive(pid))
+    assert alive(int(daemon))
+    await rig.attach()
+    await rig.ended("a")
+    assert not alive(int(daemon))
+
+
+async def test_outcomes_survive_the_supervisor(grouped: Rig) -> None:
+    await grouped.start_shell("a", "exit 3")
+    ended = await grouped.ended("a")
+    await grouped.kill()
+    await grouped.attach()
+    assert await grouped.listed("a") == ended
+
+
+async def test_killing_it_amid_starts_never_doubles_nor_hides_a_process(grouped: Rig) -> None:
+    ids = [f"c{number}" for number in range(20)]
+    starts = [asyncio.create_task(grouped.start(container_id, "sleep", "100")) for container_id in ids]
+    await eventually(lambda: len(grouped.changes) >= 5)
+    await grouped.kill()
+    await asyncio.gather(*starts, return_exceptions=True)
+    await grouped.attach()
+    states = await asyncio.gather(*(grouped.start(container_id, "sleep", "100") for container_id in ids))
+    marked = {pid for container_id in ids for pid in _marked(container_id, grouped)}
+    assert marked == {state["pid"] for state in states if state["phase"] == "Running"}
+
+
+def _marked(container_id: str, rig: Rig) -> set[int]:
+    """The processes in all cgroups of a container."""
+    groups = [group for group in rig.cgroups() if group.name == container_id]
+    return {int(pid) for group in groups for pid in (group / "cgroup.procs").read_text().split()}
+
+
+async def test_after_a_reboot_nothing_runs(grouped: Rig) -> None:
+    await grouped.start_shell("a", "sleep 100")
+    pid = (await grouped.listed("a"))["pid"]
+    await grouped.kill()
+    path = grouped.place.state_dir / "containers" / "a" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "boot_id": "another", "start_ticks": 1}))
+    await grouped.attach()
+    ended = await grouped.listed("a")
+    assert (ended["phase"], ended["exit_code"], ended["reason"]) == ("Exited", None, "Reboot")
+    os.kill(pid, 9)
+
+
+async def test_a_pid_that_is_used_again_is_not_adopted(grouped: Rig) -> None:
+    await grouped.start_shell("a", "sleep 100")
+    await grouped.kill()
+    path = grouped.place.state_dir / "containers" / "a" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pid": os.getpid(), "start_ticks": 1}))
+    await grouped.attach()
+    assert (await grouped.ended("a"))["reason"] == "Unknown"
+
+
+async def test_a_state_of_a_later_version_is_left_alone(grouped: Rig) -> None:
+    await grouped.start_shell("a", "exit 0")
+    await grouped.ended("a")
+    await grouped.kill()
+    path = grouped.place.state_dir / "containers" / "a" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
+    status, said = _run_second(grouped)
+    assert status == 1 and "written by another version" in said
+    assert path.exists()
+    path.unlink()
+
+
+async def test_a_second_supervisor_is_refused(grouped: Rig) -> None:
+    status, said = _run_second(grouped)
+    assert status == 75 and "another supervisor holds" in said
+    assert (await grouped.call("hello"))["pid"] == grouped.pid
+
+
+async def test_a_shutdown_leaves_the_workloads_to_the_next(rig: Rig) -> None:
+    pid = (await rig.start("a", "sleep", "100"))["pid"]
+    await rig.call("shutdown")
+    await rig.detach()
+    await rig.attach()
+    assert alive(pid) and (await rig.listed("a"))["phase"] == "Running"
+
+
+async def test_a_shutdown_can_stop_everything(rig: Rig) -> None:
+    pid = (await rig.start("a", "sleep", "100"))["pid"]
+    await rig.call("shutdown", stop_containers=True, grace_s=5)
+    assert not alive(pid)
+
+
+def _run_second(rig: Rig) -> tuple[int, str]:
+    """Runs another supervisor on the same state folder."""
+    place = rig.place
+    done = subprocess.run(
+        [
+            *(sys.executable, "-S", "-m", "node_agent.supervisor", "--no-cgroups"),
+            *("--state-dir", place.state_dir, "--socket", place.socket_path),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=10,
+    )
+    return done.returncode, done.stderr
