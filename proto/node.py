@@ -24,7 +24,7 @@ from typing import Literal
 from proto.ids import hash64
 from proto.objects.core import NodeAddress, NodeSystemInfo, NodeUsage, ResourceList
 from proto.objects.meta import Condition, Many, Model, StringMap
-from proto.objects.pod import Pod, PodStatus
+from proto.objects.pod import ContainerUsage, Pod, PodStatus
 
 DIGEST_MODULUS = 2**64
 
@@ -58,13 +58,14 @@ class RegistrationReply(Model):
 
 
 class Heartbeat(Model):
-    """I am alive, this is what I hold and use."""
+    """I am alive, this is what I hold and use; `pod_usage` (by uid) comes once for each new sample."""
 
     incarnation: str
     sequence: int
     digest: int = 0
     pods: int = 0
     usage: NodeUsage | None = None
+    pod_usage: dict[str, ContainerUsage] = {}
     conditions: Many[Condition] = ()
 
 

@@ -1,0 +1,135 @@
+"""Takes the hub's word on which pods this node should hold.
+
+A change is applied as it comes. Every message says which digest the node has after it; if ours differs, something was
+lost, and everything is asked for (`up.sync`). A full message replaces all. Messages of an older epoch, from a leader
+that was replaced, are not heeded.
+
+Reads: `down.assign`, replies to `up.sync`. Writes: `up.sync`, and `Pods`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from node_agent.pods import Pods
+from node_agent.storage.port import valid_uid
+from proto import codec, subjects
+from proto.bus.port import Bus, BusError, Message
+from proto.clock import Clock
+from proto.ids import Ids
+from proto.node import DIGEST_MODULUS, Assignment, Assignments, SyncRequest, pod_digest
+
+log = logging.getLogger(__name__)
+
+SYNC_TIMEOUT_S = 5.0
+RETRY_S = 1.0
+
+
+class AssignmentIntake:
+    """What is assigned, by uid, and its digest. `synced` is called after everything was told."""
+
+    def __init__(
+        self, bus: Bus, clock: Clock, ids: Ids, node: str, incarnation: str, pods: Pods, *, synced: Callable[[], None]
+    ) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+        self._node = node
+        self._incarnation = incarnation
+        self._pods = pods
+        self._synced = synced
+        self._held: dict[str, str] = {}
+        self._epoch = 0
+        self._wanted = asyncio.Event()
+        self.digest = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def hold(self, assignment: Assignment) -> None:
+        """This pod is assigned (as a record of the agent's last life says); only the count is kept here."""
+        meta = assignment.pod.metadata
+        self.forget(meta.uid)
+        self._held[meta.uid] = meta.resource_version
+        self.digest = (self.digest + pod_digest(meta.uid, meta.resource_version)) % DIGEST_MODULUS
+
+    def forget(self, uid: str) -> None:
+        """This pod is not assigned any more."""
+        version = self._held.pop(uid, None)
+        if version is not None:
+            self.digest = (self.digest - pod_digest(uid, version)) % DIGEST_MODULUS
+
+    async def subscribe(self) -> None:
+        """Begin to hear changes."""
+        await self._bus.subscribe(subjects.node_down(self._node, "assign"), self._on_message)
+
+    def want_sync(self) -> None:
+        """Ask for everything, soon."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Ask for everything whenever that is wanted, until it is told."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if not await self._sync():
+                self._wanted.set()
+                await self._clock.sleep(RETRY_S * self._ids.uniform(0.75, 1.25))
+
+    async def _sync(self) -> bool:
+        request = codec.pack(SyncRequest(incarnation=self._incarnation))
+        try:
+            subject = subjects.node_up(self._node, "sync")
+            answer = await self._bus.request(subject, request, timeout_s=SYNC_TIMEOUT_S)
+            assignments = codec.unpack(answer.data, Assignments)
+        except (BusError, ValueError) as problem:
+            log.info("sync_failed problem=%s", problem)
+            return False
+        self._apply(assignments)
+        return assignments.full
+
+    def _on_message(self, message: Message) -> None:
+        try:
+            assignments = codec.unpack(message.data, Assignments)
+        except ValueError as problem:
+            log.warning("assignment_unreadable problem=%s", problem)
+            self.want_sync()
+            return
+        self._apply(assignments)
+
+    def _apply(self, assignments: Assignments) -> None:
+        if assignments.epoch < self._epoch:
+            log.info("assignment_of_old_epoch epoch=%d known=%d", assignments.epoch, self._epoch)
+            return
+        self._epoch = assignments.epoch
+        for assignment in assignments.pods:
+            self._assign(assignment, certain=assignments.full)
+        for uid in self._surplus(assignments):
+            self.forget(uid)
+            self._pods.unassign(uid)
+        if assignments.full:
+            self._synced()
+        elif self.digest != assignments.digest:
+            log.info("digest_differs asking for everything")
+            self.want_sync()
+
+    def _surplus(self, assignments: Assignments) -> tuple[str, ...]:
+        """The uids that should not be here."""
+        if not assignments.full:
+            return assignments.removed
+        told = {assignment.pod.metadata.uid for assignment in assignments.pods}
+        return tuple(uid for uid in self._held if uid not in told)
+
+    def _assign(self, assignment: Assignment, *, certain: bool) -> None:
+        """Take one pod, unless it is what is held already, or a change that was overtaken by a later one."""
+        meta = assignment.pod.metadata
+        if not valid_uid(meta.uid):
+            log.warning("assignment_without_usable_uid pod=%s/%s uid=%r", meta.namespace, meta.name, meta.uid)
+            return
+        held = self._held.get(meta.uid)
+        if held is not None and not certain and int(held or 0) > meta.revision:
+            return
+        self.hold(assignment)
+        self._pods.assign(assignment)

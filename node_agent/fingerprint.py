@@ -1,0 +1,81 @@
+"""What the agent tells of its machine when it registers: size, labels, addresses, missing abilities.
+
+Reads: the machine, the driver's fingerprint, the settings. Returns values; writes nothing.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from node_agent.machine import Machine
+from node_agent.runtime.port import Fingerprint
+from node_agent.settings import AgentSettings
+from proto.clock import Instant
+from proto.node import Registration
+from proto.objects.core import NodeAddress, ResourceList
+from proto.objects.meta import Condition
+from proto.quantity import format_cpu
+
+VERSION_LABEL = "setpoint.dev/agent-version"
+
+
+def agent_version() -> str:
+    """The installed version of Setpoint; `0.0.0` in a tree that is not installed."""
+    try:
+        return version("setpoint")
+    except PackageNotFoundError:
+        return "0.0.0"
+
+
+def describe_machine(
+    settings: AgentSettings, machine: Machine, fingerprint: Fingerprint, incarnation: str, machine_id: str, now: Instant
+) -> Registration:
+    """The registration of this machine, without a predecessor yet."""
+    info = machine.system_info()
+    running = agent_version()
+    return Registration(
+        node=settings.node,
+        incarnation=incarnation,
+        labels={
+            "kubernetes.io/hostname": machine.hostname,
+            "kubernetes.io/os": info.operating_system,
+            "kubernetes.io/arch": info.architecture,
+            VERSION_LABEL: running,
+            **settings.labels,
+        },
+        capacity=_resources(machine.cpu_millis, machine.memory_bytes, settings.pods_max),
+        allocatable=_resources(
+            max(machine.cpu_millis - settings.reserved_cpu_millis, 0),
+            max(machine.memory_bytes - settings.reserved_memory_bytes, 0),
+            settings.pods_max,
+        ),
+        addresses=(
+            NodeAddress(type="InternalIP", address=settings.address),
+            NodeAddress(type="Hostname", address=machine.hostname),
+        ),
+        node_info=info.model_copy(
+            update={
+                "machine_id": machine_id,
+                "boot_id": info.boot_id or fingerprint.boot_id,
+                "kubelet_version": running,
+                "container_runtime_version": f"{fingerprint.driver}://{fingerprint.version}",
+            }
+        ),
+        conditions=(limits_condition(fingerprint, now),),
+    )
+
+
+def limits_condition(fingerprint: Fingerprint, now: Instant) -> Condition:
+    """Whether limits are kept here; a message names each ability that is missing and why."""
+    missing = [f"{ability}: {why}" for ability, why in sorted(fingerprint.missing.items())]
+    return Condition(
+        type="CgroupLimits",
+        status="False" if missing else "True",
+        reason="AbilitiesMissing" if missing else "AllAbilities",
+        message="; ".join(missing),
+        last_transition_time=now,
+    )
+
+
+def _resources(cpu_millis: int, memory_bytes: int, pods: int) -> ResourceList:
+    return {"cpu": format_cpu(cpu_millis), "memory": f"{memory_bytes // 1024}Ki", "pods": str(pods)}

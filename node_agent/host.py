@@ -1,0 +1,100 @@
+"""The real machine, as psutil, `/proc` and the sockets tell. One of the few places that import psutil."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import socket
+from functools import cached_property
+from pathlib import Path
+
+import psutil
+
+from node_agent.machine import MachineUsage
+from proto.objects.core import NodeSystemInfo
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+"""Go's names, which Kubernetes' labels use."""
+
+_SOCKETS = {
+    "TCP": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    "UDP": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+    "SCTP": (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
+}
+
+
+class HostMachine:
+    """The computer this program runs on."""
+
+    def __init__(self) -> None:
+        self.hostname = socket.gethostname()
+        psutil.cpu_percent(None)
+
+    @cached_property
+    def cpu_millis(self) -> int:
+        """The processors that this program may use."""
+        return len(os.sched_getaffinity(0)) * 1000
+
+    @cached_property
+    def memory_bytes(self) -> int:
+        """All memory of the machine."""
+        return int(psutil.virtual_memory().total)
+
+    def system_info(self) -> NodeSystemInfo:
+        """What `/etc` and `/proc` say."""
+        return NodeSystemInfo(
+            machine_id=_line("/etc/machine-id"),
+            system_uuid=_line("/sys/class/dmi/id/product_uuid"),
+            boot_id=_line("/proc/sys/kernel/random/boot_id"),
+            kernel_version=platform.release(),
+            os_image=_os_image(),
+            operating_system=platform.system().lower(),
+            architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
+        )
+
+    def usage(self) -> MachineUsage:
+        """The share of the processors since the last call, and memory that is not available."""
+        memory = psutil.virtual_memory()
+        return MachineUsage(
+            cpu_millis=int(psutil.cpu_percent(None) * (os.cpu_count() or 1) * 10),
+            memory_bytes=int(memory.total - memory.available),
+        )
+
+    def port_is_free(self, port: int, protocol: str) -> bool:
+        """Binds it for a moment, on all addresses."""
+        kind, number = _SOCKETS[protocol]
+        try:
+            with socket.socket(socket.AF_INET, kind, number) as probe:
+                probe.bind(("", port))
+        except OSError:
+            return False
+        return True
+
+
+def address_towards(host: str, port: int) -> str:
+    """The machine's own address on the route to `host`; 127.0.0.1 when there is none.
+
+    (Connecting a UDP socket sends nothing, it only picks the route.)
+    """
+    with contextlib.suppress(OSError):
+        family, kind, number, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, number) as probe:
+            probe.connect(target)
+            return str(probe.getsockname()[0])
+    return "127.0.0.1"
+
+
+def _line(path: str) -> str:
+    """The first line of a small file; "" if it cannot be read."""
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _os_image() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        return ""

@@ -1,0 +1,66 @@
+"""The machine port: what an agent asks of the computer that it runs on, and a made-up computer for simulations.
+
+`host` is the real one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proto.objects.core import NodeSystemInfo
+
+
+@dataclass(frozen=True, slots=True)
+class MachineUsage:
+    """What the whole machine uses now."""
+
+    cpu_millis: int = 0
+    memory_bytes: int = 0
+
+
+class Machine(Protocol):
+    """A computer: its size, its name tags, what it uses, which of its ports are free."""
+
+    @property
+    def hostname(self) -> str:
+        """Its own name."""
+
+    @property
+    def cpu_millis(self) -> int:
+        """Its processors, in thousandths of a core."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Its memory."""
+
+    def system_info(self) -> NodeSystemInfo:
+        """Kernel, operating system, architecture, machine id."""
+
+    def usage(self) -> MachineUsage:
+        """What is used now; the processor's share since the last call."""
+
+    def port_is_free(self, port: int, protocol: str) -> bool:
+        """Whether a program could listen on the port (TCP, UDP or SCTP) now."""
+
+
+@dataclass
+class MemoryMachine:
+    """A made-up computer; `taken_ports` are those that others listen on."""
+
+    hostname: str = "memory"
+    cpu_millis: int = 4000
+    memory_bytes: int = 8 * 2**30
+    taken_ports: set[int] = field(default_factory=set)
+
+    def system_info(self) -> NodeSystemInfo:
+        """See the port."""
+        return NodeSystemInfo(machine_id=f"machine-{self.hostname}", operating_system="linux", architecture="amd64")
+
+    def usage(self) -> MachineUsage:
+        """See the port."""
+        return MachineUsage()
+
+    def port_is_free(self, port: int, protocol: str) -> bool:
+        """See the port."""
+        return port not in self.taken_ports

@@ -1,0 +1,97 @@
+"""Performing steps: a planned start, stop or removal becomes a call of the runtime.
+
+Every call is safe to repeat: ids are never used twice, so a start whose answer was lost is simply asked for again.
+
+Reads: steps. Writes: the runtime, the pod's directories. Never: decides what comes next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from node_agent.plan.container_ids import ContainerId
+from node_agent.plan.lives import SERIES_ANNOTATION
+from node_agent.plan.pod import Start, stop_grace_s
+from node_agent.runtime.port import (
+    ContainerSpec,
+    ContainerState,
+    LogPolicy,
+    NoSuchContainer,
+    Runtime,
+)
+from node_agent.settings import AgentSettings
+from node_agent.storage.port import Storage
+from proto.objects.pod import Pod
+
+NAMESPACE_ANNOTATION = "setpoint.dev/namespace"
+POD_ANNOTATION = "setpoint.dev/pod"
+GRACE_ANNOTATION = "setpoint.dev/grace-s"
+DEFAULT_GRACE_S = 30.0
+
+
+class Operations:
+    """What the agent does to containers."""
+
+    def __init__(self, runtime: Runtime, storage: Storage, settings: AgentSettings) -> None:
+        self._runtime = runtime
+        self._storage = storage
+        self._settings = settings
+
+    async def start(self, pod: Pod, step: Start) -> ContainerState:
+        """Start a container's next life.
+
+        Raises:
+            StartFailed: the program cannot be executed.
+            RuntimeUnavailable: perhaps started; ask again.
+            StorageFailure: the pod's directory cannot be made.
+        """
+        files = self._storage.prepare_pod(step.id.pod_uid)
+        launch = step.launch
+        return await self._runtime.start(
+            ContainerSpec(
+                id=str(step.id),
+                argv=launch.argv,
+                env=launch.env,
+                working_dir=Path(launch.working_dir) if launch.working_dir else files,
+                limits=launch.limits,
+                log=self._log(step.id),
+                annotations={
+                    SERIES_ANNOTATION: str(step.series),
+                    NAMESPACE_ANNOTATION: pod.metadata.namespace,
+                    POD_ANNOTATION: pod.metadata.name,
+                    GRACE_ANNOTATION: str(stop_grace_s(pod)),
+                },
+            )
+        )
+
+    async def stop(self, container_id: ContainerId, grace_s: float) -> ContainerState | None:
+        """Ask it to end and wait until it has; None if it is unknown.
+
+        Raises:
+            RuntimeUnavailable
+        """
+        with contextlib.suppress(NoSuchContainer):
+            return await self._runtime.stop(str(container_id), grace_s)
+        return None
+
+    async def remove(self, container_id: str) -> None:
+        """Forget it and its output.
+
+        Raises:
+            RuntimeUnavailable
+        """
+        await self._runtime.remove(container_id)
+
+    def _log(self, container_id: ContainerId) -> LogPolicy:
+        path = self._storage.log_path(container_id.pod_uid, container_id.container, container_id.attempt)
+        return LogPolicy(path, self._settings.log_bytes_max, self._settings.log_files_max)
+
+
+def annotated_grace_s(annotations: Mapping[str, str]) -> float:
+    """How long a container whose pod is not known any more may take to end."""
+    try:
+        return float(annotations.get(GRACE_ANNOTATION, DEFAULT_GRACE_S))
+    except ValueError:
+        return DEFAULT_GRACE_S

@@ -1,0 +1,87 @@
+"""What the agent keeps in hand for one pod while it works on it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from node_agent.plan.environment import Host
+from node_agent.plan.lives import Life
+from node_agent.plan.pod import PodView
+from node_agent.runtime.port import ContainerState
+from node_agent.storage.port import PodRecord
+from proto.node import Assignment, PodReport
+from proto.objects.pod import Pod, PodStatus
+
+HOLD_FIRST_S = 0.1
+HOLD_MAX_S = 5.0
+
+
+@dataclass(slots=True)
+class PodWork:
+    """One pod of this node: what was asked for, what was reported, which steps are under way.
+
+    `cleared` is True once everything of it has ended and is removed; then only the hub's word is awaited.
+    `held_until_s` (monotonic) keeps steps back while the runtime or the disk fails.
+    """
+
+    assignment: Assignment
+    reported: PodStatus
+    assigned: bool = True
+    ports: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, Life] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
+    stopping: dict[str, float] = field(default_factory=dict)
+    cleared: bool = False
+    clearing: bool = False
+    unsaved: bool = True
+    unreported: bool = True
+    hold_s: float = 0.0
+    held_until_s: float = 0.0
+    alarm: asyncio.Task[Any] | None = None
+
+    @property
+    def pod(self) -> Pod:
+        """The pod as it was assigned last."""
+        return self.assignment.pod
+
+    @property
+    def uid(self) -> str:
+        """The pod's uid."""
+        return self.assignment.pod.metadata.uid
+
+    def view(self, host: Host, states: tuple[ContainerState, ...]) -> PodView:
+        """Everything that a plan is made from."""
+        return PodView(
+            pod=self.pod,
+            host=host,
+            assigned=self.assigned,
+            config=self.assignment.config,
+            ports=self.ports,
+            states=states,
+            failed=self.failed,
+            reported=self.reported,
+            busy=frozenset(self.busy),
+            stopping=self.stopping,
+        )
+
+    def record(self) -> PodRecord:
+        """What must survive the agent."""
+        return PodRecord(assignment=self.assignment, assigned=self.assigned, ports=self.ports, reported=self.reported)
+
+    def report(self) -> PodReport:
+        """What the hub is told."""
+        meta = self.pod.metadata
+        gone = self.cleared and self.pod.deleting
+        return PodReport(namespace=meta.namespace, name=meta.name, uid=meta.uid, status=self.reported, gone=gone)
+
+    def hold(self, now_s: float) -> float:
+        """Keep steps back for a while, longer each time; how long, in seconds."""
+        self.hold_s = min(max(self.hold_s * 2, HOLD_FIRST_S), HOLD_MAX_S)
+        self.held_until_s = now_s + self.hold_s
+        return self.hold_s
+
+    def release(self) -> None:
+        """The runtime and the disk work again."""
+        self.hold_s = self.held_until_s = 0.0

@@ -1,0 +1,262 @@
+"""The pods of this node: each is brought to what its plan says, again and again.
+
+Anything that may matter to a pod (an assignment, a container's end, a finished step, a timer) only *wakes* it. A woken
+pod is looked at as a whole: make the plan, publish its status, launch its steps. Looking is synchronous and cheap; the
+steps are tasks, at most one a container (and its stop), and each wakes the pod again when it ends.
+
+Reads: assignments, the table of containers. Writes: pod records, status reports, steps to the runtime.
+Never: talks to the hub.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from node_agent.background import Background
+from node_agent.containers import ContainerTable
+from node_agent.operations import Operations
+from node_agent.plan.environment import Host
+from node_agent.plan.events import events_between, killing
+from node_agent.plan.lives import failed_start
+from node_agent.plan.pod import PodPlan, Remove, Start, Step, Stop, plan_pod
+from node_agent.pod_work import PodWork
+from node_agent.ports import PortTable
+from node_agent.reporting import Reporting
+from node_agent.runtime.port import RuntimeFailure, StartFailed
+from node_agent.storage.port import PodRecord, Storage, StorageFailure
+from proto.clock import Clock
+from proto.node import Assignment
+
+log = logging.getLogger(__name__)
+
+
+class Pods:
+    """All pods that this node holds, or held and has not finished with."""
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        containers: ContainerTable,
+        operations: Operations,
+        storage: Storage,
+        ports: PortTable,
+        reporting: Reporting,
+        clock: Clock,
+        background: Background,
+    ) -> None:
+        self._host = host
+        self._containers = containers
+        self._operations = operations
+        self._storage = storage
+        self._ports = ports
+        self._reporting = reporting
+        self._clock = clock
+        self._background = background
+        self._works: dict[str, PodWork] = {}
+        self._woken: dict[str, None] = {}
+        self.ended: Callable[[str], None] = lambda uid: None
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._works
+
+    def find(self, namespace: str, name: str) -> PodWork | None:
+        """The pod of that name; of two (one is ending), the one that is still assigned."""
+        found = [w for w in self._works.values() if w.pod.key == (namespace, name)]
+        return max(found, key=lambda work: work.assigned, default=None)
+
+    def restore(self, record: PodRecord) -> None:
+        """A pod that the agent's last life knew."""
+        work = PodWork(record.assignment, record.reported, record.assigned, unsaved=False)
+        work.ports = self._ports.choose(work.pod, record.ports)
+        self._works[work.uid] = work
+        self.wake((work.uid,))
+
+    def assign(self, assignment: Assignment) -> None:
+        """This pod should be here, in this form."""
+        uid = assignment.pod.metadata.uid
+        work = self._works.get(uid)
+        if work is None or work.cleared:
+            work = PodWork(assignment, work.reported if work is not None else assignment.pod.status)
+            self._works[uid] = work
+        elif work.assigned and work.assignment == assignment:
+            return
+        work.assignment, work.assigned = assignment, True
+        work.ports = self._ports.choose(work.pod, work.ports)
+        work.unsaved = True
+        self.wake((uid,))
+
+    def unassign(self, uid: str) -> None:
+        """This pod should not be here any more, and the hub does not ask what becomes of it."""
+        work = self._works.get(uid)
+        if work is None:
+            return
+        self._reporting.forget(uid)
+        work.assigned, work.unsaved = False, True
+        if work.cleared:
+            self._finish(work)
+        else:
+            self.wake((uid,))
+
+    def gone_accepted(self, uid: str) -> None:
+        """The hub knows that the pod has ended: nothing of it need be kept."""
+        work = self._works.get(uid)
+        if work is not None and work.cleared:
+            self._finish(work)
+
+    def report_all(self) -> None:
+        """Tell everything again, to a hub that may have missed something."""
+        for work in self._works.values():
+            if work.assigned and not work.unreported:
+                self._reporting.report(work.report())
+
+    def unassign_all(self) -> None:
+        """Give up every pod: this node's name belongs to somebody else."""
+        for uid in tuple(self._works):
+            self.unassign(uid)
+
+    def wake(self, uids: Iterable[str]) -> None:
+        """Look at these pods soon, each once."""
+        if not self._woken:
+            asyncio.get_running_loop().call_soon(self._look)
+        self._woken.update(dict.fromkeys(uids))
+
+    def wake_all(self) -> None:
+        """Look at every pod."""
+        self.wake(tuple(self._works))
+
+    def _look(self) -> None:
+        woken, self._woken = self._woken, {}
+        if not self._containers.listed:
+            return
+        for uid in woken:
+            work = self._works.get(uid)
+            if work is not None and not work.cleared:
+                self._advance(work)
+
+    def _advance(self, work: PodWork) -> None:
+        """One pass: plan, publish, launch the steps."""
+        now = self._clock.now()
+        plan = plan_pod(work.view(self._host, self._containers.of_pod(work.uid)), now)
+        self._publish(work, plan)
+        if work.held_until_s > self._clock.monotonic_s():
+            return
+        for step in plan.steps:
+            self._launch(work, step)
+        if plan.gone and not work.clearing:
+            work.clearing = True
+            self._spawn(work, f"clear {work.uid}", self._clear)
+        wait_s = (plan.wake_at - now).total_seconds() if plan.wake_at else None
+        self._set_alarm(work, wait_s)
+
+    def _publish(self, work: PodWork, plan: PodPlan) -> None:
+        """Report and keep what changed."""
+        old, changed = work.reported, plan.status != work.reported
+        if changed or work.unsaved:
+            work.reported, work.unsaved = plan.status, False
+            self._save(work)
+        if (changed or work.unreported) and work.assigned:
+            work.unreported = False
+            self._reporting.report(work.report(), events_between(work.pod, old, plan.status))
+
+    def _launch(self, work: PodWork, step: Step) -> None:
+        log.info("pod=%s/%s container=%s step=%s reason=%s", *work.pod.key, step.id, type(step).__name__, step.reason)
+        match step:
+            case Start():
+                work.busy.add(str(step.id))
+                self._spawn(work, f"start {step.id}", self._start, step)
+            case Stop():
+                if str(step.id) not in work.stopping and work.assigned:
+                    self._reporting.tell(killing(work.pod, step.id.container))
+                work.stopping[str(step.id)] = step.grace_s
+                self._spawn(work, f"stop {step.id}", self._stop, step)
+            case Remove():
+                work.busy.add(str(step.id))
+                self._spawn(work, f"remove {step.id}", self._remove, step)
+
+    async def _start(self, work: PodWork, step: Start) -> None:
+        try:
+            state = await self._operations.start(work.pod, step)
+        except StartFailed as failure:
+            work.failed[step.id.container] = failed_start(step.id, step.series, str(failure), self._clock.now())
+        else:
+            work.failed.pop(step.id.container, None)
+            self._containers.note(state)
+        finally:
+            work.busy.discard(str(step.id))
+
+    async def _stop(self, work: PodWork, step: Stop) -> None:
+        try:
+            state = await self._operations.stop(step.id, step.grace_s)
+        except RuntimeFailure:
+            work.stopping.pop(str(step.id), None)
+            raise
+        if state is None:
+            self._containers.forget(str(step.id))
+        else:
+            self._containers.note(state)
+
+    async def _remove(self, work: PodWork, step: Remove) -> None:
+        try:
+            await self._operations.remove(str(step.id))
+            self._containers.forget(str(step.id))
+            work.stopping.pop(str(step.id), None)
+        finally:
+            work.busy.discard(str(step.id))
+
+    async def _clear(self, work: PodWork) -> None:
+        """Everything has ended: remove the directory, free the ports, tell the hub."""
+        try:
+            await self._storage.remove_pod(work.uid)
+        finally:
+            work.clearing = False
+        self._ports.release(work.uid)
+        work.cleared = True
+        if work.assigned:
+            self._reporting.report(work.report())
+        else:
+            self._finish(work)
+
+    def _finish(self, work: PodWork) -> None:
+        """Forget the pod."""
+        self._set_alarm(work, None)
+        self._works.pop(work.uid, None)
+        self.ended(work.uid)
+
+    def _spawn(self, work: PodWork, name: str, perform: Callable[..., Awaitable[None]], *step: Step) -> None:
+        self._background.spawn(self._guarded(work, perform, *step), name)
+
+    async def _guarded(self, work: PodWork, perform: Callable[..., Awaitable[None]], *step: Step) -> None:
+        """Run a step; while the runtime or the disk fails, hold the pod's steps back and then look again."""
+        try:
+            await perform(work, *step)
+        except (RuntimeFailure, StorageFailure) as problem:
+            wait_s = work.hold(self._clock.monotonic_s())
+            log.warning("step_failed pod=%s/%s retry_s=%.1f problem=%s", *work.pod.key, wait_s, problem)
+            self._set_alarm(work, wait_s)
+        else:
+            work.release()
+        self.wake((work.uid,))
+
+    def _set_alarm(self, work: PodWork, wait_s: float | None) -> None:
+        """Wake the pod after `wait_s` seconds, instead of when it was to be woken before."""
+        if work.alarm is not None:
+            work.alarm.cancel()
+            work.alarm = None
+        if wait_s is not None:
+            work.alarm = self._background.spawn(self._ring(work.uid, wait_s), f"alarm of {work.uid}")
+
+    async def _ring(self, uid: str, wait_s: float) -> None:
+        await self._clock.sleep(max(wait_s, 0.0))
+        self.wake((uid,))
+
+    def _save(self, work: PodWork) -> None:
+        try:
+            self._storage.save_pod(work.record())
+        except StorageFailure as problem:
+            log.warning("record_not_saved pod=%s/%s problem=%s", *work.pod.key, problem)

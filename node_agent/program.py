@@ -1,0 +1,249 @@
+"""Puts the agent together from its ports: the one place where everything meets.
+
+    agent = NodeAgent(bus, runtime, clock, ids, settings)
+    await agent.start()        # adopt what runs, take up what was assigned, begin to look for the hub
+    await agent.joined()       # the hub has given the name
+    ...
+    await agent.stop()         # the agent ends; the workloads go on
+
+With `MemoryBus`, `FakeRuntime`, `MemoryStorage` and `MemoryMachine` it runs in virtual time; to restart such an agent
+(or to kill it, with `polite=False`), stop it and give its runtime and storage to a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from node_agent.assignments import AssignmentIntake
+from node_agent.background import Background
+from node_agent.cleanup import Cleanup
+from node_agent.containers import ContainerTable
+from node_agent.fingerprint import describe_machine
+from node_agent.lease import Lease
+from node_agent.machine import Machine, MemoryMachine
+from node_agent.membership import Membership
+from node_agent.operations import Operations
+from node_agent.plan.environment import Host
+from node_agent.pods import Pods
+from node_agent.ports import PortTable
+from node_agent.registration import NameRefused, Registrar, adopt_identity
+from node_agent.reporting import Reporting
+from node_agent.runtime.port import Runtime
+from node_agent.settings import AgentSettings
+from node_agent.storage.memory import MemoryStorage
+from node_agent.storage.port import Storage, StorageFailure
+from node_agent.usage import UsageSampler
+from proto import codec, subjects
+from proto.bus.port import Bus, BusError
+from proto.clock import Clock
+from proto.ids import Ids
+from proto.node import Goodbye, Heartbeat, Registration
+
+log = logging.getLogger(__name__)
+
+GOODBYE_TIMEOUT_S = 1.0
+PODS_END_POLL_S = 0.2
+
+
+class NodeAgent:
+    """One node's agent. `incarnation` and `lease` are there after `start`."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        runtime: Runtime,
+        clock: Clock,
+        ids: Ids,
+        settings: AgentSettings,
+        *,
+        machine: Machine | None = None,
+        storage: Storage | None = None,
+    ) -> None:
+        self._bus = bus
+        self._runtime = runtime
+        self._clock = clock
+        self._ids = ids
+        self._settings = settings
+        self._machine = machine or MemoryMachine(hostname=settings.node)
+        self._storage = storage or MemoryStorage()
+        self._background = Background(foreseen=(NameRefused,))
+        self._usage = UsageSampler(self._machine, runtime, clock, settings)
+        self._operations = Operations(runtime, self._storage, settings)
+        self.lease = Lease(clock)
+        self.incarnation = ""
+
+    async def start(self) -> None:
+        """Adopt what runs, go on with what was assigned, and begin to register. Needs no hub.
+
+        Raises:
+            StorageFailure: the state directory is held by another agent, or cannot be used.
+            RuntimeUnavailable: the runtime cannot work on this machine.
+        """
+        self._storage.open()
+        await self._runtime.open()
+        fingerprint = await self._runtime.fingerprint()
+        machine_id = self._machine.system_info().machine_id
+        identity = adopt_identity(self._storage, self._ids, machine_id)
+        self._identity = identity
+        self.incarnation = identity.incarnation
+        registration = describe_machine(
+            self._settings, self._machine, fingerprint, identity.incarnation, identity.machine_id, self._clock.now()
+        )
+        self._compose_pods(registration)
+        self._compose_membership(registration, identity.predecessors)
+        self._restore()
+        await self._listen()
+        self._spawn_loops()
+
+    async def joined(self) -> None:
+        """Wait until the hub has given this agent its name.
+
+        Raises:
+            NameRefused: it does not.
+        """
+        joined = self._background.spawn(self._membership.joined.wait(), "joined")
+        failed = self._background.spawn(self._watch_failure(), "failed")
+        await asyncio.wait((joined, failed), return_when=asyncio.FIRST_COMPLETED)
+        joined.cancel()
+        if failed.done():
+            await self.run()
+        failed.cancel()
+
+    async def run(self) -> None:
+        """Wait for ever, or until the agent cannot go on.
+
+        Raises:
+            NameRefused: another agent has the name now. The pods here were ended: they are that agent's.
+        """
+        try:
+            await self._background.failure()
+        except NameRefused:
+            if self._membership.joined.is_set():
+                await self._give_up_pods()
+            raise
+
+    async def stop(self, *, polite: bool = True) -> None:
+        """End the agent; the workloads go on. A node without pods says goodbye, so that its name is free at once."""
+        if polite and self.incarnation and not len(self.pods) and self.lease.valid:
+            await self._say_goodbye()
+        await self._background.close()
+        await self._runtime.close()
+        self._storage.close()
+
+    def _compose_pods(self, registration: Registration) -> None:
+        """The parts that keep pods running."""
+        settings = self._settings
+        self._containers = ContainerTable(self._runtime, self._clock, lambda uids: self.pods.wake(uids))
+        self._reporting = Reporting(
+            self._bus, self._clock, self._ids, settings.node, self.incarnation,
+            gone_accepted=lambda uid: self.pods.gone_accepted(uid),
+            registration_lost=lambda: self._membership.register_again(),
+        )  # fmt: skip
+        self._ports = PortTable(self._machine, self._ids, settings.port_range)
+        self.pods = Pods(
+            host=Host(
+                node=settings.node,
+                address=settings.address,
+                allocatable=registration.allocatable,
+                base_env=settings.base_env,
+                pids_limit=settings.pids_limit,
+            ),
+            containers=self._containers,
+            operations=self._operations,
+            storage=self._storage,
+            ports=self._ports,
+            reporting=self._reporting,
+            clock=self._clock,
+            background=self._background,
+        )
+        self._cleanup = Cleanup(
+            self.pods, self._containers, self._operations, self._storage, self._clock, settings.cleanup_every_s
+        )
+
+    def _compose_membership(self, registration: Registration, predecessors: tuple[str, ...]) -> None:
+        """The parts that talk with the hub."""
+        node = self._settings.node
+        self._assignments = AssignmentIntake(
+            self._bus, self._clock, self._ids, node, self.incarnation, self.pods, synced=self._cleanup.allow
+        )
+        self.pods.ended = self._assignments.forget
+        self._membership = Membership(
+            bus=self._bus,
+            clock=self._clock,
+            ids=self._ids,
+            background=self._background,
+            node=node,
+            registrar=Registrar(self._bus, self._clock, self._ids, registration, predecessors),
+            lease=self.lease,
+            compose=self._heartbeat,
+            welcomed=self._welcomed,
+            resync=self._assignments.want_sync,
+        )
+
+    def _restore(self) -> None:
+        """Take up what the last life was assigned."""
+        for record in self._storage.load_pods():
+            self.pods.restore(record)
+            if record.assigned:
+                self._assignments.hold(record.assignment)
+
+    async def _listen(self) -> None:
+        await self._assignments.subscribe()
+
+    def _spawn_loops(self) -> None:
+        spawn = self._background.spawn
+        spawn(self._containers.follow(), "containers")
+        spawn(self._assignments.run(), "assignments")
+        spawn(self._reporting.run(), "reporting")
+        spawn(self._usage.run(), "usage")
+        spawn(self._cleanup.run(), "cleanup")
+        spawn(self._membership.run(), "membership")
+
+    def _welcomed(self) -> None:
+        """The hub knows this agent: ask it for everything, tell it everything. Earlier lives do not matter any more."""
+        if self._identity.predecessors:
+            self._identity = self._identity.model_copy(update={"predecessors": ()})
+            self._save_identity()
+        self._assignments.want_sync()
+        self.pods.report_all()
+        self._reporting.open()
+
+    def _save_identity(self) -> None:
+        try:
+            self._storage.save_identity(self._identity)
+        except StorageFailure as problem:
+            log.warning("identity_not_saved problem=%s", problem)
+
+    def _heartbeat(self, sequence: int) -> Heartbeat:
+        held = len(self._assignments)
+        return Heartbeat(
+            incarnation=self.incarnation,
+            sequence=sequence,
+            digest=self._assignments.digest,
+            pods=held,
+            usage=self._usage.node(held),
+            pod_usage=self._usage.take_pods(),
+        )
+
+    async def _watch_failure(self) -> None:
+        """Return when a task has failed (what it raised is for `run` to raise)."""
+        try:
+            await self._background.failure()
+        except Exception:
+            return
+
+    async def _give_up_pods(self) -> None:
+        """End all pods, with their grace."""
+        log.error("name_lost ending all pods node=%s", self._settings.node)
+        self.pods.unassign_all()
+        while len(self.pods):
+            await self._clock.sleep(PODS_END_POLL_S)
+
+    async def _say_goodbye(self) -> None:
+        try:
+            data = codec.pack(Goodbye(incarnation=self.incarnation))
+            subject = subjects.node_up(self._settings.node, "goodbye")
+            await self._bus.request(subject, data, timeout_s=GOODBYE_TIMEOUT_S)
+        except BusError as problem:
+            log.info("goodbye_not_heard problem=%s", problem)

@@ -1,0 +1,33 @@
+"""What a person or a test may set on an agent; the defaults are those of the design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """Settings of one agent.
+
+    `address` is the machine's address, shown as the pods' IP. `base_env` is what every program starts with.
+    `reserved_*` is kept back for the machine itself: allocatable is what is left. `pids_limit` bounds the processes and
+    threads of a container that sets no limit of its own.
+    """
+
+    node: str
+    address: str = "127.0.0.1"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    base_env: Mapping[str, str] = field(default_factory=dict)
+    pods_max: int = 250
+    reserved_cpu_millis: int = 0
+    reserved_memory_bytes: int = 0
+    pids_limit: int | None = 4096
+    port_range: tuple[int, int] = (20000, 30000)
+    """Where free ports are taken from, [first, last): below the range that Linux gives to outgoing connections."""
+
+    usage_every_s: float = 5.0
+    pod_usage_every_s: float = 15.0
+    cleanup_every_s: float = 60.0
+    log_bytes_max: int = 10 * 1024 * 1024
+    log_files_max: int = 5

@@ -1,0 +1,125 @@
+"""The state directory: an agent's memory on disk.
+
+Records are written beside their place and renamed into it, so a reader finds the old or the new one. They are not
+synced: a crash of the agent loses nothing, and after a crash of the machine the hub tells everything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from node_agent.storage.port import Identity, PodRecord, StateDirHeld, StorageFailure, valid_uid
+from proto import codec
+from proto.objects.meta import Model
+
+log = logging.getLogger(__name__)
+M = TypeVar("M", bound=Model)
+
+_RECORD = "record.msgpack"
+
+
+class DiskStorage:
+    """A `Storage` in a directory. Only one agent at a time may have it open (flock)."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._root = state_dir.absolute()
+        self._pods = self._root / "pods"
+        self._lock: int | None = None
+
+    def open(self) -> None:
+        """See the port."""
+        try:
+            self._pods.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._lock = os.open(self._root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise StateDirHeld(f"another agent works on state directory {self._root}") from None
+        except OSError as error:
+            self.close()
+            raise StorageFailure(f"cannot use state directory {self._root}: {error.strerror}") from None
+
+    def close(self) -> None:
+        """See the port."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def load_identity(self) -> Identity:
+        """See the port."""
+        return _read(self._root / "identity.msgpack", Identity) or Identity()
+
+    def save_identity(self, identity: Identity) -> None:
+        """See the port."""
+        _write(self._root / "identity.msgpack", identity)
+
+    def load_pods(self) -> tuple[PodRecord, ...]:
+        """See the port."""
+        records = (_read(self._pods / uid / _RECORD, PodRecord) for uid in sorted(self.pod_uids()))
+        return tuple(record for record in records if record is not None)
+
+    def save_pod(self, record: PodRecord) -> None:
+        """See the port."""
+        path = self._pods / record.assignment.pod.metadata.uid / _RECORD
+        try:
+            path.parent.mkdir(mode=0o755, exist_ok=True)
+        except OSError as error:
+            raise StorageFailure(f"cannot make {path.parent}: {error.strerror}") from None
+        _write(path, record)
+
+    def pod_uids(self) -> frozenset[str]:
+        """See the port."""
+        try:
+            return frozenset(entry.name for entry in os.scandir(self._pods) if valid_uid(entry.name))
+        except OSError:
+            return frozenset()
+
+    def prepare_pod(self, uid: str) -> Path:
+        """See the port."""
+        files = self._pods / uid / "files"
+        try:
+            files.mkdir(mode=0o755, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFailure(f"cannot make {files}: {error.strerror}") from None
+        return files
+
+    def log_path(self, uid: str, container: str, attempt: int) -> Path:
+        """See the port."""
+        return self._pods / uid / "logs" / container / f"{attempt}.log"
+
+    async def remove_pod(self, uid: str) -> None:
+        """See the port. A large directory takes its time, so a thread does it."""
+        try:
+            await asyncio.to_thread(shutil.rmtree, self._pods / uid)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageFailure(f"cannot remove {error.filename}: {error.strerror}") from None
+
+
+def _read(path: Path, model: type[M]) -> M | None:
+    """A record; None if it is not there or not readable, which is logged."""
+    try:
+        return codec.unpack(path.read_bytes(), model)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ValidationError) as error:
+        log.warning("record_unreadable path=%s error=%r", path, str(error))
+        return None
+
+
+def _write(path: Path, record: Model) -> None:
+    fresh = path.with_name(path.name + ".new")
+    try:
+        fresh.write_bytes(codec.pack(record))
+        fresh.replace(path)
+    except OSError as error:
+        raise StorageFailure(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,102 @@
+"""The storage port: what must survive the agent's process."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Protocol
+
+from proto.node import Assignment
+from proto.objects.meta import Many, Model
+from proto.objects.pod import PodStatus
+
+_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+def valid_uid(uid: str) -> bool:
+    """Whether a pod's uid can name a directory and be part of a container's id (no dots, no slashes)."""
+    return _UID.fullmatch(uid) is not None
+
+
+class Identity(Model):
+    """Who the agent of this state directory is.
+
+    `incarnation` is its latest life, `predecessors` those before it that the hub may still know (newest first): a life
+    that ended before it was registered leaves them as they were.
+    """
+
+    machine_id: str = ""
+    incarnation: str = ""
+    predecessors: Many[str] = ()
+
+
+class PodRecord(Model):
+    """What an agent must know of a pod after its own restart. `assigned` is False once the hub took the pod away."""
+
+    assignment: Assignment
+    assigned: bool = True
+    ports: dict[str, int] = {}
+    reported: PodStatus = PodStatus()
+
+
+class StorageFailure(Exception):
+    """The state directory cannot be read or written; the message says which file and why."""
+
+
+class StateDirHeld(StorageFailure):
+    """Another agent works on this state directory."""
+
+
+class Storage(Protocol):
+    """An agent's memory. Writing replaces a record as a whole, never half of it."""
+
+    def open(self) -> None:
+        """Take possession.
+
+        Raises:
+            StateDirHeld: another agent has it.
+            StorageFailure: it cannot be made or written.
+        """
+
+    def close(self) -> None:
+        """Let go of it."""
+
+    def load_identity(self) -> Identity:
+        """The identity saved last; an empty one if there is none."""
+
+    def save_identity(self, identity: Identity) -> None:
+        """Keep the identity.
+
+        Raises:
+            StorageFailure
+        """
+
+    def load_pods(self) -> tuple[PodRecord, ...]:
+        """All readable records; one that cannot be read is left out."""
+
+    def save_pod(self, record: PodRecord) -> None:
+        """Keep a pod's record.
+
+        Raises:
+            StorageFailure
+        """
+
+    def pod_uids(self) -> frozenset[str]:
+        """The uids of all pods of which there is anything here."""
+
+    def prepare_pod(self, uid: str) -> Path:
+        """Make the pod's directories; its working directory.
+
+        Raises:
+            StorageFailure
+        """
+
+    def log_path(self, uid: str, container: str, attempt: int) -> Path:
+        """The file that one attempt's output goes to."""
+
+    async def remove_pod(self, uid: str) -> None:
+        """Remove everything of a pod; it may not exist.
+
+        Raises:
+            StorageFailure
+        """

@@ -1,0 +1,435 @@
+"""The agent on the in-memory bus with a scripted hub and fake processes, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from node_agent.registration import NameRefused
+from node_agent.runtime.fake import FakeRuntime
+from node_agent.storage.memory import MemoryStorage
+from node_agent.storage.port import StateDirHeld
+from proto.clock import EPOCH
+from proto.node import Assignments
+from proto.objects.meta import find_condition
+from tests.agent.cluster import NODE, Cluster
+from tests.agent.pods import fake, pod
+from tests.agent.virtual_time import run_virtual
+from tests.waiting import eventually
+
+
+def scenario(story: Callable[[Cluster], Awaitable[None]]) -> Callable[[], None]:
+    """A test that runs with a cluster of its own in virtual time."""
+
+    async def told() -> None:
+        async with Cluster() as cluster:
+            await story(cluster)
+
+    def test() -> None:
+        run_virtual(told())
+
+    test.__name__, test.__doc__ = story.__name__, story.__doc__  # type: ignore[attr-defined]
+    return test
+
+
+@scenario
+async def test_registers_with_what_the_machine_is(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    (registration,) = cluster.hub.registrations
+    assert registration.node == NODE
+    assert registration.incarnation == agent.incarnation
+    assert registration.capacity == {"cpu": "4", "memory": "8388608Ki", "pods": "250"}
+    assert registration.labels["zone"] == "a"
+    assert registration.labels["kubernetes.io/hostname"] == "memory"
+    assert "setpoint.dev/agent-version" in registration.labels
+    assert [(a.type, a.address) for a in registration.addresses] == [
+        ("InternalIP", "10.0.0.1"),
+        ("Hostname", "memory"),
+    ]
+    condition = find_condition(registration.conditions, "CgroupLimits")
+    assert condition is not None and condition.status == "True"
+
+
+@scenario
+async def test_heartbeats_carry_sequence_and_digest_and_extend_the_lease(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    await cluster.clock.sleep(20)
+    sequences = [heartbeat.sequence for heartbeat in cluster.hub.heartbeats]
+    assert sequences == list(range(1, len(sequences) + 1))
+    assert 24 <= len(sequences) <= 30
+    assert cluster.hub.heartbeats[-1].digest == cluster.hub.digest
+    assert cluster.hub.heartbeats[-1].pods == 1
+    assert 14 < agent.lease.remaining_s <= 15
+
+
+@scenario
+async def test_an_assigned_pod_runs_and_is_told_as_running(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    container_id = await cluster.running("u-web")
+    assert container_id == "u-web.app.0"
+    status = cluster.hub.status("u-web")
+    assert (status.phase, status.pod_ip, status.host_ip) == ("Running", "10.0.0.1", "10.0.0.1")
+    ready = find_condition(status.conditions, "Ready")
+    assert ready is not None and ready.status == "True"
+    assert [event.reason for event in cluster.hub.events] == ["Started"]
+
+
+@scenario
+async def test_a_deleted_pod_ends_and_is_gone(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    await cluster.hub.delete("u-web")
+    report = await cluster.gone("u-web")
+    ended = report.status.container_statuses[0].state.terminated
+    assert ended is not None and (ended.exit_code, ended.signal) == (143, 15)
+    assert await cluster.runtime.list() == ()
+    await eventually(lambda: not len(agent.pods))
+    assert cluster.storage.pod_uids() == frozenset()
+    assert "Killing" in [event.reason for event in cluster.hub.events]
+
+
+@scenario
+async def test_a_stubborn_pod_is_killed_after_its_grace(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--ignore-term")))
+    await cluster.running("u-web")
+    began_s = cluster.clock.monotonic_s()
+    await cluster.hub.delete("u-web", grace_s=7)
+    await cluster.gone("u-web")
+    assert 7 <= cluster.clock.monotonic_s() - began_s < 8
+
+
+@scenario
+async def test_a_shorter_grace_is_heeded(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--ignore-term")))
+    await cluster.running("u-web")
+    began_s = cluster.clock.monotonic_s()
+    await cluster.hub.delete("u-web", grace_s=30)
+    await cluster.clock.sleep(2)
+    await cluster.hub.delete("u-web", grace_s=1)
+    await cluster.gone("u-web")
+    assert 3 <= cluster.clock.monotonic_s() - began_s < 4
+
+
+@scenario
+async def test_a_pod_that_is_taken_away_ends_without_a_word(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    await cluster.hub.take_away("u-web")
+    await eventually(lambda: not len(agent.pods))
+    assert await cluster.runtime.list() == ()
+    assert not cluster.hub.reports["u-web"].gone
+
+
+@scenario
+async def test_a_crashing_container_backs_off_as_in_kubernetes(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--exit-after", "1", "--code", "3")))
+    await cluster.clock.sleep(200)
+    starts: list[float] = []
+    for report in cluster.hub.history:
+        running = report.status.container_statuses[0].state.running
+        if running is not None and running.started_at is not None:
+            starts.append((running.started_at - EPOCH).total_seconds())
+    starts = sorted(set(starts))
+    gaps = [round(later - earlier - 1) for earlier, later in zip(starts, starts[1:], strict=False)]
+    assert gaps == [0, 10, 20, 40, 80]
+    status = cluster.hub.status("u-web").container_statuses[0]
+    assert status.state.waiting is not None and status.state.waiting.reason == "CrashLoopBackOff"
+    assert status.state.waiting.message == ("back-off 2m40s restarting failed container=app pod=web_default(u-web)")
+    assert status.restart_count == 5
+    assert status.last_state.terminated is not None
+    assert (status.last_state.terminated.exit_code, status.last_state.terminated.reason) == (3, "Error")
+    assert len(await cluster.runtime.list()) == 2, "the latest life and the one before are kept for their logs"
+    assert "BackOff" in [event.reason for event in cluster.hub.events]
+
+
+@scenario
+async def test_a_program_that_cannot_start_fails_visibly(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--fail-start", "ENOENT"), restartPolicy="Never"))
+    await eventually(lambda: cluster.hub.status("u-web").phase == "Failed")
+    ended = cluster.hub.status("u-web").container_statuses[0].state.terminated
+    assert ended is not None
+    assert (ended.exit_code, ended.reason) == (128, "StartError")
+    assert "No such file" in ended.message
+
+
+@scenario
+async def test_an_image_leaves_the_pod_pending_with_a_reason(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", {"image": "nginx:1.27"}))
+    await eventually(lambda: "u-web" in cluster.hub.reports)
+    status = cluster.hub.status("u-web")
+    waiting = status.container_statuses[0].state.waiting
+    assert status.phase == "Pending" and waiting is not None
+    assert waiting.reason == "ImagesNotSupported" and "images are not supported yet" in waiting.message
+
+
+@scenario
+async def test_a_missing_config_map_is_awaited(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    reference = {"configMapKeyRef": {"name": "settings", "key": "level"}}
+    web = pod("web", {"command": ["serve"], "env": [{"name": "LEVEL", "valueFrom": reference}]})
+    await cluster.hub.assign(web)
+    await eventually(lambda: "u-web" in cluster.hub.reports)
+    waiting = cluster.hub.status("u-web").container_statuses[0].state.waiting
+    assert waiting is not None
+    assert (waiting.reason, waiting.message) == ("CreateContainerConfigError", 'configmap "settings" not found')
+    await cluster.hub.assign(web, {"settings": {"level": "debug"}})
+    await cluster.running("u-web")
+
+
+@scenario
+async def test_a_killed_agent_leaves_its_pods_to_the_next_one(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod("web"))
+    await cluster.hub.assign(pod("job", fake("--exit-after", "5", "--code", "4"), restartPolicy="Never"))
+    await cluster.running("u-web")
+    await cluster.running("u-job")
+    await cluster.kill(agent)
+    await cluster.clock.sleep(10)
+    await cluster.start_agent()
+    await eventually(lambda: cluster.hub.status("u-job").phase == "Failed")
+    ended = cluster.hub.status("u-job").container_statuses[0].state.terminated
+    assert ended is not None and ended.exit_code == 4
+    assert cluster.hub.registrations[-1].previous_incarnation == agent.incarnation
+    await cluster.clock.sleep(5)
+    assert await cluster.running("u-web") == "u-web.app.0", "nothing was restarted"
+
+
+@scenario
+async def test_without_a_hub_a_restarted_agent_goes_on_by_the_rules(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--exit-after", "5", "--code", "1")))
+    await cluster.running("u-web")
+    await cluster.kill(agent)
+    cluster.network.disconnect("hub")
+    await cluster.clock.sleep(6)
+    await cluster.start_agent(join=False)
+
+    async def restarted() -> bool:
+        return any(state.id == "u-web.app.1" and state.running for state in await cluster.runtime.list())
+
+    await eventually(restarted)
+    cluster.network.heal("hub")
+    cluster.hub.reports.clear()
+    assert await cluster.running("u-web", within_s=30) != "u-web.app.0"
+
+
+@scenario
+async def test_lost_containers_are_told_as_unknown_and_restarted(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    await cluster.kill(agent)
+    cluster.runtime = FakeRuntime(boot_epoch_s=EPOCH.timestamp())
+    await cluster.start_agent()
+    await eventually(lambda: cluster.hub.status("u-web").container_statuses[0].container_id == "u-web.app.1")
+    status = cluster.hub.status("u-web").container_statuses[0]
+    assert status.restart_count == 1
+    assert status.last_state.terminated is not None
+    assert (status.last_state.terminated.exit_code, status.last_state.terminated.reason) == (
+        137,
+        "ContainerStatusUnknown",
+    )
+
+
+@scenario
+async def test_a_rebooted_machine_starts_its_pods_again(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    cluster.runtime.reboot()
+    await eventually(lambda: cluster.hub.status("u-web").container_statuses[0].restart_count == 1)
+    assert await cluster.running("u-web") == "u-web.app.1"
+
+
+@scenario
+async def test_what_ended_is_not_run_again_by_an_agent_that_forgot(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod("job", fake("--exit-after", "1"), restartPolicy="Never"))
+    await eventually(lambda: cluster.hub.status("u-job").phase == "Succeeded")
+    await cluster.kill(agent)
+    told = cluster.hub.known["u-job"].pod.model_copy(update={"status": cluster.hub.status("u-job")})
+    cluster.hub.holder = ""
+    cluster.storage, cluster.runtime = MemoryStorage(), FakeRuntime(boot_epoch_s=EPOCH.timestamp())
+    await cluster.start_agent()
+    await cluster.hub.assign(told)
+    await cluster.clock.sleep(30)
+    assert await cluster.runtime.list() == ()
+    assert cluster.hub.status("u-job").phase == "Succeeded"
+
+
+@scenario
+async def test_reports_are_sent_until_they_are_written(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    cluster.hub.writable = False
+    await cluster.hub.assign(pod())
+    await cluster.clock.sleep(10)
+    assert "u-web" not in cluster.hub.reports
+    cluster.hub.writable = True
+    await cluster.running("u-web")
+
+
+@scenario
+async def test_a_lost_assignment_is_noticed_by_the_digest(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    cluster.network.link("machine-2").loss = 0.999
+    await cluster.hub.assign(pod())
+    cluster.network.link("machine-2").loss = 0.0
+    await cluster.running("u-web")
+    assert cluster.hub.syncs >= 2
+
+
+@scenario
+async def test_a_hub_that_lost_its_memory_is_told_everything_again(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    cluster.hub.holder, cluster.hub.reports = "", {}
+    await eventually(lambda: "u-web" in cluster.hub.reports)
+    assert cluster.hub.holder == cluster.agents[0].incarnation
+    assert await cluster.running("u-web") == "u-web.app.0"
+
+
+@scenario
+async def test_a_silent_partition_leaves_the_workloads_alone(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    cluster.network.partition("machine-2")
+    await cluster.clock.sleep(60)
+    assert not agent.lease.valid
+    assert [state.running for state in await cluster.runtime.list()] == [True]
+    cluster.network.heal("machine-2")
+    await eventually(lambda: agent.lease.valid)
+
+
+@scenario
+async def test_a_second_agent_of_the_name_is_refused_and_the_first_stays(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    other = MemoryStorage("/other")
+    with pytest.raises(NameRefused, match="held by another agent"):
+        await cluster.start_agent(storage=other, runtime=FakeRuntime())
+    await cluster.clock.sleep(5)
+    assert cluster.hub.holder == cluster.agents[0].incarnation
+    assert await cluster.running("u-web") == "u-web.app.0"
+
+
+@scenario
+async def test_a_refusal_is_not_believed_while_the_lease_runs_and_ends_the_pods_afterwards(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    cluster.hub.holder = "another"
+    await cluster.clock.sleep(10)
+    assert [state.running for state in await cluster.runtime.list()] == [True]
+    with pytest.raises(NameRefused):
+        await asyncio.wait_for(agent.run(), 30)
+    assert await cluster.runtime.list() == ()
+
+
+@scenario
+async def test_two_agents_on_one_state_directory_are_refused(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    with pytest.raises(StateDirHeld):
+        await cluster.start_agent()
+    cluster.agents.pop()
+
+
+@scenario
+async def test_left_over_containers_are_ended_only_after_the_hub_has_spoken(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    await cluster.kill(agent)
+    cluster.hub.known.clear()
+    cluster.storage = MemoryStorage()
+    cluster.hub.holder = ""
+    cluster.network.disconnect("hub")
+    await cluster.start_agent(join=False)
+    await cluster.clock.sleep(30)
+    assert len(await cluster.runtime.list()) == 1
+    cluster.network.heal("hub")
+
+    async def ended() -> bool:
+        return await cluster.runtime.list() == ()
+
+    await eventually(ended, within_s=60)
+
+
+@scenario
+async def test_a_free_port_is_chosen_told_and_kept_over_restarts(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    port = {"containerPort": 0, "name": "http"}
+    await cluster.hub.assign(pod("web", fake("--exit-after", "5", ports=[port])))
+    await cluster.running("u-web")
+    (told,) = cluster.hub.status("u-web").container_statuses[0].ports
+    assert 20000 <= told.container_port < 30000
+    await cluster.kill(agent)
+    await cluster.clock.sleep(10)
+    await cluster.start_agent()
+    await eventually(lambda: cluster.hub.status("u-web").container_statuses[0].restart_count >= 1)
+    assert cluster.hub.status("u-web").container_statuses[0].ports == (told,)
+
+
+@scenario
+async def test_two_pods_never_get_the_same_port(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    for number in range(50):
+        await cluster.hub.assign(pod(f"web-{number}", {"command": ["serve"], "ports": [{"containerPort": 0}]}))
+    for number in range(50):
+        await cluster.running(f"u-web-{number}")
+    ports = {cluster.hub.status(f"u-web-{n}").container_statuses[0].ports[0].container_port for n in range(50)}
+    assert len(ports) == 50
+
+
+@scenario
+async def test_an_agent_without_pods_says_goodbye_and_one_with_pods_does_not(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    await agent.stop()
+    assert cluster.hub.goodbyes == 0
+    agent = await cluster.start_agent()
+    await cluster.hub.delete("u-web")
+    await cluster.gone("u-web")
+    await eventually(lambda: not len(agent.pods))
+    await agent.stop()
+    assert cluster.hub.goodbyes == 1
+
+
+@scenario
+async def test_an_older_leader_is_not_heeded(cluster: Cluster) -> None:
+    cluster.hub.epoch = 5
+    await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.running("u-web")
+    cluster.hub.epoch = 4
+    await cluster.hub.send(Assignments(epoch=4, full=True))
+    await cluster.clock.sleep(1)
+    assert [state.running for state in await cluster.runtime.list()] == [True]
+
+
+def test_nothing_foreseeable_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with Cluster() as cluster:
+            await cluster.start_agent()
+            await cluster.hub.assign(pod("web", fake("--fail-start", "EACCES")))
+            await cluster.clock.sleep(30)
+
+    with caplog.at_level(logging.WARNING):
+        run_virtual(story())
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
