@@ -66,7 +66,7 @@ class NatsBus:
     async def connect(
         cls, servers: str | list[str], *, name: str = "", wait: bool = True, within_s: float = CONNECT_WITHIN_S
     ) -> NatsBus:
-        """Connect to one of `servers`, a list or a text with commas; `wait`: keep trying for `within_s` while none answers.
+        """Connect to one of `servers`, a list or a text with commas; `wait`: keep trying while none answers.
 
         Raises:
             Disconnected: no server could be reached, or an address cannot be read; says which and why.
