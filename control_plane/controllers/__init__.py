@@ -1,0 +1,49 @@
+"""The controllers' minds. PURE: from a snapshot to a plan, a file per controller.
+
+What enters: a snapshot of all objects, a key, and what time it is. What leaves: a `Plan`, actions that each say why,
+and when to look again if nothing changes. The engine does the rest: it calls, writes, retries and tells people.
+
+    class ReplicaSetController:
+        name = "replicaset"
+        watches = (Watch(ReplicaSet, own_key), Watch(Pod, controller_key(ReplicaSet)), ...)
+
+        def observe(self, snapshot, key, now): ...    # what matters, as a small frozen view; None: nothing to do
+        def reconcile(self, view): ...                # the plan that brings what is closer to what should be
+
+What every controller here keeps to:
+
+- *Level, not edge.* A key says where to look, not what happened. A missed event is healed by the next pass.
+- *A plan may be cut off* after any of its writes, and be made again from what is then. So children have derived
+  names, a creation that is repeated is a no-op, and a plan that was carried out is followed by an empty one.
+- *One write for one object in one plan*, against the revision that was seen.
+- *The snapshot may lag.* A decision that would be harmful on old knowledge names the revision it stands on.
+- *No state.* All that must be remembered stands in objects, so that any leader can go on.
+
+    deployment          revisions and sizes of ReplicaSets      rules: rollout, revisions, scaling, progress
+    replicaset          pods                                    rules: pods, claims, names
+    node_lifecycle      taints for a node's verdict             rules: taints
+    node_eviction       which lost nodes give up their pods, and how fast
+    taint_eviction      pods leave tainted nodes
+
+Never here: asyncio, NATS, logging, clocks, chance. How to add one: `docs/adding-a-controller.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from control_plane.controllers.deployment import DeploymentController
+from control_plane.controllers.node_eviction import NodeEvictionController
+from control_plane.controllers.node_lifecycle import NodeLifecycleController
+from control_plane.controllers.replicaset import ReplicaSetController
+from control_plane.controllers.taint_eviction import TaintEvictionController
+from control_plane.plan import Controller
+
+ALL: tuple[Controller[Any], ...] = (
+    DeploymentController(),
+    ReplicaSetController(),
+    NodeLifecycleController(),
+    NodeEvictionController(),
+    TaintEvictionController(),
+)
+"""Every controller, in no order that matters."""

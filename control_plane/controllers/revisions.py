@@ -1,0 +1,154 @@
+"""Revisions: which ReplicaSet carries a Deployment's present template, what a new one looks like, which old ones go.
+
+Every template that a Deployment ever had lives on in a ReplicaSet, numbered by an annotation. Going back to an old
+template finds its ReplicaSet again, which then gets the highest number.
+
+Reads: Deployments and ReplicaSets. Writes: nothing; returns what the ReplicaSets should be.
+
+Source: Kubernetes `pkg/controller/deployment/util/deployment_util.go`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from control_plane.controllers.names import child_name
+from control_plane.controllers.scaling import Bounds
+from proto.ids import derived_suffix
+from proto.objects.apps import Deployment, ReplicaSet, ReplicaSetSpec
+from proto.objects.meta import LabelSelector, Object, ObjectMeta, evolve
+from proto.objects.pod import PodTemplateSpec
+
+HASH_LABEL = "pod-template-hash"
+REVISION = "deployment.kubernetes.io/revision"
+REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
+DESIRED_REPLICAS = "deployment.kubernetes.io/desired-replicas"
+MAX_REPLICAS = "deployment.kubernetes.io/max-replicas"
+
+_NOT_COPIED = frozenset(
+    {REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, "kubectl.kubernetes.io/last-applied-configuration"}
+)
+_REVISION_HISTORY_LENGTH_MAX = 2000
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def by_age(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
+    """Oldest first; equally old ones by name."""
+    return sorted(replica_sets, key=lambda each: (each.metadata.creation_timestamp or _LONG_AGO, each.metadata.name))
+
+
+def template_hash(template: PodTemplateSpec, collisions: int) -> str:
+    """The name of a template: equal templates, equal hash; `collisions` steps aside when the name is taken."""
+    fields = template.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return derived_suffix(json.dumps(fields, sort_keys=True), *([collisions] if collisions else []))
+
+
+def same_template(one: PodTemplateSpec, other: PodTemplateSpec) -> bool:
+    """Whether two templates make the same pods; the hash label, which is ours, does not count."""
+    return one.spec == other.spec and _unhashed(one) == _unhashed(other)
+
+
+def find_current(deployment: Deployment, replica_sets: Iterable[ReplicaSet]) -> ReplicaSet | None:
+    """The ReplicaSet of the present template: of several, the oldest, so that everyone picks the same."""
+    template = deployment.spec.template
+    return next((each for each in by_age(replica_sets) if same_template(each.spec.template, template)), None)
+
+
+def current_name(deployment: Deployment) -> str:
+    """The name of the ReplicaSet for the present template."""
+    collisions = deployment.status.collision_count or 0
+    return child_name(deployment.metadata.name, template_hash(deployment.spec.template, collisions))
+
+
+def revision(obj: Object) -> int:
+    """The number in its revision annotation; 0 without a readable one."""
+    text = obj.metadata.annotations.get(REVISION, "")
+    return int(text) if text.isdecimal() else 0
+
+
+def new_replica_set(deployment: Deployment, former: Iterable[ReplicaSet], replicas: int, limits: Bounds) -> ReplicaSet:
+    """A ReplicaSet for the present template, of the next revision."""
+    spec = deployment.spec
+    hashed = {HASH_LABEL: template_hash(spec.template, deployment.status.collision_count or 0)}
+    labels = {**spec.template.metadata.labels, **hashed}
+    replica_set = ReplicaSet(
+        metadata=ObjectMeta(
+            name=current_name(deployment),
+            namespace=deployment.metadata.namespace,
+            labels=labels,
+            owner_references=(deployment.owner_reference(),),
+        ),
+        spec=ReplicaSetSpec(
+            replicas=replicas,
+            min_ready_seconds=spec.min_ready_seconds,
+            selector=LabelSelector(
+                match_labels={**spec.selector.match_labels, **hashed},
+                match_expressions=spec.selector.match_expressions,
+            ),
+            template=evolve(spec.template, **{"metadata.labels": labels}),
+        ),
+    )
+    return sized(as_current(replica_set, deployment, former), deployment, replicas, limits)
+
+
+def as_current(replica_set: ReplicaSet, deployment: Deployment, former: Iterable[ReplicaSet]) -> ReplicaSet:
+    """The ReplicaSet with what the current one takes from its Deployment: annotations, revision, minReadySeconds.
+
+    Its revision is above all former ones. The numbers it had before stay in the history annotation.
+    """
+    annotations = dict(replica_set.metadata.annotations)
+    annotations |= {k: v for k, v in deployment.metadata.annotations.items() if k not in _NOT_COPIED}
+    newest, own = max(map(revision, former), default=0) + 1, revision(replica_set)
+    if own < newest:
+        annotations[REVISION] = str(newest)
+        if own:
+            annotations[REVISION_HISTORY] = _history(annotations.get(REVISION_HISTORY, ""), own)
+    changes = {
+        "metadata.annotations": annotations,
+        "spec.min_ready_seconds": deployment.spec.min_ready_seconds,
+    }
+    return evolve(replica_set, **changes)
+
+
+def sized(replica_set: ReplicaSet, deployment: Deployment, replicas: int, limits: Bounds) -> ReplicaSet:
+    """The ReplicaSet at another size, with the annotations that remember for which size of its Deployment."""
+    remembered = {DESIRED_REPLICAS: str(deployment.spec.replicas), MAX_REPLICAS: str(limits.ceiling)}
+    annotations = {**replica_set.metadata.annotations, **remembered}
+    return evolve(replica_set, **{"spec.replicas": replicas, "metadata.annotations": annotations})
+
+
+def remembered(replica_set: ReplicaSet, annotation: str) -> int | None:
+    """The number in one of the size annotations; None without a readable one."""
+    text = replica_set.metadata.annotations.get(annotation, "")
+    return int(text) if text.isdecimal() else None
+
+
+def expendable(former: Sequence[ReplicaSet], limit: int) -> tuple[ReplicaSet, ...]:
+    """The former ReplicaSets beyond the `limit` that are kept for going back, the lowest revisions first.
+
+    One that still has, or may have, pods is passed over.
+    """
+    alive = sorted((each for each in former if not each.deleting), key=revision)
+    surplus = alive[: max(0, len(alive) - limit)]
+    return tuple(
+        each
+        for each in surplus
+        if not each.spec.replicas
+        and not each.status.replicas
+        and (each.status.observed_generation or 0) >= (each.metadata.generation or 0)
+    )
+
+
+def _unhashed(template: PodTemplateSpec) -> ObjectMeta:
+    labels = {key: value for key, value in template.metadata.labels.items() if key != HASH_LABEL}
+    return evolve(template.metadata, labels=labels)
+
+
+def _history(history: str, own: int) -> str:
+    """Earlier numbers, newest last; the oldest are dropped when it gets long."""
+    numbers = [number for number in history.split(",") if number and number != str(own)] + [str(own)]
+    while len(",".join(numbers)) > _REVISION_HISTORY_LENGTH_MAX:
+        numbers.pop(0)
+    return ",".join(numbers)
