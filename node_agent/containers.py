@@ -19,12 +19,15 @@ _REOPEN_S = 0.2
 
 
 class ContainerTable:
-    """States by pod uid. `changed` is called with the uids whose containers changed."""
+    """States by pod uid. `changed` is told the uid of a pod whose containers changed, `relisted` that all were listed."""
 
-    def __init__(self, runtime: Runtime, clock: Clock, changed: Callable[[Iterable[str]], None]) -> None:
+    def __init__(
+        self, runtime: Runtime, clock: Clock, *, changed: Callable[[str], None], relisted: Callable[[], None]
+    ) -> None:
         self._runtime = runtime
         self._clock = clock
         self._changed = changed
+        self._relisted = relisted
         self._by_pod: dict[str, dict[str, ContainerState]] = {}
         self.listed = False
 
@@ -58,7 +61,7 @@ class ContainerTable:
         if known == state or (known is not None and not known.running and state.running):
             return
         states[state.id] = state
-        self._changed((key.pod_uid,))
+        self._changed(key.pod_uid)
 
     def forget(self, container_id: str) -> None:
         """The container was removed."""
@@ -71,11 +74,10 @@ class ContainerTable:
             del self._by_pod[key.pod_uid]
 
     def _relist(self, states: Iterable[ContainerState]) -> None:
-        before = set(self._by_pod)
         self._by_pod = {}
         for state in states:
             key = parse_container_id(state.id)
             if key is not None:
                 self._by_pod.setdefault(key.pod_uid, {})[state.id] = state
         self.listed = True
-        self._changed(before | set(self._by_pod))
+        self._relisted()

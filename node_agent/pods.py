@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from node_agent.background import Background
 from node_agent.containers import ContainerTable
@@ -75,7 +75,7 @@ class Pods:
         work = PodWork(record.assignment, record.reported, record.assigned, unsaved=False)
         work.ports = self._ports.choose(work.pod, record.ports)
         self._works[work.uid] = work
-        self.wake((work.uid,))
+        self.wake(work.uid)
 
     def assign(self, assignment: Assignment) -> None:
         """This pod should be here, in this form."""
@@ -89,7 +89,7 @@ class Pods:
         work.assignment, work.assigned = assignment, True
         work.ports = self._ports.choose(work.pod, work.ports)
         work.unsaved = True
-        self.wake((uid,))
+        self.wake(uid)
 
     def unassign(self, uid: str) -> None:
         """This pod should not be here any more, and the hub does not ask what becomes of it."""
@@ -101,7 +101,7 @@ class Pods:
         if work.cleared:
             self._finish(work)
         else:
-            self.wake((uid,))
+            self.wake(uid)
 
     def gone_accepted(self, uid: str) -> None:
         """The hub knows that the pod has ended: nothing of it need be kept."""
@@ -120,15 +120,17 @@ class Pods:
         for uid in tuple(self._works):
             self.unassign(uid)
 
-    def wake(self, uids: Iterable[str]) -> None:
-        """Look at these pods soon, each once."""
+    def wake(self, uid: str) -> None:
+        """Look at this pod soon; many wakes before that are one."""
         if not self._woken:
             asyncio.get_running_loop().call_soon(self._look)
-        self._woken.update(dict.fromkeys(uids))
+        self._woken[uid] = None
 
     def wake_all(self) -> None:
-        """Look at every pod."""
-        self.wake(tuple(self._works))
+        """Look at every pod: the runtime has told all that it knows, so it works."""
+        for work in self._works.values():
+            work.release()
+            self.wake(work.uid)
 
     def _look(self) -> None:
         woken, self._woken = self._woken, {}
@@ -241,7 +243,7 @@ class Pods:
             self._set_alarm(work, wait_s)
         else:
             work.release()
-        self.wake((work.uid,))
+        self.wake(work.uid)
 
     def _set_alarm(self, work: PodWork, wait_s: float | None) -> None:
         """Wake the pod after `wait_s` seconds, instead of when it was to be woken before."""
@@ -253,7 +255,7 @@ class Pods:
 
     async def _ring(self, uid: str, wait_s: float) -> None:
         await self._clock.sleep(max(wait_s, 0.0))
-        self.wake((uid,))
+        self.wake(uid)
 
     def _save(self, work: PodWork) -> None:
         try:

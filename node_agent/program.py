@@ -134,7 +134,12 @@ class NodeAgent:
     def _compose_pods(self, registration: Registration) -> None:
         """The parts that keep pods running."""
         settings = self._settings
-        self._containers = ContainerTable(self._runtime, self._clock, lambda uids: self.pods.wake(uids))
+        self._containers = ContainerTable(
+            self._runtime,
+            self._clock,
+            changed=lambda uid: self.pods.wake(uid),
+            relisted=lambda: self.pods.wake_all(),
+        )
         self._reporting = Reporting(
             self._bus, self._clock, self._ids, settings.node, self.incarnation,
             gone_accepted=lambda uid: self.pods.gone_accepted(uid),

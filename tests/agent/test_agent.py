@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -141,7 +142,7 @@ async def test_a_crashing_container_backs_off_as_in_kubernetes(cluster: Cluster)
         if running is not None and running.started_at is not None:
             starts.append((running.started_at - EPOCH).total_seconds())
     starts = sorted(set(starts))
-    gaps = [round(later - earlier - 1) for earlier, later in zip(starts, starts[1:], strict=False)]
+    gaps = [round(later - earlier - 1) for earlier, later in itertools.pairwise(starts)]
     assert gaps == [0, 10, 20, 40, 80]
     status = cluster.hub.status("u-web").container_statuses[0]
     assert status.state.waiting is not None and status.state.waiting.reason == "CrashLoopBackOff"
