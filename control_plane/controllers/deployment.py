@@ -79,7 +79,7 @@ class DeploymentController:
     """Moves a Deployment, one step a pass, towards its template and its size."""
 
     name = "deployment"
-    watches = (
+    watches: tuple[Watch, ...] = (
         Watch(Deployment, own_key),
         Watch(ReplicaSet, controller_key(Deployment)),
         Watch(ReplicaSet, orphan_keys(Deployment)),

@@ -83,7 +83,7 @@ class NodeEvictionController:
     """Puts `NoExecute` taints on lost nodes, as fast as the extent of the loss allows."""
 
     name = "node-eviction"
-    watches = (Watch(Node, _keys),)
+    watches: tuple[Watch, ...] = (Watch(Node, _keys),)
 
     def observe(self, snapshot: Snapshot, key: Key, now: datetime) -> LossView:
         """All nodes that are down, and how many are known."""

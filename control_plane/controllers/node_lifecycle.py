@@ -46,7 +46,7 @@ class NodeLifecycleController:
     """Keeps a node's taints in step with its verdict."""
 
     name = "node-lifecycle"
-    watches = (Watch(Node, _keys),)
+    watches: tuple[Watch, ...] = (Watch(Node, _keys),)
 
     def observe(self, snapshot: Snapshot, key: Key, now: datetime) -> NodeView | None:
         """The node; None if it is gone or going."""

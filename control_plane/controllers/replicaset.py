@@ -68,7 +68,7 @@ class ReplicaSetController:
     """Creates the missing pods, deletes the surplus ones, counts them all."""
 
     name = "replicaset"
-    watches = (
+    watches: tuple[Watch, ...] = (
         Watch(ReplicaSet, own_key),
         Watch(Pod, controller_key(ReplicaSet)),
         Watch(Pod, orphan_keys(ReplicaSet)),

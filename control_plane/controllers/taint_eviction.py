@@ -54,7 +54,7 @@ class TaintEvictionController:
     """Deletes the pods whose time on a tainted node is over."""
 
     name = "taint-eviction"
-    watches = (Watch(Node, _node_keys), Watch(Pod, _pod_keys))
+    watches: tuple[Watch, ...] = (Watch(Node, _node_keys), Watch(Pod, _pod_keys))
 
     def observe(self, snapshot: Snapshot, key: Key, now: datetime) -> EvictionView | None:
         """The pods of one node; None if nothing drives them away."""
