@@ -24,6 +24,10 @@ What every controller here keeps to:
     node_lifecycle      taints for a node's verdict             rules: taints
     node_eviction       which lost nodes give up their pods, and how fast
     taint_eviction      pods leave tainted nodes
+    pod_gc              pods that nobody else will remove
+    owner_gc            what exists only for others             rules: kinds
+    namespace           the content of namespaces that go
+    event_gc            old Events
 
 Never here: asyncio, NATS, logging, clocks, chance. How to add one: `docs/adding-a-controller.md`.
 """
@@ -33,8 +37,12 @@ from __future__ import annotations
 from typing import Any
 
 from control_plane.controllers.deployment import DeploymentController
+from control_plane.controllers.event_gc import EventGarbageController
+from control_plane.controllers.namespace import NamespaceController
 from control_plane.controllers.node_eviction import NodeEvictionController
 from control_plane.controllers.node_lifecycle import NodeLifecycleController
+from control_plane.controllers.owner_gc import OwnerGarbageController
+from control_plane.controllers.pod_gc import FinishedPodsGarbage, NodePodsGarbage, UnboundPodsGarbage
 from control_plane.controllers.replicaset import ReplicaSetController
 from control_plane.controllers.taint_eviction import TaintEvictionController
 from control_plane.plan import Controller
@@ -45,5 +53,11 @@ ALL: tuple[Controller[Any], ...] = (
     NodeLifecycleController(),
     NodeEvictionController(),
     TaintEvictionController(),
+    NodePodsGarbage(),
+    UnboundPodsGarbage(),
+    FinishedPodsGarbage(),
+    OwnerGarbageController(),
+    NamespaceController(),
+    EventGarbageController(),
 )
 """Every controller, in no order that matters."""
