@@ -51,7 +51,7 @@ def write(path: str, text: str) -> None:
     Raises:
         OSError: With the path as its file name, so that the message names it.
     """
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
     try:
         os.write(fd, text.encode())
     except OSError as problem:

@@ -99,7 +99,7 @@ def enable_controllers(directory: str, controllers: frozenset[str]) -> frozenset
     Each is written on its own, since one that is refused would refuse all of them.
     """
     switch = directory + "/cgroup.subtree_control"
-    return frozenset(c for c in controllers if files.write_if_possible(switch, f"+{c}"))
+    return frozenset(c for c in sorted(controllers) if files.write_if_possible(switch, f"+{c}"))
 
 
 def _or_max(limit: int | None) -> str:

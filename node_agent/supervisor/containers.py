@@ -82,8 +82,15 @@ class Containers:
     def stop(self, container_id: str, grace_s: float, answer: Answer) -> None:
         """Stops a container and answers when nothing of it lives."""
         life = self._life(container_id)
-        life.when_ended(lambda: answer(life.public()))
-        life.when_launched(lambda failure: life.stop(grace_s))
+
+        def launched(failure: Failure | None) -> None:
+            if failure is not None:
+                answer(_unknown(container_id))
+                return
+            life.when_ended(lambda: answer(life.public()))
+            life.stop(grace_s)
+
+        life.when_launched(launched)
 
     def remove(self, container_id: str, answer: Answer) -> None:
         """Forgets a container, after killing it if need be; one that is unknown is fine."""
@@ -91,8 +98,15 @@ class Containers:
         if life is None:
             answer({})
             return
-        life.when_ended(lambda: self._erase(life, answer))
-        life.when_launched(lambda failure: life.stop(0.0))
+
+        def launched(failure: Failure | None) -> None:
+            if failure is not None:
+                answer({})
+                return
+            life.when_ended(lambda: self._erase(life, answer))
+            life.stop(0.0)
+
+        life.when_launched(launched)
 
     def _erase(self, life: Life, answer: Answer) -> None:
         if self._lives.get(life.record.id) is life:
@@ -123,5 +137,9 @@ class Containers:
     def _life(self, container_id: str) -> Life:
         life = self._lives.get(container_id)
         if life is None:
-            raise Refused(NO_SUCH_CONTAINER, f"no container {container_id!r}")
+            raise _unknown(container_id)
         return life
+
+
+def _unknown(container_id: str) -> Refused:
+    return Refused(NO_SUCH_CONTAINER, f"no container {container_id!r}")

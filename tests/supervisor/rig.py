@@ -118,6 +118,11 @@ class Rig:
         return [group for group in Path("/sys/fs/cgroup").glob(f"*/setpoint/{self.base}/workloads/*") if group.is_dir()]
 
 
+def entries(folder: Path | str) -> list[str]:
+    """The names in a folder, sorted."""
+    return sorted(entry.name for entry in Path(folder).iterdir())
+
+
 def alive(pid: int) -> bool:
     """Whether the process exists and is no zombie."""
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from node_agent.supervisor.client import SupervisorClient, SupervisorRefused
-from tests.supervisor.rig import Rig, alive
+from tests.supervisor.rig import Rig, alive, entries
 from tests.waiting import eventually
 
 
@@ -21,9 +21,7 @@ from tests.waiting import eventually
         pytest.param("kill -SEGV $$", 139, 11, "Error", id="segmentation fault"),
     ],
 )
-async def test_the_outcome_is_told(
-    grouped: Rig, script: str, exit_code: int, number: int | None, reason: str
-) -> None:
+async def test_the_outcome_is_told(grouped: Rig, script: str, exit_code: int, number: int | None, reason: str) -> None:
     await grouped.start_shell("a", script)
     ended = await grouped.ended("a")
     assert (ended["exit_code"], ended["signal"], ended["reason"]) == (exit_code, number, reason)
@@ -63,8 +61,8 @@ async def test_a_process_has_its_own_session_and_only_three_descriptors(rig: Rig
     state = await rig.start("a", "sleep", "100")
     pid = state["pid"]
     assert os.getsid(pid) == os.getpgid(pid) == pid
-    assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
-    assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+    assert entries(f"/proc/{pid}/fd") == ["0", "1", "2"]
+    assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
 
 
 async def test_signals_have_their_defaults_and_none_is_blocked(grouped: Rig) -> None:
@@ -152,7 +150,7 @@ async def test_what_cannot_be_executed_is_a_start_error(
     assert message in str(refusal)
     assert (await grouped.call("list"))["containers"] == []
     assert grouped.cgroups() == []
-    assert os.listdir(grouped.place.state_dir / "containers") == []
+    assert entries(grouped.place.state_dir / "containers") == []
 
 
 async def test_a_missing_interpreter_is_named_as_such(grouped: Rig, tmp_path: Path) -> None:
@@ -198,7 +196,7 @@ async def test_remove_kills_and_deletes_everything(rig: Rig) -> None:
     assert not alive(pid)
     assert (await rig.call("list"))["containers"] == []
     assert not rig.log_path("a").exists()
-    assert os.listdir(rig.place.state_dir / "containers") == []
+    assert entries(rig.place.state_dir / "containers") == []
 
 
 async def test_many_starts_at_once(grouped: Rig) -> None:
@@ -210,7 +208,7 @@ async def test_many_starts_at_once(grouped: Rig) -> None:
 async def test_two_hundred_lives_leave_nothing_behind(grouped: Rig) -> None:
     await grouped.start("warm", "true")
     await grouped.call("remove", container="warm")
-    descriptors = len(os.listdir(f"/proc/{grouped.pid}/fd"))
+    descriptors = len(entries(f"/proc/{grouped.pid}/fd"))
 
     async def live(number: int) -> None:
         await grouped.start_shell(f"c{number}", "(sleep 100 &) ; echo hello")
@@ -219,10 +217,10 @@ async def test_two_hundred_lives_leave_nothing_behind(grouped: Rig) -> None:
 
     for first in range(0, 200, 20):
         await asyncio.gather(*(live(number) for number in range(first, first + 20)))
-    assert len(os.listdir(f"/proc/{grouped.pid}/fd")) == descriptors
+    assert len(entries(f"/proc/{grouped.pid}/fd")) == descriptors
     assert Path(f"/proc/{grouped.pid}/task/{grouped.pid}/children").read_text() == ""
     assert grouped.cgroups() == []
-    assert os.listdir(grouped.place.state_dir / "containers") == []
+    assert entries(grouped.place.state_dir / "containers") == []
 
 
 async def test_an_idle_supervisor_sleeps(grouped: Rig) -> None:

@@ -1,13 +1,12 @@
 """What becomes of output: real programs, and the record format as a table."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from node_agent.runtime.logs import log_files
 from node_agent.supervisor.logfile import RECORD_BYTES_MAX, LineSplitter, RotatedLog, timestamp
-from tests.supervisor.rig import Rig
+from tests.supervisor.rig import Rig, alive
 from tests.waiting import eventually
 
 MOMENT_NS = 1_700_000_000_000_000_042
@@ -119,7 +118,7 @@ async def test_output_is_rotated(grouped: Rig) -> None:
 
 async def test_a_flood_does_not_starve_others(grouped: Rig) -> None:
     for number in range(3):
-        await grouped.start("flood%d" % number, "yes", log={"path": "/dev/null", "max_bytes": 10**12})
+        await grouped.start(f"flood{number}", "yes", log={"path": "/dev/null", "max_bytes": 10**12})
     await grouped.start_shell("quiet", "echo hello")
     assert (await grouped.ended("quiet"))["exit_code"] == 0
     assert grouped.text("quiet") == ["hello"]
@@ -140,5 +139,5 @@ async def test_a_program_may_open_its_output_again(grouped: Rig) -> None:
 async def test_a_program_that_closes_its_output_goes_on(grouped: Rig) -> None:
     pid = (await grouped.start_shell("a", "echo hello; exec >&- 2>&-; sleep 100"))["pid"]
     await eventually(lambda: grouped.text("a") == ["hello"])
-    assert os.path.exists(f"/proc/{pid}")
+    assert alive(pid)
     assert (await grouped.listed("a"))["phase"] == "Running"

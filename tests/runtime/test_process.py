@@ -1,0 +1,85 @@
+"""The process driver and the death of its supervisor."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from node_agent.runtime.port import (
+    ContainerSpec,
+    LogPolicy,
+    Relisted,
+    RuntimeEvent,
+    RuntimeSettings,
+    RuntimeUnavailable,
+)
+from node_agent.runtime.process import ProcessRuntime
+from tests.waiting import eventually
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[ProcessRuntime]:
+    runtime = ProcessRuntime(RuntimeSettings("test", tmp_path))
+    await runtime.open()
+    yield runtime
+    await runtime.shutdown(grace_s=0)
+
+
+def spec(folder: Path, container_id: str, *argv: str) -> ContainerSpec:
+    log = LogPolicy(folder / f"{container_id}.log")
+    return ContainerSpec(container_id, argv, log, env={"PATH": "/usr/bin:/bin"})
+
+
+async def supervisor_pid(runtime: ProcessRuntime, folder: Path) -> int:
+    """The process that holds the state folder's lock."""
+    inode = (folder / "supervisor" / "lock").stat().st_ino
+    for line in Path("/proc/locks").read_text().splitlines():
+        if f":{inode} " in line:
+            return int(line.split()[4])
+    raise AssertionError("nobody holds the lock")
+
+
+async def test_a_dead_supervisor_is_replaced_and_everything_listed_anew(
+    runtime: ProcessRuntime, tmp_path: Path
+) -> None:
+    heard: list[RuntimeEvent] = []
+
+    async def listen() -> None:
+        async for event in runtime.events():
+            heard.append(event)
+
+    listening = asyncio.create_task(listen())
+    running = await runtime.start(spec(tmp_path, "a", "sleep", "100"))
+    first = await supervisor_pid(runtime, tmp_path)
+    os.kill(first, 9)
+    await eventually(lambda: sum(isinstance(event, Relisted) for event in heard) == 2)
+    assert await runtime.list() == (running,)
+    assert await supervisor_pid(runtime, tmp_path) != first
+    listening.cancel()
+
+
+async def test_a_call_in_flight_is_repeated_at_the_next_supervisor(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    await runtime.start(
+        spec(tmp_path, "a", "sh", "-c", "trap 'sleep 0.5; exit 0' TERM; echo ready; while :; do sleep 0.05; done")
+    )
+    await eventually(lambda: (tmp_path / "a.log").exists())
+    stopping = asyncio.create_task(runtime.stop("a", grace_s=20))
+    await asyncio.sleep(0.05)
+    os.kill(await supervisor_pid(runtime, tmp_path), 9)
+    assert not (await stopping).running
+
+
+async def test_a_deep_state_folder_works(tmp_path: Path) -> None:
+    runtime = ProcessRuntime(RuntimeSettings("test", tmp_path / ("d" * 120)))
+    await runtime.open()
+    assert (await runtime.start(spec(tmp_path, "a", "sleep", "100"))).running
+    await runtime.shutdown(grace_s=0)
+
+
+async def test_a_supervisor_that_cannot_start_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "supervisor").mkdir()
+    (tmp_path / "supervisor" / "containers").write_text("in the way")
+    with pytest.raises(RuntimeUnavailable, match=r"does not start \(exit status 1\).*containers"):
+        await ProcessRuntime(RuntimeSettings("test", tmp_path)).open()
