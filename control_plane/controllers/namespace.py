@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from control_plane.controllers.conditions import Conditions, condition, settled, without
@@ -49,8 +49,8 @@ class NamespaceView:
     namespace: Namespace
     now: datetime
     to_delete: tuple[Object, ...] = ()
-    remaining: Mapping[str, int] | None = None
-    held: Mapping[str, int] | None = None
+    remaining: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 class NamespaceController:
@@ -69,7 +69,7 @@ class NamespaceController:
         held: Counter[str] = Counter()
         for kind in _kinds():
             for obj in snapshot.list(kind.model, namespace.metadata.name):
-                remaining[f"{kind.qualified_resource}"] += 1
+                remaining[kind.qualified_resource] += 1
                 held.update(obj.metadata.finalizers)
                 if not obj.deleting and len(to_delete) < BURST:
                     to_delete.append(obj)
@@ -99,11 +99,9 @@ def _released(namespace: Namespace) -> tuple[Action, ...]:
 def _told(view: NamespaceView) -> tuple[Action, ...]:
     """The conditions that say what remains, if that is news."""
     old = view.namespace.status.conditions
-    content = ", ".join(
-        f"{kind} has {count} resource instances" for kind, count in sorted((view.remaining or {}).items())
-    )
-    new = settled(old, condition("NamespaceContentRemaining", "True", "SomeResourcesRemain",
-                                 f"Some resources are remaining: {content}", view.now))  # fmt: skip
+    content = _listed(view.remaining, "{name} has {count} resource instances")
+    text = f"Some resources are remaining: {content}"
+    new = settled(old, condition("NamespaceContentRemaining", "True", "SomeResourcesRemain", text, view.now))
     new = _with_finalizers(new, view)
     if new == old:
         return ()
@@ -113,6 +111,12 @@ def _told(view: NamespaceView) -> tuple[Action, ...]:
 def _with_finalizers(conditions: Conditions, view: NamespaceView) -> Conditions:
     if not view.held:
         return without(conditions, "NamespaceFinalizersRemaining")
-    names = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(view.held.items()))
-    return settled(conditions, condition("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain",
-                                         f"Some content in the namespace has finalizers remaining: {names}", view.now))  # fmt: skip
+    held = _listed(view.held, "{name} in {count} resource instances")
+    text = f"Some content in the namespace has finalizers remaining: {held}"
+    return settled(
+        conditions, condition("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain", text, view.now)
+    )
+
+
+def _listed(counts: Mapping[str, int], form: str) -> str:
+    return ", ".join(form.format(name=name, count=count) for name, count in sorted(counts.items()))
