@@ -1,0 +1,192 @@
+"""The reconcile loop: from changes to keys, from a key to a plan, from a plan to its outcome.
+
+One loop runs one controller. A change only names keys; the loop then reads everything (level, not edge), so a missed
+or repeated change does no harm. Before a key is looked at again the mirror must hold what the last pass wrote for it;
+otherwise a controller would not know its own children. A full pass every few minutes takes the same path as changes,
+and is spread so that it is never noticed.
+
+A controller that raises is contained: it is logged once for that key and the key backs off, all others go on.
+
+*Reads*: the mirror. *Writes*: nothing itself, see `apply`. *Never*: decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from control_plane.engine.apply import Applier, Outcome, Record, Verdict, describe
+from control_plane.engine.queue import WorkQueue
+from control_plane.plan import Controller, Emit, Key, Plan, Watch
+from control_plane.store.mirror import Mirror, MirrorEvent
+from proto.clock import Clock
+from proto.objects.meta import Object
+
+log = logging.getLogger(__name__)
+
+CATCH_UP_S = 5.0
+"""After so long without its own write in the mirror (the stream was replaced), a key is looked at regardless."""
+
+CONFLICT_S = 0.01
+"""The first back-off: about what the mirror needs to show the change that was faster."""
+
+OBJECTS_A_TURN = 200
+"""How much of a full pass is done before others get the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopPace:
+    """`workers` plans are applied at a time; a full pass takes place every `full_pass_s` seconds."""
+
+    workers: int = 16
+    full_pass_s: float = 300.0
+
+
+class ReconcileLoop:
+    """Runs one controller for one term of leadership."""
+
+    def __init__(
+        self,
+        controller: Controller[Any],
+        mirror: Mirror,
+        applier: Applier,
+        clock: Clock,
+        record: Record,
+        pace: LoopPace | None = None,
+    ):
+        self._controller = controller
+        self._mirror = mirror
+        self._applier = applier
+        self._clock = clock
+        self._record = record
+        self._pace = pace or LoopPace()
+        self._watches = _by_kind(controller.watches)
+        self._written: dict[Key, int] = {}
+        self._faults: dict[Key, str] = {}
+        self._passes = count(1)
+        self.queue: WorkQueue[Key] = WorkQueue(clock, backoff_s=CONFLICT_S)
+
+    async def run(self) -> None:
+        """Reconcile for ever: everything once, then what changes, then everything again now and then."""
+        unsubscribe = self._mirror.subscribe(self.on_event)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._pace.workers):
+                    group.create_task(self._work())
+                group.create_task(self._full_passes())
+        finally:
+            unsubscribe()
+            self.queue.close()
+
+    def on_event(self, event: MirrorEvent) -> None:
+        """Queue the keys that a change concerns."""
+        for watch in self._watches.get(event.kind.kind, ()):
+            self._enqueue(watch, event.old, event.new)
+
+    async def _full_passes(self) -> None:
+        pause_s = 0.0
+        while True:
+            self.queue.overflowed = False
+            for watch in self._controller.watches:
+                for number, obj in enumerate(tuple(self._mirror.list(watch.kind)), 1):
+                    self._enqueue(watch, None, obj)
+                    if number % OBJECTS_A_TURN == 0:
+                        await self._clock.sleep(pause_s)
+            pause_s = 0.1
+            await self._until_next_full_pass()
+
+    async def _until_next_full_pass(self) -> None:
+        """Wait for the interval; an overflow of the queue shortens it."""
+        deadline_s = self._clock.monotonic_s() + self._pace.full_pass_s
+        while (remaining_s := deadline_s - self._clock.monotonic_s()) > 0 and not self.queue.overflowed:
+            await self._clock.sleep(min(remaining_s, 30.0))
+
+    def _enqueue(self, watch: Watch, old: Object | None, new: Object | None) -> None:
+        try:
+            for key in watch.keys(old, new, self._mirror):
+                self.queue.add(key)
+        except Exception as error:
+            log.error("watch failed controller=%s error=%r", self._controller.name, error, exc_info=error)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self._pass(key)
+            finally:
+                self.queue.done(key)
+            await asyncio.sleep(0)
+
+    async def _pass(self, key: Key) -> None:
+        """One look at one key."""
+        await self._catch_up(key)
+        pass_id = f"{self._controller.name}-{next(self._passes)}"
+        plan = self._decide(key, pass_id)
+        if plan is None:
+            return
+        outcome = Outcome()
+        if plan.actions:
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("pass=%s key=%s/%s plan=%s", pass_id, *key, describe(plan.actions))
+            outcome = await self._applier.perform(plan, pass_id)
+        if outcome.revision > self._mirror.revision:
+            self._written[key] = outcome.revision
+        self._settle(key, plan, outcome, pass_id)
+
+    async def _catch_up(self, key: Key) -> None:
+        revision = self._written.pop(key, 0)
+        if revision > self._mirror.revision and not await self._mirror.wait_for(revision, CATCH_UP_S):
+            log.info("mirror behind controller=%s key=%s/%s revision=%d", self._controller.name, *key, revision)
+
+    def _decide(self, key: Key, pass_id: str) -> Plan | None:
+        """The plan for a key; None if the controller failed, which is contained here."""
+        try:
+            view = self._controller.observe(self._mirror, key, self._clock.now())
+            plan = Plan() if view is None else self._controller.reconcile(view)
+        except Exception as error:
+            fault = repr(error)
+            delay_s = self.queue.retry(key)
+            if self._faults.get(key) != fault:
+                self._faults[key] = fault
+                log.error(
+                    "pass=%s controller failed key=%s/%s retry_s=%.2f error=%s", pass_id, *key, delay_s, fault,
+                    exc_info=error,
+                )  # fmt: skip
+            return None
+        self._faults.pop(key, None)
+        return plan
+
+    def _settle(self, key: Key, plan: Plan, outcome: Outcome, pass_id: str) -> None:
+        """When to look again, by what became of the plan."""
+        if outcome.verdict is Verdict.DONE:
+            self.queue.succeed(key)
+            if plan.requeue_after_s is not None:
+                self.queue.add_after(key, plan.requeue_after_s)
+            return
+        delay_s = self.queue.retry(key)
+        if outcome.verdict is Verdict.REFUSED:
+            self._tell_refusal(outcome)
+        log.debug(
+            "pass=%s key=%s/%s verdict=%s retry_s=%.2f problem=%s", pass_id, *key, outcome.verdict.name, delay_s,
+            outcome.problem,
+        )  # fmt: skip
+
+    def _tell_refusal(self, outcome: Outcome) -> None:
+        """An Event on the object whose controller was refused: the owner of what could not be written, or itself."""
+        if outcome.action is None:
+            return
+        obj = outcome.action.object
+        owner = obj.metadata.controller
+        subject = (self._mirror.by_uid(owner.uid) if owner is not None else None) or obj
+        message = f"{type(outcome.action).__name__} {obj.KIND} {obj.metadata.name} was refused: {outcome.problem}"
+        self._record(Emit(subject, f"Failed{type(outcome.action).__name__}", message, "Warning"))
+
+
+def _by_kind(watches: tuple[Watch, ...]) -> dict[str, tuple[Watch, ...]]:
+    kinds: dict[str, tuple[Watch, ...]] = {}
+    for watch in watches:
+        kinds[watch.kind.KIND] = (*kinds.get(watch.kind.KIND, ()), watch)
+    return kinds

@@ -1,0 +1,155 @@
+"""What a node should hold, as messages and their digest. PURE.
+
+The version under which a pod is sent (in the place of its resourceVersion) is computed from what the node needs to
+know of it: its generation, and a hash of its labels, annotations, grace and config. So a status write does not send
+the pod again, and a new leader finds the same versions and digests as its predecessor without having been told.
+
+Within one pod a higher generation is a higher version, so that a node can tell an overtaken message. Versions of the
+same generation have no order; a node that refuses one finds that its digest differs and asks for everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from control_plane.plan import Snapshot
+from proto import codec
+from proto.ids import hash64
+from proto.node import DIGEST_MODULUS, Assignment, Assignments, pod_digest
+from proto.objects.core import ConfigMap
+from proto.objects.meta import evolve
+from proto.objects.pod import Pod
+
+HASH_BITS = 44
+WITHHELD = "0"
+"""The version of a pod that was sent without its config, because message space was short: never the right one."""
+
+UNMEASURED_MAX = 16
+"""So many pods without config are taken to fit one message."""
+
+ConfigKey = tuple[str, str]
+Config = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One pod as its node should hold it, and the ConfigMaps (namespace, name) that it refers to."""
+
+    assignment: Assignment
+    config_keys: tuple[ConfigKey, ...]
+
+    @property
+    def version(self) -> str:
+        """The version under which it is sent."""
+        return self.assignment.pod.metadata.resource_version
+
+    def without_config(self) -> Wanted:
+        """The same with its config withheld, to be sent after it."""
+        pod = evolve(self.assignment.pod, **{"metadata.resource_version": WITHHELD})
+        return Wanted(Assignment(pod=pod), self.config_keys)
+
+
+def wanted(pod: Pod, snapshot: Snapshot) -> Wanted:
+    """The pod as its node should hold it now."""
+    keys = config_keys(pod)
+    config: Config = {}
+    sources = []
+    for namespace, name in keys:
+        source = snapshot.get(ConfigMap, namespace, name)
+        if source is not None:
+            config[name] = source.data
+            sources.append(f"{name} {source.metadata.uid} {source.metadata.revision}")
+    sent = evolve(pod, **{"metadata.resource_version": version_of(pod, sources)})
+    return Wanted(Assignment(pod=sent, config=config), keys)
+
+
+def version_of(pod: Pod, sources: Iterable[str]) -> str:
+    """A number, as text, that changes whenever something changes that the node needs to know."""
+    meta = pod.metadata
+    content = hash64(
+        meta.deletion_timestamp,
+        meta.deletion_grace_period_seconds,
+        sorted(meta.labels.items()),
+        sorted(meta.annotations.items()),
+        *sources,
+    )
+    return str(((meta.generation or 0) + 1 << HASH_BITS) | content >> (64 - HASH_BITS))
+
+
+def config_keys(pod: Pod) -> tuple[ConfigKey, ...]:
+    """The ConfigMaps that the pod's containers refer to, each once."""
+    names: dict[str, None] = {}
+    for container in pod.spec.containers:
+        for source in container.env_from:
+            if source.config_map_ref is not None:
+                names[source.config_map_ref.name] = None
+        for variable in container.env:
+            if variable.value_from is not None and variable.value_from.config_map_key_ref is not None:
+                names[variable.value_from.config_map_key_ref.name] = None
+    return tuple((pod.metadata.namespace, name) for name in names)
+
+
+def node_need_not_know(old: Pod, new: Pod) -> bool:
+    """Whether a change of a pod is none for its node (most are: they are the node's own reports)."""
+    before, after = old.metadata, new.metadata
+    return (
+        old.spec.node_name == new.spec.node_name
+        and before.uid == after.uid
+        and before.generation == after.generation
+        and before.deletion_timestamp == after.deletion_timestamp
+        and before.deletion_grace_period_seconds == after.deletion_grace_period_seconds
+        and before.labels == after.labels
+        and before.annotations == after.annotations
+    )
+
+
+def fitting_full(pods: list[Wanted], epoch: int, bytes_max: int) -> tuple[bytes, list[Wanted]]:
+    """A full message of at most `bytes_max` (if at all possible), and the pods whose config had to be withheld.
+
+    The greatest configs are withheld first; they follow in messages of their own.
+    """
+    withheld: list[Wanted] = []
+    by_size = sorted((pod for pod in pods if pod.assignment.config), key=_config_bytes)
+    sent = {pod.assignment.pod.metadata.uid: pod for pod in pods}
+    while True:
+        message = Assignments(
+            epoch=epoch,
+            full=True,
+            pods=tuple(pod.assignment for pod in sent.values()),
+            digest=digest_of(sent.values()),
+        )
+        data = codec.pack(message)
+        if len(data) <= bytes_max or not by_size:
+            return data, withheld
+        excess, count = len(data) - bytes_max, len(by_size)
+        while by_size and (excess > 0 or len(by_size) == count):
+            largest = by_size.pop()
+            excess -= _config_bytes(largest)
+            sent[largest.assignment.pod.metadata.uid] = largest.without_config()
+            withheld.append(largest)
+
+
+def fitting_groups(pods: list[Wanted], bytes_max: int) -> list[list[Wanted]]:
+    """`pods` in groups that each fit one message; small ones without config are not measured."""
+    if len(pods) <= UNMEASURED_MAX and not any(pod.assignment.config for pod in pods):
+        return [pods] if pods else []
+    groups: list[list[Wanted]] = []
+    room = 0
+    for pod in pods:
+        size = len(codec.pack(pod.assignment))
+        if size > room or not groups:
+            groups.append([])
+            room = bytes_max
+        groups[-1].append(pod)
+        room -= size
+    return groups
+
+
+def digest_of(pods: Iterable[Wanted]) -> int:
+    """The digest of a node that holds exactly these."""
+    return sum(pod_digest(pod.assignment.pod.metadata.uid, pod.version) for pod in pods) % DIGEST_MODULUS
+
+
+def _config_bytes(pod: Wanted) -> int:
+    return sum(len(key) + len(value) for data in pod.assignment.config.values() for key, value in data.items())
