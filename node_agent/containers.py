@@ -19,7 +19,7 @@ _REOPEN_S = 0.2
 
 
 class ContainerTable:
-    """States by pod uid. `changed` is told the uid of a pod whose containers changed, `relisted` that all were listed."""
+    """States by pod uid. `changed` hears the uid of a pod whose containers changed, `relisted` that all were listed."""
 
     def __init__(
         self, runtime: Runtime, clock: Clock, *, changed: Callable[[str], None], relisted: Callable[[], None]

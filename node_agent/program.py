@@ -72,6 +72,7 @@ class NodeAgent:
         self._operations = Operations(runtime, self._storage, settings)
         self.lease = Lease(clock)
         self.incarnation = ""
+        self._started = False
 
     async def start(self) -> None:
         """Adopt what runs, go on with what was assigned, and begin to register. Needs no hub.
@@ -81,20 +82,17 @@ class NodeAgent:
             RuntimeUnavailable: the runtime cannot work on this machine.
         """
         self._storage.open()
-        await self._runtime.open()
-        fingerprint = await self._runtime.fingerprint()
-        machine_id = self._machine.system_info().machine_id
-        identity = adopt_identity(self._storage, self._ids, machine_id)
-        self._identity = identity
-        self.incarnation = identity.incarnation
-        registration = describe_machine(
-            self._settings, self._machine, fingerprint, identity.incarnation, identity.machine_id, self._clock.now()
-        )
-        self._compose_pods(registration)
-        self._compose_membership(registration, identity.predecessors)
+        try:
+            await self._runtime.open()
+            await self._compose()
+        except BaseException:
+            await self._runtime.close()
+            self._storage.close()
+            raise
         self._restore()
         await self._listen()
         self._spawn_loops()
+        self._started = True
 
     async def joined(self) -> None:
         """Wait until the hub has given this agent its name.
@@ -125,11 +123,26 @@ class NodeAgent:
 
     async def stop(self, *, polite: bool = True) -> None:
         """End the agent; the workloads go on. A node without pods says goodbye, so that its name is free at once."""
-        if polite and self.incarnation and not len(self.pods) and self.lease.valid:
+        if not self._started:
+            return
+        self._started = False
+        if polite and not len(self.pods) and self.lease.valid:
             await self._say_goodbye()
         await self._background.close()
         await self._runtime.close()
         self._storage.close()
+
+    async def _compose(self) -> None:
+        """Find out who and where this is, and make the parts."""
+        fingerprint = await self._runtime.fingerprint()
+        identity = adopt_identity(self._storage, self._ids, self._machine.system_info().machine_id)
+        self._identity = identity
+        self.incarnation = identity.incarnation
+        registration = describe_machine(
+            self._settings, self._machine, fingerprint, identity.incarnation, identity.machine_id, self._clock.now()
+        )
+        self._compose_pods(registration)
+        self._compose_membership(registration, identity.predecessors)
 
     def _compose_pods(self, registration: Registration) -> None:
         """The parts that keep pods running."""

@@ -12,7 +12,7 @@ from node_agent.settings import AgentSettings
 from node_agent.storage.memory import MemoryStorage
 from proto import codec
 from proto.bus.memory import MemoryBus, MemoryNetwork
-from proto.bus.port import Message
+from proto.bus.port import Bus, Message
 from proto.clock import EPOCH, LoopClock
 from proto.ids import RandomIds
 from proto.node import (
@@ -43,8 +43,9 @@ NODE = "node-1"
 class ScriptedHub:
     """Plays the leader for one node. It keeps everything that it was told."""
 
-    def __init__(self, network: MemoryNetwork):
-        self.bus = MemoryBus(network, "hub")
+    def __init__(self, bus: Bus, node: str = NODE):
+        self.bus = bus
+        self.node = node
         self.holder = ""
         self.known: dict[str, Assignment] = {}
         self.version = 100
@@ -134,7 +135,21 @@ class ScriptedHub:
         await self.send(Assignments(epoch=self.epoch, removed=(uid,), digest=self.digest))
 
     async def send(self, assignments: Assignments) -> None:
-        await self.bus.publish(node_down(NODE, "assign"), codec.pack(assignments))
+        await self.bus.publish(node_down(self.node, "assign"), codec.pack(assignments))
+
+    async def running(self, uid: str, container: int = 0, within_s: float = 10.0) -> str:
+        """Wait until a container was told to run; its id."""
+
+        def check() -> str:
+            status = self.status(uid).container_statuses[container]
+            return status.container_id if status.state.running else ""
+
+        return await eventually(check, within_s=within_s, what=f"{uid} running")
+
+    async def gone(self, uid: str, within_s: float = 60.0) -> PodReport:
+        """Wait until the pod was told to be gone."""
+        await eventually(lambda: uid in self.reports and self.reports[uid].gone, within_s=within_s)
+        return self.reports[uid]
 
     def status(self, uid: str) -> PodStatus:
         """What was told of a pod last."""
@@ -155,7 +170,7 @@ class Cluster:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        self.hub = ScriptedHub(self.network)
+        self.hub = ScriptedHub(MemoryBus(self.network, "hub"))
 
     async def start_agent(
         self, *, join: bool = True, storage: MemoryStorage | None = None, runtime: FakeRuntime | None = None
@@ -190,17 +205,3 @@ class Cluster:
         for agent in self.agents:
             await agent.stop(polite=False)
         await self.hub.bus.close()
-
-    async def running(self, uid: str, container: int = 0, within_s: float = 10.0) -> str:
-        """Wait until a container was told to run; its id."""
-
-        def check() -> str:
-            status = self.hub.status(uid).container_statuses[container]
-            return status.container_id if status.state.running else ""
-
-        return await eventually(check, within_s=within_s, what=f"{uid} running")
-
-    async def gone(self, uid: str, within_s: float = 60.0) -> PodReport:
-        """Wait until the pod was told to be gone."""
-        await eventually(lambda: uid in self.hub.reports and self.hub.reports[uid].gone, within_s=within_s)
-        return self.hub.reports[uid]

@@ -58,7 +58,7 @@ async def test_registers_with_what_the_machine_is(cluster: Cluster) -> None:
 async def test_heartbeats_carry_sequence_and_digest_and_extend_the_lease(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     await cluster.clock.sleep(20)
     sequences = [heartbeat.sequence for heartbeat in cluster.hub.heartbeats]
     assert sequences == list(range(1, len(sequences) + 1))
@@ -72,7 +72,7 @@ async def test_heartbeats_carry_sequence_and_digest_and_extend_the_lease(cluster
 async def test_an_assigned_pod_runs_and_is_told_as_running(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod())
-    container_id = await cluster.running("u-web")
+    container_id = await cluster.hub.running("u-web")
     assert container_id == "u-web.app.0"
     status = cluster.hub.status("u-web")
     assert (status.phase, status.pod_ip, status.host_ip) == ("Running", "10.0.0.1", "10.0.0.1")
@@ -85,9 +85,9 @@ async def test_an_assigned_pod_runs_and_is_told_as_running(cluster: Cluster) -> 
 async def test_a_deleted_pod_ends_and_is_gone(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     await cluster.hub.delete("u-web")
-    report = await cluster.gone("u-web")
+    report = await cluster.hub.gone("u-web")
     ended = report.status.container_statuses[0].state.terminated
     assert ended is not None and (ended.exit_code, ended.signal) == (143, 15)
     assert await cluster.runtime.list() == ()
@@ -100,10 +100,10 @@ async def test_a_deleted_pod_ends_and_is_gone(cluster: Cluster) -> None:
 async def test_a_stubborn_pod_is_killed_after_its_grace(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod("web", fake("--ignore-term")))
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     began_s = cluster.clock.monotonic_s()
     await cluster.hub.delete("u-web", grace_s=7)
-    await cluster.gone("u-web")
+    await cluster.hub.gone("u-web")
     assert 7 <= cluster.clock.monotonic_s() - began_s < 8
 
 
@@ -111,12 +111,12 @@ async def test_a_stubborn_pod_is_killed_after_its_grace(cluster: Cluster) -> Non
 async def test_a_shorter_grace_is_heeded(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod("web", fake("--ignore-term")))
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     began_s = cluster.clock.monotonic_s()
     await cluster.hub.delete("u-web", grace_s=30)
     await cluster.clock.sleep(2)
     await cluster.hub.delete("u-web", grace_s=1)
-    await cluster.gone("u-web")
+    await cluster.hub.gone("u-web")
     assert 3 <= cluster.clock.monotonic_s() - began_s < 4
 
 
@@ -124,7 +124,7 @@ async def test_a_shorter_grace_is_heeded(cluster: Cluster) -> None:
 async def test_a_pod_that_is_taken_away_ends_without_a_word(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     await cluster.hub.take_away("u-web")
     await eventually(lambda: not len(agent.pods))
     assert await cluster.runtime.list() == ()
@@ -187,7 +187,7 @@ async def test_a_missing_config_map_is_awaited(cluster: Cluster) -> None:
     assert waiting is not None
     assert (waiting.reason, waiting.message) == ("CreateContainerConfigError", 'configmap "settings" not found')
     await cluster.hub.assign(web, {"settings": {"level": "debug"}})
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
 
 
 @scenario
@@ -195,8 +195,8 @@ async def test_a_killed_agent_leaves_its_pods_to_the_next_one(cluster: Cluster) 
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod("web"))
     await cluster.hub.assign(pod("job", fake("--exit-after", "5", "--code", "4"), restartPolicy="Never"))
-    await cluster.running("u-web")
-    await cluster.running("u-job")
+    await cluster.hub.running("u-web")
+    await cluster.hub.running("u-job")
     await cluster.kill(agent)
     await cluster.clock.sleep(10)
     await cluster.start_agent()
@@ -205,14 +205,14 @@ async def test_a_killed_agent_leaves_its_pods_to_the_next_one(cluster: Cluster) 
     assert ended is not None and ended.exit_code == 4
     assert cluster.hub.registrations[-1].previous_incarnation == agent.incarnation
     await cluster.clock.sleep(5)
-    assert await cluster.running("u-web") == "u-web.app.0", "nothing was restarted"
+    assert await cluster.hub.running("u-web") == "u-web.app.0", "nothing was restarted"
 
 
 @scenario
 async def test_without_a_hub_a_restarted_agent_goes_on_by_the_rules(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod("web", fake("--exit-after", "5", "--code", "1")))
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     await cluster.kill(agent)
     cluster.network.disconnect("hub")
     await cluster.clock.sleep(6)
@@ -224,14 +224,14 @@ async def test_without_a_hub_a_restarted_agent_goes_on_by_the_rules(cluster: Clu
     await eventually(restarted)
     cluster.network.heal("hub")
     cluster.hub.reports.clear()
-    assert await cluster.running("u-web", within_s=30) != "u-web.app.0"
+    assert await cluster.hub.running("u-web", within_s=30) != "u-web.app.0"
 
 
 @scenario
 async def test_lost_containers_are_told_as_unknown_and_restarted(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     await cluster.kill(agent)
     cluster.runtime = FakeRuntime(boot_epoch_s=EPOCH.timestamp())
     await cluster.start_agent()
@@ -249,10 +249,10 @@ async def test_lost_containers_are_told_as_unknown_and_restarted(cluster: Cluste
 async def test_a_rebooted_machine_starts_its_pods_again(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     cluster.runtime.reboot()
     await eventually(lambda: cluster.hub.status("u-web").container_statuses[0].restart_count == 1)
-    assert await cluster.running("u-web") == "u-web.app.1"
+    assert await cluster.hub.running("u-web") == "u-web.app.1"
 
 
 @scenario
@@ -279,7 +279,7 @@ async def test_reports_are_sent_until_they_are_written(cluster: Cluster) -> None
     await cluster.clock.sleep(10)
     assert "u-web" not in cluster.hub.reports
     cluster.hub.writable = True
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
 
 
 @scenario
@@ -288,7 +288,7 @@ async def test_a_lost_assignment_is_noticed_by_the_digest(cluster: Cluster) -> N
     cluster.network.link("machine-2").loss = 0.999
     await cluster.hub.assign(pod())
     cluster.network.link("machine-2").loss = 0.0
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     assert cluster.hub.syncs >= 2
 
 
@@ -296,18 +296,18 @@ async def test_a_lost_assignment_is_noticed_by_the_digest(cluster: Cluster) -> N
 async def test_a_hub_that_lost_its_memory_is_told_everything_again(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     cluster.hub.holder, cluster.hub.reports = "", {}
     await eventually(lambda: "u-web" in cluster.hub.reports)
     assert cluster.hub.holder == cluster.agents[0].incarnation
-    assert await cluster.running("u-web") == "u-web.app.0"
+    assert await cluster.hub.running("u-web") == "u-web.app.0"
 
 
 @scenario
 async def test_a_silent_partition_leaves_the_workloads_alone(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     cluster.network.partition("machine-2")
     await cluster.clock.sleep(60)
     assert not agent.lease.valid
@@ -320,20 +320,20 @@ async def test_a_silent_partition_leaves_the_workloads_alone(cluster: Cluster) -
 async def test_a_second_agent_of_the_name_is_refused_and_the_first_stays(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     other = MemoryStorage("/other")
     with pytest.raises(NameRefused, match="held by another agent"):
         await cluster.start_agent(storage=other, runtime=FakeRuntime())
     await cluster.clock.sleep(5)
     assert cluster.hub.holder == cluster.agents[0].incarnation
-    assert await cluster.running("u-web") == "u-web.app.0"
+    assert await cluster.hub.running("u-web") == "u-web.app.0"
 
 
 @scenario
 async def test_a_refusal_is_not_believed_while_the_lease_runs_and_ends_the_pods_afterwards(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     cluster.hub.holder = "another"
     await cluster.clock.sleep(10)
     assert [state.running for state in await cluster.runtime.list()] == [True]
@@ -354,7 +354,7 @@ async def test_two_agents_on_one_state_directory_are_refused(cluster: Cluster) -
 async def test_left_over_containers_are_ended_only_after_the_hub_has_spoken(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     await cluster.kill(agent)
     cluster.hub.known.clear()
     cluster.storage = MemoryStorage()
@@ -376,7 +376,7 @@ async def test_a_free_port_is_chosen_told_and_kept_over_restarts(cluster: Cluste
     agent = await cluster.start_agent()
     port = {"containerPort": 0, "name": "http"}
     await cluster.hub.assign(pod("web", fake("--exit-after", "5", ports=[port])))
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     (told,) = cluster.hub.status("u-web").container_statuses[0].ports
     assert 20000 <= told.container_port < 30000
     await cluster.kill(agent)
@@ -392,7 +392,7 @@ async def test_two_pods_never_get_the_same_port(cluster: Cluster) -> None:
     for number in range(50):
         await cluster.hub.assign(pod(f"web-{number}", {"command": ["serve"], "ports": [{"containerPort": 0}]}))
     for number in range(50):
-        await cluster.running(f"u-web-{number}")
+        await cluster.hub.running(f"u-web-{number}")
     ports = {cluster.hub.status(f"u-web-{n}").container_statuses[0].ports[0].container_port for n in range(50)}
     assert len(ports) == 50
 
@@ -401,12 +401,12 @@ async def test_two_pods_never_get_the_same_port(cluster: Cluster) -> None:
 async def test_an_agent_without_pods_says_goodbye_and_one_with_pods_does_not(cluster: Cluster) -> None:
     agent = await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     await agent.stop()
     assert cluster.hub.goodbyes == 0
     agent = await cluster.start_agent()
     await cluster.hub.delete("u-web")
-    await cluster.gone("u-web")
+    await cluster.hub.gone("u-web")
     await eventually(lambda: not len(agent.pods))
     await agent.stop()
     assert cluster.hub.goodbyes == 1
@@ -417,7 +417,7 @@ async def test_an_older_leader_is_not_heeded(cluster: Cluster) -> None:
     cluster.hub.epoch = 5
     await cluster.start_agent()
     await cluster.hub.assign(pod())
-    await cluster.running("u-web")
+    await cluster.hub.running("u-web")
     cluster.hub.epoch = 4
     await cluster.hub.send(Assignments(epoch=4, full=True))
     await cluster.clock.sleep(1)

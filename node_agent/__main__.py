@@ -1,0 +1,130 @@
+"""The node agent as a program: `python -m node_agent --nats URL --name NODE`.
+
+It begins to take care of its pods before it reaches the hub, prints `ready` when the hub has given it its name, and
+ends on SIGTERM or SIGINT without touching the workloads. A name that is refused, or a state directory that is in use,
+is one line on stderr and exit status 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+
+from node_agent.arguments import Arguments, BadArgument, read_arguments
+from node_agent.host import HostMachine, address_towards
+from node_agent.late_bus import LateBus
+from node_agent.program import NodeAgent
+from node_agent.registration import NameRefused
+from node_agent.runtime.port import RuntimeFailure, RuntimeSettings
+from node_agent.runtime.registry import UnknownRuntime, build_runtime
+from node_agent.settings import AgentSettings
+from node_agent.storage.disk import DiskStorage
+from node_agent.storage.port import StorageFailure
+from proto.bus.nats import NatsBus
+from proto.bus.port import BusError
+from proto.clock import SystemClock
+from proto.ids import RandomIds
+
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+"""What workloads get of the agent's own environment; Kubernetes gets it from the image."""
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def main() -> int:
+    """Run the agent; the program's exit status."""
+    try:
+        arguments = read_arguments()
+        logging.basicConfig(
+            level=arguments.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        asyncio.run(serve(arguments))
+    except (BadArgument, UnknownRuntime, StorageFailure, RuntimeFailure, NameRefused, BusError) as problem:
+        print(f"setpoint-node-agent: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def serve(arguments: Arguments) -> None:
+    """Be the node's agent until a signal comes.
+
+    Raises:
+        StorageFailure | RuntimeFailure | NameRefused | BusError: it cannot be; the message says why.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    bus = LateBus()
+    agent = build_agent(bus, arguments)
+    connecting = asyncio.create_task(_connect(bus, arguments), name="connect")
+    working = asyncio.create_task(_work(agent, arguments.name), name="work")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await _first_of(connecting, working, stopping)
+    finally:
+        for task in (connecting, working, stopping):
+            task.cancel()
+        await asyncio.gather(connecting, working, stopping, return_exceptions=True)
+        await agent.stop()
+        await bus.close()
+
+
+def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
+    """The agent of this machine.
+
+    Raises:
+        UnknownRuntime: no such driver is installed.
+    """
+    return NodeAgent(
+        bus,
+        build_runtime(arguments.runtime, RuntimeSettings(arguments.name, arguments.state_dir.absolute())),
+        SystemClock(),
+        RandomIds(),
+        AgentSettings(
+            node=arguments.name,
+            address=arguments.address or address_towards(*arguments.hub),
+            labels=arguments.labels,
+            base_env={"PATH": DEFAULT_PATH} | {name: os.environ[name] for name in INHERITED if name in os.environ},
+            pods_max=arguments.pods_max,
+        ),
+        machine=HostMachine(),
+        storage=DiskStorage(arguments.state_dir),
+    )
+
+
+async def _connect(bus: LateBus, arguments: Arguments) -> None:
+    """Attach a connection to the bus, however long the server is away.
+
+    Raises:
+        BusError: the server's address cannot be used at all.
+    """
+    name = f"node-agent {arguments.name}"
+    await bus.attach(await NatsBus.connect(arguments.nats, name=name, within_s=float("inf")))
+    await asyncio.Event().wait()
+
+
+async def _work(agent: NodeAgent, name: str) -> None:
+    """Start, say so when the hub has agreed, and go on until something fails."""
+    await agent.start()
+    await agent.joined()
+    gc.collect()
+    gc.freeze()
+    print(f"ready node={name} incarnation={agent.incarnation}", flush=True)
+    await agent.run()
+
+
+async def _first_of(*tasks: asyncio.Task[object]) -> None:
+    """Wait for the first task that ends, and raise what it raised."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

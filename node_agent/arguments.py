@@ -1,0 +1,123 @@
+"""The command line of the node agent, read and checked. Imports little, so that `--help` and refusals are quick."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from proto.names import label_key_problem, label_value_problem, subdomain_problem
+
+SYSTEM_STATE_DIR = Path("/var/lib/setpoint/agent")
+DEFAULT_PORT = 4222
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What was asked for. `hub` is host and port of the first server; `address` is "" for the one on the route to it."""
+
+    nats: str
+    hub: tuple[str, int]
+    name: str
+    state_dir: Path
+    address: str
+    labels: dict[str, str]
+    runtime: str
+    pods_max: int
+    log_level: str
+
+
+class BadArgument(Exception):
+    """An argument cannot be used; the message says which and why."""
+
+
+def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
+    """The arguments; ends the program with a usage message where argparse finds fault.
+
+    Raises:
+        BadArgument: a name or label breaks its rule.
+    """
+    given = _parser().parse_args(argv)
+    problem = subdomain_problem(given.name)
+    if problem:
+        raise BadArgument(f'invalid node name "{given.name}": {problem}')
+    if given.max_pods < 1:
+        raise BadArgument(f"--max-pods must be at least 1, not {given.max_pods}")
+    return Arguments(
+        nats=given.nats,
+        hub=read_hub(given.nats),
+        name=given.name,
+        state_dir=given.state_dir,
+        address=given.address,
+        labels=read_labels(given.labels),
+        runtime=given.runtime,
+        pods_max=given.max_pods,
+        log_level=given.log_level.upper(),
+    )
+
+
+def read_hub(servers: str) -> tuple[str, int]:
+    """Host and port of the first of `servers`.
+
+    Raises:
+        BadArgument: it is not an address.
+    """
+    first = servers.split(",")[0].strip()
+    try:
+        parts = urlsplit(first if "//" in first else f"nats://{first}")
+        return parts.hostname or "127.0.0.1", parts.port or DEFAULT_PORT
+    except ValueError as error:
+        raise BadArgument(f'invalid address of the hub "{first}": {error}') from None
+
+
+def read_labels(text: str) -> dict[str, str]:
+    """`a=b,c=d` as a map.
+
+    Raises:
+        BadArgument: not of that form, or not a label.
+    """
+    labels: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise BadArgument(f'invalid label "{pair}": write key=value')
+        problem = label_key_problem(key) or label_value_problem(value)
+        if problem:
+            raise BadArgument(f'invalid label "{pair}": {problem}')
+        labels[key] = value
+    return labels
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="setpoint-node-agent", description="Make this machine a node of the cluster and keep its pods running."
+    )
+    parser.add_argument(
+        "--nats",
+        default=os.environ.get("NATS_URL", "nats://127.0.0.1:4222"),
+        help="the hub, as nats://host:port, several with commas (default: $NATS_URL or this machine)",
+    )
+    parser.add_argument("--name", default=socket.gethostname().lower(), help="the node's name (default: the hostname)")
+    parser.add_argument(
+        "--state-dir", type=Path, default=_default_state_dir(), help="where the agent keeps what it must remember"
+    )
+    parser.add_argument("--address", default="", help="this machine's address (default: that on the route to the hub)")
+    parser.add_argument("--labels", default="", help="labels of the node, as a=b,c=d")
+    parser.add_argument("--runtime", default="process", help="the runtime driver (default: process)")
+    parser.add_argument("--max-pods", type=int, default=250, help="how many pods may run here (default: 250)")
+    parser.add_argument(
+        "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(default: info)"
+    )
+    return parser
+
+
+def _default_state_dir() -> Path:
+    """The system's place for root, the user's own otherwise."""
+    if os.geteuid() == 0:
+        return SYSTEM_STATE_DIR
+    state_home = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(state_home) if state_home else Path.home() / ".local/state") / "setpoint/agent"
