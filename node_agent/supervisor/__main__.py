@@ -45,7 +45,10 @@ def _run(options: dict[str, str], ready: Callable[[], None]) -> int:
             return EXIT_HELD
         open_files = _raise_open_files()
         cgroups = _cgroups(options, state_dir)
-        Supervisor(state_dir, os.path.abspath(options["--socket"]), cgroups, open_files).run(ready)
+        try:
+            Supervisor(state_dir, os.path.abspath(options["--socket"]), cgroups, open_files).run(ready)
+        finally:
+            _remove_base(cgroups)
     except (OSError, UnknownFormat) as problem:
         note(f"cannot start: {problem}")
         return 1
@@ -91,6 +94,12 @@ def _options(arguments: list[str]) -> dict[str, str]:
         if needed not in options:
             raise ValueError(f"{needed} is missing")
     return options
+
+
+def _remove_base(cgroups: Cgroups) -> None:
+    """Removes what holds the containers' cgroups, if no container is left in it."""
+    if not cgroups.procs(""):
+        cgroups.remove("")
 
 
 def _lock(state_dir: str) -> int | None:

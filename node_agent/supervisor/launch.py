@@ -113,7 +113,10 @@ def _become(program: Program, ours: socket.socket, theirs: socket.socket) -> NoR
             failure = _prepare(program)
         except (OSError, ValueError) as problem:
             failure = Failure(getattr(problem, "errno", None) or errno.EINVAL, f"cannot prepare the process: {problem}")
-        if failure is None and theirs.recv(1) == b"g":
+        # The word is read before a failure is told: closing a socket with unread bytes would discard the
+        # report.
+        told_to_go = theirs.recv(1) == b"g"
+        if failure is None and told_to_go:
             failure = _execute(program)
         if failure is not None:
             theirs.send(json.dumps({"errno": failure.errno, "message": failure.message}).encode()[:_REPORT_BYTES])

@@ -52,7 +52,6 @@ class Supervisor:
         ready()
         self._loop.run()
         self._server.close()
-        self._trees.remove_base()
 
     def _operations(self) -> dict[str, Any]:
         return {

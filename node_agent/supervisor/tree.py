@@ -52,11 +52,6 @@ class Trees:
         """Removes the empty cgroup."""
         return self.cgroups.remove(_path(container_id))
 
-    def remove_base(self) -> None:
-        """Removes what holds the containers' cgroups, if no container is left in it."""
-        if not self.cgroups.procs(""):
-            self.cgroups.remove("")
-
 
 def _path(container_id: str) -> str:
     return f"{_WORKLOADS}/{container_id}"
