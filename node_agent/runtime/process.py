@@ -72,8 +72,10 @@ class ProcessRuntime:
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
+        self._connected.clear()
         if self._client is not None:
             await self._client.close()
+            self._client = None
         self._feed.close()
 
     async def shutdown(self, *, grace_s: float) -> None:

@@ -211,6 +211,7 @@ async def test_events_begin_with_a_listing_and_tell_the_last_of_each(machine: Ma
     await machine.runtime.close()
     async with asyncio.timeout(5):
         await listening
+    await machine.restart_agent()
 
 
 async def test_the_fingerprint_names_driver_and_abilities(machine: Machine) -> None:

@@ -114,6 +114,8 @@ async def test_after_a_reboot_nothing_runs(grouped: Rig) -> None:
     ended = await grouped.listed("a")
     assert (ended["phase"], ended["exit_code"], ended["reason"]) == ("Exited", None, "Reboot")
     os.kill(pid, 9)
+    await eventually(lambda: not alive(pid))
+    await grouped.call("remove", container="a")
 
 
 async def test_a_pid_that_is_used_again_is_not_adopted(grouped: Rig) -> None:
