@@ -1,0 +1,75 @@
+"""How many pods a second go the whole way, created, bound and Running, through N simulated nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from benchmarks.clusters import cluster, sleepers
+from benchmarks.measuring import Figure
+from proto.client.typed import Client
+from proto.objects.apps import Deployment
+from setpoint.local.cluster import LocalCluster
+
+SIZES = ((100, 2_000), (1_000, 4_000), (5_000, 10_000))
+"""Nodes and pods; `SETPOINT_BENCH_NODES=100,1000` chooses among the sizes by their nodes."""
+
+WITHIN_S = 300.0
+DEPLOYMENTS = 10
+
+
+async def measure() -> AsyncIterator[Figure]:
+    """Each size with the durable default, the smallest also without waiting for the disk."""
+    chosen = {int(text) for text in os.environ.get("SETPOINT_BENCH_NODES", "").split(",") if text}
+    for nodes, pods in SIZES:
+        if chosen and nodes not in chosen:
+            continue
+        for sync_always in (True, False):
+            note = f"{pods:,} pods, " + ("sync_interval: always" if sync_always else "synced every 2 minutes")
+            budget = 2_000 if nodes == 5_000 else None
+            rate = await _rate(nodes, pods, sync_always)
+            yield Figure(f"created, bound and Running on {nodes:,} nodes", rate, "pods/s", budget, True, note)
+
+
+async def _rate(nodes: int, pods: int, sync_always: bool) -> float:
+    async with cluster(0, sync_always=sync_always) as (local, client), _simulated(local, nodes):
+        names = [f"load-{number}" for number in range(DEPLOYMENTS)]
+        started = time.perf_counter()
+        for name in names:
+            await client.create(sleepers(name, pods // DEPLOYMENTS))
+        await _all_available(client, names, pods // DEPLOYMENTS)
+        return pods / (time.perf_counter() - started)
+
+
+async def _all_available(client: Client, names: list[str], each: int) -> None:
+    waiting = set(names)
+    listed = await client.list(Deployment, "default")
+    waiting -= {item.metadata.name for item in listed.items if item.status.available_replicas == each}
+    async with asyncio.timeout(WITHIN_S):
+        async for event in client.watch(Deployment, "default", since=listed.revision):
+            if event.object.status.available_replicas == each:
+                waiting.discard(event.object.metadata.name)
+            if not waiting:
+                return
+
+
+@asynccontextmanager
+async def _simulated(local: LocalCluster, nodes: int) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.simulated_nodes", "--nats", local.url, "--count", str(nodes)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
+        if not line.startswith(b"ready"):
+            raise RuntimeError("the simulated nodes did not join")
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
