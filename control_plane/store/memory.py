@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -149,7 +149,7 @@ class MemoryStore:
         """
         return await self._write(obj, expected_revision, "delete")
 
-    async def follow(self) -> AsyncIterator[Change]:
+    async def follow(self) -> AsyncGenerator[Change, None]:
         """The feed, as the port promises it."""
         waker, place = asyncio.Event(), _Place()
         self._wakers.append(waker)
@@ -194,6 +194,8 @@ class MemoryStore:
     async def _write(self, obj: Object, expected_revision: int, type: Literal["put", "delete"]) -> int:
         await asyncio.sleep(0)  # A real write takes a while; others go on meanwhile.
         self.check_reachable()
+        if type == "delete" and not expected_revision:
+            raise RevisionMismatch(f"{key_of(obj)} cannot be deleted at revision 0: there is nothing")
         revision = self.server.write(obj, expected_revision, type)
         await asyncio.sleep(0)
         if self.lose_acks:

@@ -6,7 +6,7 @@ replaces (0: there is nothing yet), and either takes effect entirely and is dura
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -70,11 +70,12 @@ class Store(Protocol):
         """
         ...
 
-    def follow(self) -> AsyncIterator[Change]:
+    def follow(self) -> AsyncGenerator[Change, None]:
         """The feed: first all there is (in revision order), then "synced", then every change, in order, each once.
 
-        After a break it goes on behind the last revision that was told. States that were superseded during a break
-        may be skipped (only the last state of an object is kept); order is never broken and nothing is repeated.
+        After a break it goes on behind the last revision that was told. States that were superseded before they
+        could be told may be skipped (only the last state of an object is kept); order is never broken and nothing is
+        repeated.
         """
         ...
 

@@ -114,7 +114,7 @@ class NatsBus:
         Raises:
             Disconnected: there is no connection, or the message is larger than the server takes.
         """
-        self._check_sendable(subject, data)
+        self._check_sendable(subject, data, headers)
         try:
             await self._client.publish(subject, data, reply, _on_the_wire(headers))
         except errors.Error as error:
@@ -128,13 +128,15 @@ class NatsBus:
         Raises:
             NoResponders | RequestTimeout | Disconnected
         """
-        self._check_sendable(subject, data)
+        self._check_sendable(subject, data, headers)
         try:
             answer = await self._client.request(subject, data, timeout_s, headers=_on_the_wire(headers))
         except errors.NoRespondersError:
             raise NoResponders(f"nobody listens on {subject}") from None
         except errors.TimeoutError:
             raise RequestTimeout(f"no answer on {subject} within {timeout_s:g} s") from None
+        except errors.ConnectionReconnectingError:
+            raise RequestTimeout(f"the connection broke while waiting for an answer on {subject}") from None
         except errors.Error as error:
             raise Disconnected(f"cannot ask on {subject}: {_words(error)}") from None
         return _message(answer)
@@ -210,12 +212,13 @@ class NatsBus:
         except (errors.Error, OSError, AssertionError) as error:
             log.debug("close_failed error=%s", _words(error))
 
-    def _check_sendable(self, subject: str, data: bytes) -> None:
+    def _check_sendable(self, subject: str, data: bytes, headers: Headers | None) -> None:
         if not self.connected:
             raise Disconnected("the bus is closed" if self._closing else "there is no connection to the NATS server")
-        if len(data) > self.max_payload_bytes:
+        size = len(data) + _header_bytes(headers)
+        if size > self.max_payload_bytes:
             raise Disconnected(
-                f"a message of {len(data)} bytes is over the {self.max_payload_bytes} bytes that the NATS server takes"
+                f"a message of {size} bytes is over the {self.max_payload_bytes} bytes that the NATS server takes"
             )
         if not subject or " " in subject:
             raise ValueError(f"bad subject {subject!r}")
@@ -227,7 +230,7 @@ class NatsBus:
         self._last_error = words
 
     async def _note_disconnect(self) -> None:
-        self._client.forget_unsent()
+        self._client.break_off()
         if not self._closing:
             log.warning("disconnected name=%s", self._name)
         self._call(self._on_disconnect)
@@ -269,6 +272,14 @@ def _on_the_wire(headers: Headers | None) -> dict[str, str] | None:
         for number, line in enumerate(value.split("\n")):
             lines[name + " " * number] = line
     return lines
+
+
+def _header_bytes(headers: Headers | None) -> int:
+    """At most what the headers take on the wire: the server counts them, and closes the connection over the limit."""
+    if not headers:
+        return 0
+    lines = sum((len(name) + 4) * (value.count("\n") + 1) + len(value.encode()) for name, value in headers.items())
+    return lines + len("NATS/1.0\r\n\r\n")
 
 
 def _unreachable(servers: str | list[str], why: str) -> str:

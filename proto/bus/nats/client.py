@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from nats import errors
 from nats.aio.client import Client, Srv
 from nats.aio.transport import TcpTransport
 
@@ -28,10 +29,17 @@ class PromptTransport(TcpTransport):
 class TrueClient(Client):
     """nats-py's client with its traps removed."""
 
-    def forget_unsent(self) -> None:
-        """Drop what was not sent, so that it is not sent after the reconnect."""
+    def break_off(self) -> None:
+        """Make a clean cut when the connection breaks: without this, what was not sent is sent after the reconnect,
+        requests in flight run into their timeouts, and flushes wait for a pong that nobody will send."""
         self._pending = []
         self._pending_data_size = 0
+        for pong in self._pongs:
+            if not pong.done():
+                pong.set_result(True)
+        for answer in list(getattr(self, "_resp_map", {}).values()):
+            if not answer.done():
+                answer.set_exception(errors.ConnectionReconnectingError())
 
     # A cut cable must not hold up the reconnect (`PromptTransport`).
     async def _connect_to_server(self, s: Srv) -> None:
