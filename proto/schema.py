@@ -163,6 +163,8 @@ def _locate(loc: Sequence[str | int], shape: Shape) -> tuple[str, str]:
 
 def join(path: str, name: str) -> str:
     """A path one step further; a name that is not a plain word is put in brackets, as Kubernetes does."""
+    if len(name) > _SHOWN_LENGTH_MAX:
+        name = name[:_SHOWN_LENGTH_MAX] + "…"
     if "." in name or "/" in name or not name:
         return f"{path}[{name}]"
     return f"{path}.{name}" if path else name

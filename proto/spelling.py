@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _SIMILARITY_MIN = 0.6
+_LENGTH_MAX = 64
+"""No real name is longer, and comparing long words is slow."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The name in `known` that the writer of `word` most likely meant, or None if nothing is near."""
+    if len(word) > _LENGTH_MAX:
+        return None
     import difflib  # Only mistakes pay for it.
 
     names = sorted(known)

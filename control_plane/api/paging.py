@@ -1,0 +1,83 @@
+"""Lists in pages: what a continue token says, and the rest of a list that is being read.
+
+A list is taken at one revision and then read page by page. The replica that took it keeps the rest (references to
+shared objects, so this is small) for a while; the token names it. A token that another replica gets, or that comes too
+late, is continued from what is there *now*, behind the last name that was read. Both kinds of page carry the revision
+of the first page, so that a watch from there tells everything that the reader may have missed or seen too early.
+
+Reads and writes: itself. Source: Kubernetes API concepts, "Retrieving large results sets in chunks".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from proto.clock import Clock
+from proto.errors import BadRequest, Expired
+from proto.objects.meta import Object
+
+KEPT_MAX = 64
+KEPT_S = 60.0
+
+
+class Token(NamedTuple):
+    """Where a list goes on: behind `namespace`/`name`, as part of the list that was taken at `revision`."""
+
+    revision: int
+    namespace: str
+    name: str
+    rest: str
+
+    def encode(self) -> str:
+        """The token as users pass it."""
+        return base64.urlsafe_b64encode(json.dumps(list(self)).encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> Token:
+        """The token that `encode` made.
+
+        Raises:
+            BadRequest: it did not.
+        """
+        try:
+            fields = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+            revision, namespace, name, rest = fields
+            if not isinstance(revision, int) or not all(isinstance(part, str) for part in fields[1:]):
+                raise ValueError
+        except (ValueError, TypeError, RecursionError):
+            raise BadRequest(f'continue: "{text:.60}" is not a token that a list gave') from None
+        return cls(revision, namespace, name, rest)
+
+
+class Rests:
+    """The rests of lists that are being read at this replica; the oldest make room."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._kept: OrderedDict[str, tuple[float, Sequence[Object]]] = OrderedDict()
+
+    def keep(self, name: str, items: Sequence[Object]) -> None:
+        """Keep the rest of a list under a name of its own."""
+        now_s = self._clock.monotonic_s()
+        while self._kept and (len(self._kept) >= KEPT_MAX or next(iter(self._kept.values()))[0] < now_s - KEPT_S):
+            self._kept.popitem(last=False)
+        self._kept[name] = (now_s, items)
+
+    def take(self, name: str) -> Sequence[Object] | None:
+        """The rest under that name; it stays kept, because an answer may be lost and asked for again."""
+        kept = self._kept.get(name)
+        if kept is None or kept[0] < self._clock.monotonic_s() - KEPT_S:
+            return None
+        return kept[1]
+
+
+def expired() -> Expired:
+    """The refusal of a token that is too old to be continued."""
+    return Expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter."
+    )

@@ -1,0 +1,118 @@
+"""Patches: a document and a patch to a new document. JSON merge patch (RFC 7396) and JSON patch (RFC 6902).
+
+Pure; a document is never changed in place. A patch cannot make a document grow without bound: copies are counted.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, cast
+
+import jsonpatch
+import jsonpointer
+
+from control_plane.api.request import MERGE_PATCH
+from proto.errors import BadRequest, Invalid
+from proto.spelling import did_you_mean
+
+OPERATIONS_MAX = 1000
+COPIES_MAX = 32
+DOCUMENT_WEIGHT_MAX = 4 * 1024 * 1024
+"""Characters and values of a document while a patch copies parts of it."""
+
+_MEMBERS = {
+    "add": ("value",),
+    "remove": (),
+    "replace": ("value",),
+    "move": ("from",),
+    "copy": ("from",),
+    "test": ("value",),
+}
+
+
+def apply_patch(form: str, patch: Any, document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the patch applied.
+
+    Raises:
+        BadRequest: the patch itself is ill-formed.
+        Invalid: it cannot be applied to this document.
+    """
+    if form == MERGE_PATCH:
+        return cast("dict[str, Any]", merge(document, patch))
+    return apply_json_patch(patch, document)
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """`target` with a merge patch: mappings are merged, null removes, all else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def apply_json_patch(operations: list[Any], document: dict[str, Any]) -> dict[str, Any]:
+    """`document` with each operation applied, in order; all or nothing."""
+    _check_operations(operations)
+    changed: Any = copy.deepcopy(document)
+    for index, operation in enumerate(operations):
+        where = f"operation {index} ({operation['op']} {operation['path']})"
+        try:
+            changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
+        except jsonpatch.JsonPatchTestFailed:
+            raise Invalid(f"the patch cannot be applied: {where}: the value there is not the tested one") from None
+        except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, LookupError) as error:
+            raise Invalid(f"the patch cannot be applied: {where}: {_first_line(error)}") from None
+        if operation["op"] == "copy" and _weight(changed) > DOCUMENT_WEIGHT_MAX:
+            raise Invalid(f"the patch cannot be applied: {where}: the object grows too large")
+        if not isinstance(changed, dict):
+            raise Invalid(f"the patch cannot be applied: {where}: what remains is not an object")
+    return cast("dict[str, Any]", changed)
+
+
+def _check_operations(operations: list[Any]) -> None:
+    if len(operations) > OPERATIONS_MAX:
+        raise BadRequest(f"the patch has {len(operations)} operations, at most {OPERATIONS_MAX} are allowed")
+    copies = 0
+    for index, operation in enumerate(operations):
+        _check_operation(operation, f"operation {index}")
+        copies += operation["op"] == "copy"
+    if copies > COPIES_MAX:
+        raise BadRequest(f"the patch has {copies} copy operations, at most {COPIES_MAX} are allowed")
+
+
+def _check_operation(operation: Any, where: str) -> None:
+    if not isinstance(operation, dict):
+        raise BadRequest(f"the patch is not valid: {where}: must be a mapping with op and path")
+    name = operation.get("op")
+    if not isinstance(name, str) or name not in _MEMBERS:
+        hint = did_you_mean(name, _MEMBERS) if isinstance(name, str) else ""
+        raise BadRequest(
+            f"the patch is not valid: {where}: op must be one of {', '.join(_MEMBERS)}, found {name!r:.40}{hint}"
+        )
+    for member in ("path", *_MEMBERS[name]):
+        if member not in operation:
+            raise BadRequest(f'the patch is not valid: {where} ({name}): "{member}" is missing')
+    for member in ("path", "from"):
+        pointer = operation.get(member, "")
+        if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
+            raise BadRequest(
+                f'the patch is not valid: {where} ({name}): "{member}" must be a path such as /spec/replicas, '
+                f"found {pointer!r:.60}"
+            )
+
+
+def _weight(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(len(key) + _weight(item) for key, item in value.items())
+    if isinstance(value, list):
+        return 1 + sum(_weight(item) for item in value)
+    return len(value) if isinstance(value, str) else 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,53 @@
+"""The rules of each kind, in a file each: what a new object must be, and what an update may not change.
+
+Pure: objects in, causes out. A cause's field is the path as a user writes it, its message is Kubernetes' own wherever
+Kubernetes has one. The schema (types, unknown fields, simple limits) was checked before, by `proto.schema`.
+
+Never here: anything that needs more than the object itself, and its former state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from control_plane.api.validation import config_map, deployment, event, lease, metadata, node, pod, replica_set
+from control_plane.api.validation.problems import Problems
+from proto.errors import Cause
+from proto.objects.meta import Object
+
+_NEW: dict[str, Callable[[Any, Problems], None]] = {
+    "ConfigMap": config_map.check,
+    "Deployment": deployment.check,
+    "Event": event.check,
+    "Lease": lease.check,
+    "Node": node.check,
+    "Pod": pod.check,
+    "ReplicaSet": replica_set.check,
+}
+_UPDATE: dict[str, Callable[[Any, Any, Problems], None]] = {
+    "ConfigMap": config_map.check_update,
+    "Deployment": deployment.check_update,
+    "Pod": pod.check_update,
+    "ReplicaSet": replica_set.check_update,
+}
+
+
+def check_new(obj: Object) -> tuple[Cause, ...]:
+    """All that is wrong with a new object."""
+    problems = Problems()
+    metadata.check(obj, problems)
+    if check := _NEW.get(obj.KIND):
+        check(obj, problems)
+    return problems.causes
+
+
+def check_update(old: Object, new: Object) -> tuple[Cause, ...]:
+    """All that is wrong with a new state of an object."""
+    problems = Problems()
+    metadata.check(new, problems)
+    if check := _NEW.get(new.KIND):
+        check(new, problems)
+    if check_changes := _UPDATE.get(new.KIND):
+        check_changes(old, new, problems)
+    return problems.causes

@@ -1,0 +1,152 @@
+"""What a container must be: name, ports, variables, resources.
+
+Source: Kubernetes `pkg/apis/core/validation/validation.go` (validateContainers and what it calls).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from control_plane.api.validation.problems import Problems
+from proto import names
+from proto.objects.pod import Container, ContainerPort, EnvFromSource, EnvVar, EnvVarSource, ResourceRequirements
+from proto.quantity import parse_quantity
+from proto.schema import join
+
+_STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage", "pids")
+"""`pids` is an extension: the most processes that a container may have."""
+_FIELD_PATHS = ("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+                "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs")  # fmt: skip
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
+_RESOURCE_FIELDS = ("limits.cpu", "limits.memory", "limits.ephemeral-storage", "limits.pids", "requests.cpu",
+                    "requests.memory", "requests.ephemeral-storage", "requests.pids")  # fmt: skip
+
+
+def check_containers(containers: Sequence[Container], path: str, problems: Problems) -> None:
+    """At least one, each good in itself, and none in the way of another."""
+    if not containers:
+        problems.required(path)
+    seen: set[str] = set()
+    for index, container in enumerate(containers):
+        own = f"{path}[{index}]"
+        problems.name(f"{own}.name", container.name, names.label_problem(container.name))
+        if container.name in seen:
+            problems.duplicate(f"{own}.name", container.name)
+        seen.add(container.name)
+        _check_container(container, own, problems)
+    _check_host_ports(containers, path, problems)
+
+
+def _check_container(container: Container, path: str, problems: Problems) -> None:
+    if container.image != container.image.strip():
+        problems.invalid(f"{path}.image", container.image, "must not have leading or trailing whitespace")
+    for field, words in (("command", container.command), ("args", container.args)):
+        for index, word in enumerate(words):
+            _check_no_nul(word, f"{path}.{field}[{index}]", problems)
+    _check_no_nul(container.working_dir, f"{path}.workingDir", problems)
+    _check_ports(container.ports, f"{path}.ports", problems)
+    for index, variable in enumerate(container.env):
+        _check_variable(variable, f"{path}.env[{index}]", problems)
+    for index, source in enumerate(container.env_from):
+        _check_env_from(source, f"{path}.envFrom[{index}]", problems)
+    _check_resources(container.resources, f"{path}.resources", problems)
+
+
+def _check_no_nul(text: str, path: str, problems: Problems) -> None:
+    """The kernel ends a text at its first NUL."""
+    if "\0" in text:
+        problems.invalid(path, text, "must not contain the NUL character")
+
+
+def _check_ports(ports: Sequence[ContainerPort], path: str, problems: Problems) -> None:
+    seen: set[str] = set()
+    for index, port in enumerate(ports):
+        if not port.name:
+            continue
+        own = f"{path}[{index}].name"
+        problems.name(own, port.name, names.port_name_problem(port.name))
+        if port.name in seen:
+            problems.duplicate(own, port.name)
+        seen.add(port.name)
+
+
+def _check_host_ports(containers: Sequence[Container], path: str, problems: Problems) -> None:
+    """A port of the machine can be had once in a pod."""
+    seen: set[tuple[str, str, int]] = set()
+    for container_index, container in enumerate(containers):
+        for index, port in enumerate(container.ports):
+            if not port.host_port:
+                continue
+            taken = (port.protocol, port.host_ip, port.host_port)
+            if taken in seen:
+                problems.duplicate(f"{path}[{container_index}].ports[{index}].hostPort", "/".join(map(str, taken)))
+            seen.add(taken)
+
+
+def _check_variable(variable: EnvVar, path: str, problems: Problems) -> None:
+    if not variable.name:
+        problems.required(f"{path}.name")
+    else:
+        problems.name(f"{path}.name", variable.name, names.env_name_problem(variable.name))
+    _check_no_nul(variable.value or "", f"{path}.value", problems)
+    if variable.value_from is None:
+        return
+    if variable.value:
+        problems.invalid(f"{path}.valueFrom", "", "may not be specified when `value` is not empty")
+    _check_source(variable.value_from, f"{path}.valueFrom", problems)
+
+
+def _check_source(source: EnvVarSource, path: str, problems: Problems) -> None:
+    """At most one source; none at all is what remains of a source that is not implemented (and was warned of)."""
+    given = [one for one in (source.config_map_key_ref, source.field_ref, source.resource_field_ref) if one is not None]
+    if len(given) > 1:
+        problems.invalid(path, "", "may not have more than one field specified at a time")
+    if (config := source.config_map_key_ref) is not None:
+        _check_config_map_name(config.name, f"{path}.configMapKeyRef", problems)
+        problems.name(f"{path}.configMapKeyRef.key", config.key, names.config_key_problem(config.key))
+    if source.field_ref is not None:
+        _check_field_path(source.field_ref.field_path, f"{path}.fieldRef.fieldPath", problems)
+    if source.resource_field_ref is not None and source.resource_field_ref.resource not in _RESOURCE_FIELDS:
+        problems.unsupported(f"{path}.resourceFieldRef.resource", source.resource_field_ref.resource, _RESOURCE_FIELDS)
+
+
+def _check_env_from(source: EnvFromSource, path: str, problems: Problems) -> None:
+    if source.prefix:
+        problems.name(f"{path}.prefix", source.prefix, names.env_name_problem(source.prefix))
+    if source.config_map_ref is not None:
+        _check_config_map_name(source.config_map_ref.name, f"{path}.configMapRef", problems)
+
+
+def _check_config_map_name(name: str, path: str, problems: Problems) -> None:
+    if not name:
+        problems.required(f"{path}.name")
+    else:
+        problems.name(f"{path}.name", name, names.subdomain_problem(name))
+
+
+def _check_field_path(field_path: str, path: str, problems: Problems) -> None:
+    if not field_path:
+        problems.required(path)
+    elif match := _SUBSCRIPT.fullmatch(field_path):
+        problems.name(path, match[2], names.label_key_problem(match[2]))
+    elif field_path not in _FIELD_PATHS:
+        problems.unsupported(
+            path, field_path, (*_FIELD_PATHS, "metadata.labels['<KEY>']", "metadata.annotations['<KEY>']")
+        )
+
+
+def _check_resources(resources: ResourceRequirements, path: str, problems: Problems) -> None:
+    for field, amounts in (("limits", resources.limits), ("requests", resources.requests)):
+        for name, amount in amounts.items():
+            own = join(f"{path}.{field}", name)
+            if "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
+                problems.invalid(own, name, "must be a standard resource for containers")
+            elif problem := names.label_key_problem(name):
+                problems.invalid(own, name, problem)
+            if parse_quantity(amount) < 0:
+                problems.invalid(own, amount, "must be greater than or equal to 0")
+    for name, wanted in resources.requests.items():
+        limit = resources.limits.get(name)
+        if limit is not None and parse_quantity(wanted) > parse_quantity(limit):
+            problems.invalid(f"{path}.requests", wanted, f"must be less than or equal to {name} limit of {limit}")

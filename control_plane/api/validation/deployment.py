@@ -1,0 +1,69 @@
+"""What a Deployment must be. Source: Kubernetes `pkg/apis/apps/validation/validation.go` (ValidateDeployment)."""
+
+from __future__ import annotations
+
+import re
+
+from control_plane.api.validation.pod import check_template
+from control_plane.api.validation.problems import Problems
+from control_plane.api.validation.selector import check_selects_template
+from proto.objects.apps import Deployment, DeploymentStrategy
+
+_PERCENT = re.compile(r"[0-9]{1,9}%")
+_PERCENT_WORDS = (
+    "a valid percent string must be a numeric string followed by an ending '%' "
+    "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+)
+
+
+def check(deployment: Deployment, problems: Problems) -> None:
+    """A Deployment."""
+    spec = deployment.spec
+    check_selects_template(spec.selector, spec.template, "spec.selector", "a deployment", problems)
+    check_template(spec.template, "spec.template", problems)
+    check_strategy(spec.strategy, "spec.strategy", problems)
+    if spec.progress_deadline_seconds <= spec.min_ready_seconds:
+        problems.invalid(
+            "spec.progressDeadlineSeconds", spec.progress_deadline_seconds, "must be greater than minReadySeconds"
+        )
+
+
+def check_update(old: Deployment, new: Deployment, problems: Problems) -> None:
+    """The selector is for life: changing it would abandon the pods."""
+    if old.spec.selector != new.spec.selector:
+        problems.invalid("spec.selector", new.spec.selector, "field is immutable")
+
+
+def check_strategy(strategy: DeploymentStrategy, path: str, problems: Problems) -> None:
+    """How far a rolling update may go; it must be able to move at all."""
+    rolling = strategy.rolling_update
+    if rolling is None:
+        return
+    if strategy.type != "RollingUpdate":
+        problems.forbidden(f"{path}.rollingUpdate", f"may not be specified when strategy `type` is '{strategy.type}'")
+        return
+    surge = _share(rolling.max_surge, f"{path}.rollingUpdate.maxSurge", problems)
+    unavailable = _share(rolling.max_unavailable, f"{path}.rollingUpdate.maxUnavailable", problems)
+    if unavailable is not None and isinstance(rolling.max_unavailable, str) and unavailable > 100:
+        problems.invalid(
+            f"{path}.rollingUpdate.maxUnavailable", rolling.max_unavailable, "must not be greater than 100%"
+        )
+    if surge == 0 and unavailable == 0:
+        problems.invalid(
+            f"{path}.rollingUpdate.maxUnavailable", rolling.max_unavailable, "may not be 0 when `maxSurge` is 0"
+        )
+
+
+def _share(value: int | str, path: str, problems: Problems) -> int | None:
+    """The number in a count or a percentage, if it is one."""
+    if isinstance(value, str):
+        if not _PERCENT.fullmatch(value):
+            problems.invalid(path, value, _PERCENT_WORDS)
+            return None
+        return int(value[:-1])
+    if not 0 <= value < 2**31:
+        problems.invalid(
+            path, value, "must be greater than or equal to 0" if value < 0 else "must be less than 2147483648"
+        )
+        return None
+    return value

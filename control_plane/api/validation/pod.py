@@ -1,0 +1,94 @@
+"""What a pod, and the template of pods, must be, and the little that may change in a pod.
+
+Source: Kubernetes `pkg/apis/core/validation/validation.go` (ValidatePodSpec, ValidatePodUpdate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from control_plane.api.validation.container import check_containers
+from control_plane.api.validation.metadata import check_annotations, check_labels
+from control_plane.api.validation.problems import Problems
+from proto import names
+from proto.objects.meta import evolve
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec, Toleration
+
+_MAY_CHANGE = (
+    "pod updates may not change fields other than `spec.containers[*].image`, "
+    "`spec.tolerations` (only additions to existing tolerations)"
+)
+
+
+def check(pod: Pod, problems: Problems) -> None:
+    """A pod."""
+    check_spec(pod.spec, "spec", problems)
+
+
+def check_template(template: PodTemplateSpec, path: str, problems: Problems) -> None:
+    """The template of a controller: its pods must run for ever."""
+    check_labels(template.metadata.labels, f"{path}.metadata.labels", problems)
+    check_annotations(template.metadata.annotations, f"{path}.metadata.annotations", problems)
+    check_spec(template.spec, f"{path}.spec", problems)
+    if template.spec.restart_policy != "Always":
+        problems.unsupported(f"{path}.spec.restartPolicy", template.spec.restart_policy, ("Always",))
+
+
+def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
+    """The spec of a pod."""
+    check_containers(spec.containers, f"{path}.containers", problems)
+    check_labels(spec.node_selector, f"{path}.nodeSelector", problems)
+    if spec.node_name:
+        problems.name(f"{path}.nodeName", spec.node_name, names.subdomain_problem(spec.node_name))
+    for index, toleration in enumerate(spec.tolerations):
+        _check_toleration(toleration, f"{path}.tolerations[{index}]", problems)
+
+
+def check_update(old: Pod, new: Pod, problems: Problems) -> None:
+    """Nearly all of a pod's spec is for its whole life."""
+    if len(old.spec.containers) != len(new.spec.containers):
+        problems.forbidden("spec.containers", "pod updates may not add or remove containers")
+        return
+    if not _only_added(old.spec.tolerations, new.spec.tolerations):
+        problems.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
+        return
+    allowed = evolve(
+        old.spec,
+        containers=tuple(
+            evolve(before, image=after.image)
+            for before, after in zip(old.spec.containers, new.spec.containers, strict=True)
+        ),
+        tolerations=new.spec.tolerations,
+    )
+    if allowed != new.spec:
+        problems.forbidden("spec", _MAY_CHANGE)
+
+
+def _only_added(old: Sequence[Toleration], new: Sequence[Toleration]) -> bool:
+    """Whether every old toleration is still there; how long it tolerates may change."""
+    kept = {_purpose(toleration) for toleration in new}
+    return all(_purpose(toleration) in kept for toleration in old)
+
+
+def _purpose(toleration: Toleration) -> tuple[str, str, str, str]:
+    """What a toleration is for, without for how long."""
+    return toleration.key, toleration.operator, toleration.value, toleration.effect
+
+
+def _check_toleration(toleration: Toleration, path: str, problems: Problems) -> None:
+    if toleration.key:
+        problems.name(f"{path}.key", toleration.key, names.label_key_problem(toleration.key))
+    elif toleration.operator != "Exists":
+        problems.invalid(
+            f"{path}.operator",
+            toleration.operator,
+            "operator must be Exists when `key` is empty, which means 'match all values and all keys'",
+        )
+    if toleration.operator == "Exists" and toleration.value:
+        problems.invalid(f"{path}.operator", toleration.value, "value must be empty when `operator` is 'Exists'")
+    elif toleration.operator == "Equal":
+        problems.name(f"{path}.value", toleration.value, names.label_value_problem(toleration.value))
+    if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
+        problems.invalid(
+            f"{path}.effect", toleration.effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"
+        )
