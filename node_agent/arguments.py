@@ -18,7 +18,7 @@ DEFAULT_PORT = 4222
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What was asked for. `hub` is host and port of the first server; `address` is "" for the one on the route to it."""
+    """What was asked for. `hub` is the first server; `address` is "" for the one on the route to it."""
 
     nats: str
     hub: tuple[str, int]

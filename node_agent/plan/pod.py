@@ -134,7 +134,7 @@ def _keep_up(view: PodView, container: Container, lives: tuple[Life, ...], now: 
     next_id = ContainerId(view.pod.metadata.uid, container.name, attempt)
     if not _wants_start(view, latest, restart) or str(next_id) in view.busy:
         return _Verdict(_container(view, container, lives, None), tidying)
-    if restart is not None and restart.due > now:
+    if restart is not None and not restart.is_due(now):
         hold = _crash_loop(view.pod, container, restart)
         return _Verdict(_container(view, container, lives, hold), tidying, restart.due)
     launch = _launch(view, container)

@@ -30,6 +30,10 @@ class Restart:
     series: int
     back_off_s: int
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether to start now. An end that lies in the future shows a clock that was set back: then do not wait."""
+        return self.due <= now or self.due - now > timedelta(seconds=self.back_off_s + 1)
+
 
 def restarts_after(policy: RestartPolicy, ending: Ending) -> bool:
     """Whether a container with this policy runs again after this end."""
