@@ -9,6 +9,7 @@ import fcntl
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable
 
 from node_agent.cgroup.detect import base_name, detect
@@ -17,8 +18,11 @@ from node_agent.cgroup.port import Cgroups
 from node_agent.supervisor.loop import note
 from node_agent.supervisor.program import Supervisor
 from node_agent.supervisor.record import UnknownFormat
+from node_agent.supervisor.tree import WORKLOADS
 from node_agent.supervisor.wire import EXIT_HELD
 
+_REMOVALS_MAX = 25
+_REMOVAL_PAUSE_S = 0.02
 _USAGE = "usage: setpoint-supervisor --state-dir DIR --socket PATH [--node NAME] [--no-cgroups] [--daemon]"
 
 
@@ -97,9 +101,17 @@ def _options(arguments: list[str]) -> dict[str, str]:
 
 
 def _remove_base(cgroups: Cgroups) -> None:
-    """Removes what holds the containers' cgroups, if no container is left in it."""
-    if not cgroups.procs(""):
-        cgroups.remove("")
+    """Removes what holds the containers' cgroups, if no container is left in it.
+
+    Processes that another parent has to reap occupy their group a moment longer than they live.
+    """
+    if cgroups.procs(WORKLOADS):
+        return
+    for _ in range(_REMOVALS_MAX):
+        if cgroups.remove(WORKLOADS):
+            cgroups.remove("")
+            return
+        time.sleep(_REMOVAL_PAUSE_S)
 
 
 def _lock(state_dir: str) -> int | None:

@@ -127,7 +127,7 @@ class Life:
         if self._output is not None:
             self._output.finish()
         self._log.remove_if_empty()
-        self._host.trees.remove(self.record.id)
+        self._remove_cgroup()
         self._host.shelf.drop(self.record.id)
 
     # -- adoption ----------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class Life:
         if self.record.phase == EXITED:
             self.ended = True
             self._host.trees.kill(self.record.id, self.record.pid)
-            self._host.trees.remove(self.record.id)
+            self._remove_cgroup()
         elif self.record.boot_id != self._host.boot_id:
             self._become_ended(self.record.ended_by_reboot(time.time()))
         else:
@@ -210,8 +210,13 @@ class Life:
             self._output = None
         if self._host.trees.usage(self.record.id, None).oom_kills > 0:
             ended_record = ended_record.blaming_memory()
-        self._host.trees.remove(self.record.id)
+        self._remove_cgroup()
         self._become_ended(ended_record)
+
+    def _remove_cgroup(self, wait_s: float = _FIRST_RETRY_S) -> None:
+        """Removes the empty cgroup, a little later if another parent has not reaped a process of it yet."""
+        if not self._host.trees.remove(self.record.id) and wait_s < _EMPTYING_MAX_S:
+            self._host.loop.call_later(wait_s, lambda: self._remove_cgroup(wait_s * 2))
 
     def _become_ended(self, ended_record: Record) -> None:
         self.record, self.ended = ended_record, True
@@ -286,5 +291,5 @@ class Life:
     def erase(self) -> None:
         """Deletes all that is left of an ended container."""
         self._log.remove()
-        self._host.trees.remove(self.record.id)
+        self._remove_cgroup()
         self._host.shelf.drop(self.record.id)

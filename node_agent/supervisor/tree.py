@@ -8,7 +8,7 @@ from node_agent.cgroup import files
 from node_agent.cgroup.port import TREE_KILL, Cgroups, Limits, Usage
 from node_agent.supervisor.processes import marked, resident_usage
 
-_WORKLOADS = "workloads"
+WORKLOADS = "workloads"
 
 
 class Trees:
@@ -54,4 +54,4 @@ class Trees:
 
 
 def _path(container_id: str) -> str:
-    return f"{_WORKLOADS}/{container_id}"
+    return f"{WORKLOADS}/{container_id}"
