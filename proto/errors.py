@@ -60,6 +60,7 @@ class ApiError(Exception):
         status: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Status",
+            "metadata": {},
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,

@@ -105,7 +105,8 @@ class Watch:
     def events(self) -> list[tuple[str, str]]:
         """(type, name) of each event, bookmarks left out."""
         raws = [json.loads(message.data) for message in self.arrived if message.data]
-        return [(raw["type"], raw["object"]["metadata"].get("name", "")) for raw in raws if raw["type"] != "BOOKMARK"]
+        told = [(raw["type"], raw["object"].get("metadata", {}).get("name", "")) for raw in raws]
+        return [event for event in told if event[0] != "BOOKMARK"]
 
     def raw(self, index: int) -> Raw:
         read: Raw = json.loads(self.arrived[index].data)

@@ -1,0 +1,393 @@
+"""The verbs, one after the other, as raw requests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import msgpack
+import pytest
+
+from tests.api.cluster import Cluster, deployment, pod
+
+
+async def test_create_fills_in_what_is_the_clusters_to_say(api: Cluster) -> None:
+    made = await api.ok("create.core.pods.default", {**pod(), "status": {"phase": "Running"}})
+    identity = made["metadata"]
+    assert identity["namespace"] == "default" and identity["uid"] and identity["creationTimestamp"]
+    assert identity["resourceVersion"] == str(api.revision)
+    assert identity["generation"] == 1
+    assert made["status"] == {"phase": "Pending"}
+    assert await api.ok("get.core.pods.default.p") == made
+
+
+async def test_apiversion_and_kind_may_be_left_out(api: Cluster) -> None:
+    made = await api.ok("create.core.configmaps.default", {"metadata": {"name": "c"}, "data": {"a": "1"}})
+    assert (made["apiVersion"], made["kind"]) == ("v1", "ConfigMap")
+
+
+async def test_the_name_may_stand_in_the_subject_alone(api: Cluster) -> None:
+    await api.ok("create.core.configmaps.default.by.subject", {"data": {"a": "1"}})
+    assert (await api.ok("get.core.configmaps.default.by.subject"))["metadata"]["name"] == "by.subject"
+
+
+async def test_the_namespace_may_stand_in_the_object_alone(api: Cluster) -> None:
+    body = {"metadata": {"name": "c", "namespace": "kube-system"}}
+    assert (await api.ok("create.core.configmaps._", body))["metadata"]["namespace"] == "kube-system"
+
+
+@pytest.mark.parametrize("subject", ["get.core.nodes._.10.240.79.157", "get.core.nodes.10.240.79.157"])
+async def test_cluster_scoped_names_may_hold_dots_and_leave_out_the_namespace(api: Cluster, subject: str) -> None:
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "10.240.79.157", "labels": {"name": "first"}}}
+    await api.ok("create.core.nodes", node)
+    assert (await api.ok(subject))["metadata"]["labels"] == {"name": "first"}
+
+
+async def test_generated_names_differ(api: Cluster) -> None:
+    body = pod()
+    body["metadata"] = {"generateName": "web-"}
+    names = {(await api.ok("create.core.pods.default", body))["metadata"]["name"] for _ in range(5)}
+    assert len(names) == 5
+    assert all(name.startswith("web-") and len(name) == 9 for name in names)
+
+
+async def test_a_warning_for_what_is_not_implemented(api: Cluster) -> None:
+    body = json.dumps(pod(volumes=[{"name": "v"}], hostNetwork=True)).encode()
+    answer = await api.send("sp.api.create.core.pods.default", body)
+    assert answer.headers["Sp-Warning"].split("\n") == [
+        "spec.volumes: known to Kubernetes, not implemented here, ignored",
+        "spec.hostNetwork: known to Kubernetes, not implemented here, ignored",
+    ]
+    assert "volumes" not in json.loads(answer.data)["spec"]
+
+
+async def test_msgpack_in_and_out(api: Cluster) -> None:
+    answer = await api.send(
+        "sp.api.create.core.pods.default",
+        msgpack.packb(pod()),
+        Content_Type="application/msgpack",
+        Accept="application/msgpack",
+    )
+    assert msgpack.unpackb(answer.data)["metadata"]["name"] == "p"
+    listed = await api.send("sp.api.list.core.pods.default", Accept="application/msgpack")
+    assert [item["metadata"]["name"] for item in msgpack.unpackb(listed.data)["items"]] == ["p"]
+    patched = await api.send(
+        "sp.api.patch.core.pods.default.p",
+        msgpack.packb({"metadata": {"labels": {"a": "b"}}}),
+        Content_Type="application/merge-patch+msgpack",
+    )
+    assert json.loads(patched.data)["metadata"]["labels"] == {"app": "web", "a": "b"}
+
+
+async def test_tables_of_a_list_and_of_one(api: Cluster) -> None:
+    await api.ok("create.core.pods.default", pod())
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+    for subject in ("list.core.pods.default", "get.core.pods.default.p"):
+        answer = await api.ok(subject, Accept=table)
+        assert answer["kind"] == "Table"
+        assert [row["cells"][:3] for row in answer["rows"]] == [["p", "0/1", "Pending"]]
+
+
+# update
+
+
+async def test_update_replaces_and_counts_generations(api: Cluster) -> None:
+    made = await api.ok("create.apps.deployments.default", deployment())
+    made["spec"]["replicas"] = 3
+    updated = await api.ok("update.apps.deployments.default.web", made)
+    assert updated["metadata"]["generation"] == 2
+    updated["metadata"]["labels"] = {"a": "b"}
+    assert (await api.ok("update.apps.deployments.default.web", updated))["metadata"]["generation"] == 2
+
+
+async def test_an_update_from_an_older_state_is_a_conflict_and_changes_nothing(api: Cluster) -> None:
+    made = await api.ok("create.apps.deployments.default", deployment())
+    await api.ok("update.apps.deployments.default.web", deployment(replicas=5))
+    before = api.revision
+    assert await api.refused("update.apps.deployments.default.web", made) == (
+        409,
+        "Conflict",
+        'Operation cannot be fulfilled on deployments.apps "web": the object has been modified; please apply your '
+        "changes to the latest version and try again",
+    )
+    assert api.revision == before
+
+
+async def test_an_update_without_a_revision_is_unconditional(api: Cluster) -> None:
+    await api.ok("create.apps.deployments.default", deployment())
+    answers = await asyncio.gather(
+        *(api.ok("update.apps.deployments.default.web", deployment(replicas=n)) for n in range(2, 8))
+    )
+    assert {answer["spec"]["replicas"] for answer in answers} == set(range(2, 8))
+
+
+async def test_an_update_that_changes_nothing_writes_nothing(api: Cluster) -> None:
+    made = await api.ok("create.apps.deployments.default", deployment())
+    before = api.revision
+    assert await api.ok("update.apps.deployments.default.web", made) == made
+    assert api.revision == before
+
+
+async def test_an_update_cannot_touch_identity_or_status(api: Cluster) -> None:
+    made = await api.ok("create.apps.deployments.default", deployment())
+    changed = json.loads(json.dumps(made))
+    changed["metadata"] |= {"creationTimestamp": "2001-01-01T00:00:00Z", "generation": 77}
+    changed["status"] = {"replicas": 9}
+    assert await api.ok("update.apps.deployments.default.web", changed) == made
+
+
+async def test_only_one_of_many_conditional_updates_wins(two: Cluster) -> None:
+    made = await two.ok("create.core.configmaps.default", {"metadata": {"name": "c"}})
+    bodies = [{**made, "data": {"winner": str(n)}} for n in range(10)]
+    answers = await asyncio.gather(*(two.call("update.core.configmaps.default.c", body) for body in bodies))
+    assert sorted(answer.get("code", 200) for answer in answers) == [200] + [409] * 9
+
+
+async def test_no_increment_is_lost_between_replicas(two: Cluster) -> None:
+    """Ten writers on two replicas, each adding a key by a patch: every key is there."""
+    await two.ok("create.core.configmaps.default", {"metadata": {"name": "c"}})
+    await asyncio.gather(*(two.ok("patch.core.configmaps.default.c", {"data": {f"k{n}": "x"}}) for n in range(10)))
+    found = await two.ok("get.core.configmaps.default.c", {"resourceVersion": str(two.revision)})
+    assert set(found["data"]) == {f"k{n}" for n in range(10)}
+
+
+# patch
+
+
+async def test_a_merge_patch_merges_and_removes(api: Cluster) -> None:
+    await api.ok("create.apps.deployments.default", deployment())
+    patch = {"metadata": {"labels": {"a": "1", "b": "2"}}, "spec": {"replicas": 4}}
+    assert (await api.ok("patch.apps.deployments.default.web", patch))["spec"]["replicas"] == 4
+    patched = await api.ok("patch.apps.deployments.default.web", {"metadata": {"labels": {"a": None}}})
+    assert patched["metadata"]["labels"] == {"b": "2"}
+
+
+async def test_a_json_patch_is_all_or_nothing(api: Cluster) -> None:
+    await api.ok("create.apps.deployments.default", deployment())
+    good = [
+        {"op": "test", "path": "/spec/replicas", "value": 2},
+        {"op": "replace", "path": "/spec/replicas", "value": 6},
+        {"op": "add", "path": "/metadata/labels", "value": {"x": "y"}},
+        {"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "d"}},
+    ]
+    patched = await api.ok("patch.apps.deployments.default.web", good, Content_Type="application/json-patch+json")
+    assert patched["spec"]["replicas"] == 6
+    assert [c["name"] for c in patched["spec"]["template"]["spec"]["containers"]] == ["c", "d"]
+    before = api.revision
+    code, reason, message = await api.refused(
+        "patch.apps.deployments.default.web", [{"op": "replace", "path": "/spec/replicas", "value": 1}, good[0]]
+    )
+    assert (code, reason) == (422, "Invalid")
+    assert message == (
+        "the patch cannot be applied: operation 1 (test /spec/replicas): the value there is not the tested one"
+    )
+    assert api.revision == before
+
+
+async def test_a_patch_that_names_an_older_revision_is_a_conflict(api: Cluster) -> None:
+    made = await api.ok("create.apps.deployments.default", deployment())
+    await api.ok("patch.apps.deployments.default.web", {"spec": {"replicas": 4}})
+    named = {"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}, "spec": {"replicas": 9}}
+    assert (await api.refused("patch.apps.deployments.default.web", named))[1] == "Conflict"
+
+
+# delete
+
+
+async def test_delete_answers_with_what_was_done(api: Cluster) -> None:
+    made = await api.ok("create.core.configmaps.default", {"metadata": {"name": "c"}})
+    gone = await api.ok("delete.core.configmaps.default.c")
+    assert (gone["status"], gone["details"]["name"], gone["details"]["uid"]) == (
+        "Success",
+        "c",
+        made["metadata"]["uid"],
+    )
+    assert await api.refused("get.core.configmaps.default.c") == (404, "NotFound", 'configmaps "c" not found')
+    assert await api.refused("delete.core.configmaps.default.c") == (404, "NotFound", 'configmaps "c" not found')
+
+
+async def test_a_bound_pod_is_marked_with_its_grace(api: Cluster) -> None:
+    await api.ok("create.core.pods.default", pod(nodeName="n1", terminationGracePeriodSeconds=7))
+    marked = await api.ok("delete.core.pods.default.p")
+    assert marked["metadata"]["deletionGracePeriodSeconds"] == 7
+    assert marked["metadata"]["deletionTimestamp"]
+    again = await api.ok("delete.core.pods.default.p", {"gracePeriodSeconds": 2})
+    assert again["metadata"]["deletionGracePeriodSeconds"] == 2
+    assert (await api.ok("delete.core.pods.default.p", {"gracePeriodSeconds": 0}))["status"] == "Success"
+
+
+@pytest.mark.parametrize(
+    ("preconditions", "code"), [({"uid": "x"}, 409), ({"resourceVersion": "1"}, 409), ({}, 200)], ids=str
+)
+async def test_preconditions(api: Cluster, preconditions: dict[str, str], code: int) -> None:
+    await api.ok("create.core.configmaps.default", {"metadata": {"name": "c"}})
+    before = api.revision
+    answer = await api.call("delete.core.configmaps.default.c", {"preconditions": preconditions})
+    assert answer["code"] == code
+    assert (api.revision == before) is (code == 409)
+
+
+async def test_preconditions_that_hold(api: Cluster) -> None:
+    made = await api.ok("create.core.configmaps.default", {"metadata": {"name": "c"}})
+    held = {"uid": made["metadata"]["uid"], "resourceVersion": made["metadata"]["resourceVersion"]}
+    await api.ok("delete.core.configmaps.default.c", {"preconditions": held})
+
+
+@pytest.mark.parametrize(("policy", "finalizers"), [("Foreground", ["foregroundDeletion"]), ("Orphan", ["orphan"])])
+async def test_propagation_leaves_its_finalizer(api: Cluster, policy: str, finalizers: list[str]) -> None:
+    await api.ok("create.apps.deployments.default", deployment())
+    marked = await api.ok("delete.apps.deployments.default.web", {"propagationPolicy": policy})
+    assert marked["metadata"]["finalizers"] == finalizers
+    # Whoever takes the last finalizer away removes the object.
+    await api.ok("patch.apps.deployments.default.web", {"metadata": {"finalizers": None}})
+    assert (await api.refused("get.apps.deployments.default.web"))[1] == "NotFound"
+
+
+async def test_a_finalizer_of_ones_own_holds_the_object(api: Cluster) -> None:
+    body = {"metadata": {"name": "c", "finalizers": ["example.com/hold"]}}
+    await api.ok("create.core.configmaps.default", body)
+    assert (await api.ok("delete.core.configmaps.default.c"))["metadata"]["deletionTimestamp"]
+    code, _, message = await api.refused(
+        "patch.core.configmaps.default.c", {"metadata": {"finalizers": ["example.com/hold", "example.com/more"]}}
+    )
+    assert code == 422 and "no new finalizers can be added" in message
+    await api.ok("patch.core.configmaps.default.c", [{"op": "remove", "path": "/metadata/finalizers"}])
+    assert (await api.refused("get.core.configmaps.default.c"))[1] == "NotFound"
+
+
+async def test_deletecollection_deletes_what_is_chosen(api: Cluster) -> None:
+    for name, label in (("a", "x"), ("b", "x"), ("c", "y")):
+        await api.ok("create.core.configmaps.default", {"metadata": {"name": name, "labels": {"l": label}}})
+    gone = await api.ok("deletecollection.core.configmaps.default", {"labelSelector": "l=x"})
+    assert [item["metadata"]["name"] for item in gone["items"]] == ["a", "b"]
+    left = await api.ok("list.core.configmaps.default")
+    assert [item["metadata"]["name"] for item in left["items"]] == ["c"]
+
+
+# subresources
+
+
+async def test_status_is_written_by_its_subresource_only(api: Cluster) -> None:
+    made = await api.ok("create.core.pods.default", pod())
+    body = {**made, "status": {"phase": "Running", "podIP": "10.0.0.1"}, "spec": {"containers": []}}
+    updated = await api.ok("update.core.pods/status.default.p", body)
+    assert updated["status"] == {"phase": "Running", "podIP": "10.0.0.1"}
+    assert updated["spec"] == made["spec"]
+    patched = await api.ok("patch.core.pods/status.default.p", {"status": {"phase": "Failed"}})
+    assert patched["status"] == {"phase": "Failed", "podIP": "10.0.0.1"}
+    assert (await api.ok("get.core.pods/status.default.p"))["status"]["phase"] == "Failed"
+
+
+async def test_scale(api: Cluster) -> None:
+    await api.ok("create.apps.deployments.default", deployment())
+    scale = await api.ok("get.apps.deployments/scale.default.web")
+    assert (scale["kind"], scale["spec"], scale["status"]["selector"]) == ("Scale", {"replicas": 2}, "app=web")
+    scale["spec"]["replicas"] = 4
+    assert (await api.ok("update.apps.deployments/scale.default.web", scale))["spec"] == {"replicas": 4}
+    assert (await api.refused("update.apps.deployments/scale.default.web", scale))[1] == "Conflict"
+    patched = await api.ok("patch.apps.deployments/scale.default.web", {"spec": {"replicas": 0}})
+    assert patched["spec"] == {"replicas": 0}
+    assert (await api.ok("get.apps.deployments.default.web"))["metadata"]["generation"] == 3
+
+
+async def test_binding_places_a_pod_once(api: Cluster) -> None:
+    await api.ok("create.core.pods.default", pod())
+    bound = await api.ok("create.core.pods/binding.default.p", {"target": {"kind": "Node", "name": "n1"}})
+    assert (bound["status"], bound["code"]) == ("Success", 201)
+    placed = await api.ok("get.core.pods.default.p")
+    assert placed["spec"]["nodeName"] == "n1"
+    assert placed["status"]["conditions"][0] | {"lastTransitionTime": ""} == {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastTransitionTime": "",
+    }
+    assert await api.refused("create.core.pods/binding.default.p", {"target": {"name": "n2"}}) == (
+        409,
+        "Conflict",
+        'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"',
+    )
+
+
+async def test_a_namespace_ends_when_it_is_finalized(api: Cluster) -> None:
+    await api.ok("create.core.namespaces", {"metadata": {"name": "x"}})
+    ending = await api.ok("delete.core.namespaces.x")
+    assert ending["status"]["phase"] == "Terminating"
+    assert await api.refused("create.core.pods.x", pod()) == (
+        403,
+        "Forbidden",
+        'pods "p" is forbidden: unable to create new content in namespace x because it is being terminated',
+    )
+    await api.call("update.core.namespaces/finalize._.x", {**ending, "spec": {"finalizers": []}})
+    assert (await api.refused("get.core.namespaces.x"))[1] == "NotFound"
+
+
+# dry run
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("create.core.pods.default", pod("new")),
+        ("update.core.pods.default.p", {**pod(), "metadata": {"name": "p", "labels": {"x": "y"}}}),
+        ("patch.core.pods.default.p", {"metadata": {"labels": {"x": "y"}}}),
+        ("delete.core.pods.default.p", None),
+        ("deletecollection.core.pods.default", None),
+        ("create.core.pods/binding.default.p", {"target": {"name": "n1"}}),
+        ("patch.apps.deployments/scale.default.web", {"spec": {"replicas": 9}}),
+        ("patch.core.pods/status.default.p", {"status": {"phase": "Failed"}}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_dry_run_does_everything_but_write(api: Cluster, subject: str, body: Any) -> None:
+    await api.ok("create.core.pods.default", pod())
+    await api.ok("create.apps.deployments.default", deployment())
+    before = api.revision
+    await api.ok(subject, body, Sp_Options="dryRun=All")
+    assert api.revision == before
+
+
+async def test_a_dry_run_still_refuses(api: Cluster) -> None:
+    await api.ok("create.core.pods.default", pod())
+    assert (await api.refused("create.core.pods.default", pod(), Sp_Options="dryRun=All"))[1] == "AlreadyExists"
+
+
+# the rest
+
+
+async def test_discovery(api: Cluster) -> None:
+    found = await api.ok("get.meta.api-resources._")
+    pods = next(entry for entry in found["resources"] if entry["name"] == "pods")
+    assert pods["shortNames"] == ["po"] and "watch" in pods["verbs"] and pods["subresources"] == ["status", "binding"]
+    assert (await api.ok("get.meta.version._"))["version"]
+
+
+async def test_a_store_that_is_away_is_told_as_it_is(api: Cluster) -> None:
+    api.server.unavailable = True
+    assert (await api.refused("create.core.pods.default", pod()))[:2] == (503, "ServiceUnavailable")
+    api.server.unavailable = False
+    api.replicas[0].store.lose_acks = 1
+    assert (await api.refused("create.core.pods.default", pod()))[:2] == (504, "Timeout")
+
+
+async def test_a_read_is_never_older_than_asked_for(two: Cluster) -> None:
+    two.replicas[1].store.feed_delay_s = 0.2
+    made = await two.ok("create.core.configmaps.default", {"metadata": {"name": "c"}})
+    revision = made["metadata"]["resourceVersion"]
+    for _ in range(4):  # Both replicas answer in turn.
+        await two.ok("get.core.configmaps.default.c", {"resourceVersion": revision})
+
+
+async def test_a_request_whose_answer_would_land_on_a_subject_of_ours_is_not_served(api: Cluster) -> None:
+    before = api.revision
+    body = json.dumps(pod()).encode()
+    await api.client.publish("sp.api.create.core.pods.default", body, reply="sp.obj.core.pods.default.p")
+    await api.ok("get.core.namespaces._.default")
+    assert api.revision == before
+
+
+async def test_a_write_that_nobody_waits_for_is_done(api: Cluster) -> None:
+    await api.client.publish("sp.api.create.core.pods.default", json.dumps(pod()).encode())
+    await api.ok("list.core.pods.default")
+    await api.replicas[0].mirror.wait_for(3, 2)
+    await api.ok("get.core.pods.default.p")
