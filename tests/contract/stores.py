@@ -1,9 +1,9 @@
-"""The stores under test behind one face: connect, break, replace."""
+"""The stores under test behind one face (connect, break, replace), and a follower that checks their feeds."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,9 +13,13 @@ from control_plane.store.nats.jetstream import JetStream
 from control_plane.store.port import Change, LeaderKeys, Store
 from proto import subjects
 from proto.bus.nats import NatsBus
+from proto.bus.port import Bus
 from proto.clock import LoopClock
 from setpoint.local.nats_server import NatsServer
 from tests.waiting import eventually
+
+Connect = Callable[[str], Awaitable[Bus]]
+"""Makes a connection of that name to the bus under test."""
 
 
 class Backend(Protocol):

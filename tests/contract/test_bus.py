@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
-from proto.bus.memory import MemoryBus, MemoryNetwork
-from proto.bus.nats import NatsBus
-from proto.bus.port import Bus, Disconnected, Message, NoResponders, RequestTimeout
-from setpoint.local.nats_server import NatsServer
+from proto.bus.port import Disconnected, Message, NoResponders, RequestTimeout
+from tests.contract.stores import Connect
 from tests.waiting import eventually
-
-Connect = Callable[[str], Awaitable[Bus]]
-
-
-@pytest.fixture(params=["memory", "nats"])
-def server(request: pytest.FixtureRequest) -> NatsServer | None:
-    """The NATS server, or None for the bus in memory."""
-    return request.getfixturevalue("nats_server") if request.param == "nats" else None
-
-
-@pytest.fixture
-async def connect(server: NatsServer | None) -> AsyncIterator[Connect]:
-    """Makes connections to one bus, which are closed at the end."""
-    opened: list[Bus] = []
-    network = MemoryNetwork()
-
-    async def make(name: str) -> Bus:
-        bus: Bus = await NatsBus.connect(server.url, name=name) if server else MemoryBus(network, name)
-        opened.append(bus)
-        return bus
-
-    yield make
-    for bus in opened:
-        await bus.close()
 
 
 async def test_a_message_reaches_all_who_listen(connect: Connect) -> None:

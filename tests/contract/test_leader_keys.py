@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from control_plane.store.nats.leader_keys import NatsLeaderKeys
 from control_plane.store.port import LeaderKeys, OutcomeUnknown, StoreUnavailable
 from setpoint.local.nats_server import NatsServer
-from tests.contract.stores import Backend, MemoryBackend, NatsBackend
+from tests.contract.stores import Backend, NatsBackend
 from tests.waiting import eventually
 
 TTL_S = 1.0
-
-
-@pytest.fixture(params=["memory", "nats"])
-def server(request: pytest.FixtureRequest) -> NatsServer | None:
-    return request.getfixturevalue("nats_server") if request.param == "nats" else None
-
-
-@pytest.fixture
-async def backend(server: NatsServer | None) -> AsyncIterator[Backend]:
-    backend: Backend = NatsBackend(server) if server else MemoryBackend()
-    yield backend
-    await backend.close()
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from control_plane.store.mirror import Mirror
 from control_plane.store.port import ObjectTooLarge, OutcomeUnknown, RevisionMismatch, Store, StoreUnavailable
 from proto.objects.core import ConfigMap
 from proto.objects.meta import Object, ObjectMeta, evolve
-from setpoint.local.nats_server import NatsServer
-from tests.contract.stores import Backend, Follower, MemoryBackend, NatsBackend
+from tests.contract.stores import Backend, Follower
 from tests.waiting import eventually
 
 Follow = Callable[..., Awaitable[Follower]]
@@ -20,19 +19,6 @@ Follow = Callable[..., Awaitable[Follower]]
 
 def config(name: str, n: object = 0, uid: str = "") -> ConfigMap:
     return ConfigMap(metadata=ObjectMeta(name=name, namespace="default", uid=uid or f"u-{name}"), data={"n": str(n)})
-
-
-@pytest.fixture(params=["memory", "nats"])
-def server(request: pytest.FixtureRequest) -> NatsServer | None:
-    """The NATS server, or None for the store in memory."""
-    return request.getfixturevalue("nats_server") if request.param == "nats" else None
-
-
-@pytest.fixture
-async def backend(server: NatsServer | None) -> AsyncIterator[Backend]:
-    backend: Backend = NatsBackend(server) if server else MemoryBackend()
-    yield backend
-    await backend.close()
 
 
 @pytest.fixture
