@@ -12,6 +12,7 @@ have no default route, so that what does not exist for them fails at once instea
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from pathlib import Path
 from typing import Self
@@ -68,6 +69,7 @@ class NetnsFleet:
     def __init__(self, bridge: Bridge):
         self._bridge = bridge
         self._machines: list[NetnsMachine] = []
+        self._numbers = itertools.count()
 
     @classmethod
     async def open(cls) -> Self:
@@ -95,8 +97,8 @@ class NetnsFleet:
         return self._bridge.gateway
 
     async def add(self, name: str, state_dir: Path) -> NetnsMachine:
-        """Make a machine and connect it."""
-        machine = await NetnsMachine.plug_in(name, state_dir, self._bridge, len(self._machines))
+        """Make a machine and connect it; several may be made at once."""
+        machine = await NetnsMachine.plug_in(name, state_dir, self._bridge, next(self._numbers))
         self._machines.append(machine)
         return machine
 
