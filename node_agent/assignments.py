@@ -2,7 +2,7 @@
 
 A change is applied as it comes. Every message says which digest the node has after it; if ours differs, something was
 lost, and everything is asked for (`up.sync`). A full message replaces all. Messages of an older epoch, from a leader
-that was replaced, are not heeded.
+that was replaced, are not heeded, nor is a change of a pod to a generation that is past.
 
 Reads: `down.assign`, replies to `up.sync`. Writes: `up.sync`, and `Pods`.
 """
@@ -19,7 +19,8 @@ from proto import codec, subjects
 from proto.bus.port import Bus, BusError, Message
 from proto.clock import Clock
 from proto.ids import Ids
-from proto.node import DIGEST_MODULUS, Assignment, Assignments, SyncRequest, pod_digest
+from proto.node import CONFIG_WITHHELD, DIGEST_MODULUS, Assignment, Assignments, SyncRequest, pod_digest
+from proto.objects.meta import ObjectMeta
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class AssignmentIntake:
         self._incarnation = incarnation
         self._pods = pods
         self._synced = synced
-        self._held: dict[str, str] = {}
+        self._held: dict[str, ObjectMeta] = {}
         self._epoch = 0
         self._wanted = asyncio.Event()
         self.digest = 0
@@ -52,14 +53,14 @@ class AssignmentIntake:
         """This pod is assigned (as a record of the agent's last life says); only the count is kept here."""
         meta = assignment.pod.metadata
         self.forget(meta.uid)
-        self._held[meta.uid] = meta.resource_version
+        self._held[meta.uid] = meta
         self.digest = (self.digest + pod_digest(meta.uid, meta.resource_version)) % DIGEST_MODULUS
 
     def forget(self, uid: str) -> None:
         """This pod is not assigned any more."""
-        version = self._held.pop(uid, None)
-        if version is not None:
-            self.digest = (self.digest - pod_digest(uid, version)) % DIGEST_MODULUS
+        meta = self._held.pop(uid, None)
+        if meta is not None:
+            self.digest = (self.digest - pod_digest(uid, meta.resource_version)) % DIGEST_MODULUS
 
     async def subscribe(self) -> None:
         """Begin to hear changes."""
@@ -123,13 +124,14 @@ class AssignmentIntake:
         return tuple(uid for uid in self._held if uid not in told)
 
     def _assign(self, assignment: Assignment, *, certain: bool) -> None:
-        """Take one pod, unless it is what is held already, or a change that was overtaken by a later one."""
+        """Take one pod, unless a later change has overtaken this one, or its config is still to come."""
         meta = assignment.pod.metadata
         if not valid_uid(meta.uid):
             log.warning("assignment_without_usable_uid pod=%s/%s uid=%r", meta.namespace, meta.name, meta.uid)
             return
         held = self._held.get(meta.uid)
-        if held is not None and not certain and int(held or 0) > meta.revision:
+        if held is not None and not certain and (held.generation or 0) > (meta.generation or 0):
             return
         self.hold(assignment)
-        self._pods.assign(assignment)
+        if meta.resource_version != CONFIG_WITHHELD:
+            self._pods.assign(assignment)

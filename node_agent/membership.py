@@ -31,14 +31,18 @@ IN_FLIGHT_MAX = 4
 """Heartbeats whose answers may be awaited at once."""
 
 JITTER = 0.05
+SILENT_BEATS = 2.5
+"""After so many beats without a grant the hub may think that this node is gone."""
+
 REFUSED_RETRY_S = 2.0
 
 
 class Membership:
     """The node's place in the cluster.
 
-    `compose` makes the next heartbeat of a sequence number; `welcomed` is called after each registration, `resync` when
-    the hub wants everything to be asked for again.
+    `compose` makes the next heartbeat of a sequence number. `welcomed` is called after each registration, `returned`
+    after a time without grants (the hub may have taken this node for lost), `resync` when the hub wants everything to
+    be asked for again.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Membership:
         lease: Lease,
         compose: Callable[[int], Heartbeat],
         welcomed: Callable[[], None],
+        returned: Callable[[], None],
         resync: Callable[[], None],
     ) -> None:
         self._bus = bus
@@ -64,10 +69,12 @@ class Membership:
         self._lease = lease
         self._compose = compose
         self._welcomed = welcomed
+        self._returned = returned
         self._resync = resync
         self._sequence = 0
         self._in_flight = 0
         self._registered_s = float("-inf")
+        self._granted_s = float("-inf")
         self._terms = RegistrationReply()
         self._reachable = True
         self._registering = True
@@ -105,6 +112,7 @@ class Membership:
                 log.warning("refused_while_lease_runs remaining_s=%.1f why=%s", self._lease.remaining_s, refusal)
             await self._clock.sleep(REFUSED_RETRY_S)
         self._registering = False
+        self._granted_s = self._registered_s
         self._lease.grant(self._registered_s, self._terms.lease_s)
         log.info("registered epoch=%d heartbeat_s=%s", self._terms.epoch, self._terms.heartbeat_s)
         self.joined.set()
@@ -134,6 +142,10 @@ class Membership:
             self.register_again()
             return
         self._lease.grant(sent_s, reply.lease_s)
+        away_s, self._granted_s = sent_s - self._granted_s, max(sent_s, self._granted_s)
+        if away_s > self._terms.heartbeat_s * SILENT_BEATS:
+            log.info("back_after away_s=%.1f", away_s)
+            self._returned()
         if reply.resync:
             self._resync()
 

@@ -196,6 +196,7 @@ class NodeAgent:
             lease=self.lease,
             compose=self._heartbeat,
             welcomed=self._welcomed,
+            returned=self.pods.report_all,
             resync=self._assignments.want_sync,
         )
 

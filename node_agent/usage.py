@@ -77,7 +77,7 @@ def pod_usage(
         if key is None:
             continue
         grown_ns = max((usage.cpu_ns or 0) - before_cpu_ns.get(container_id, usage.cpu_ns or 0), 0)
-        rate = int(grown_ns / 1e6 / passed_s) if passed_s > 0 else 0
+        rate = round(grown_ns / 1e6 / passed_s) if passed_s > 0 else 0
         millis[key.pod_uid] = millis.get(key.pod_uid, 0) + rate
         memory[key.pod_uid] = memory.get(key.pod_uid, 0) + (usage.memory_bytes or 0)
     return {uid: ContainerUsage(cpu=format_cpu(millis[uid]), memory=_kibibytes(memory[uid])) for uid in millis}

@@ -28,6 +28,9 @@ from proto.objects.pod import ContainerUsage, Pod, PodStatus
 
 DIGEST_MODULUS = 2**64
 
+CONFIG_WITHHELD = "0"
+"""The version of a pod that was sent without its config, because message space was short: the whole follows."""
+
 
 def pod_digest(uid: str, resource_version: str) -> int:
     """One pod's summand."""

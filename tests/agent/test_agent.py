@@ -14,8 +14,8 @@ from node_agent.runtime.fake import FakeRuntime
 from node_agent.storage.memory import MemoryStorage
 from node_agent.storage.port import StateDirHeld
 from proto.clock import EPOCH
-from proto.node import Assignments
-from proto.objects.meta import find_condition
+from proto.node import Assignment, Assignments
+from proto.objects.meta import evolve, find_condition
 from tests.agent.cluster import NODE, Cluster
 from tests.agent.pods import fake, pod
 from tests.agent.virtual_time import run_virtual
@@ -434,3 +434,56 @@ def test_nothing_foreseeable_is_logged_as_an_error(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.WARNING):
         run_virtual(story())
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@scenario
+async def test_after_a_silence_everything_is_told_again(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.hub.running("u-web")
+    cluster.network.partition("machine-2")
+    await cluster.clock.sleep(4)
+    cluster.hub.reports.clear()
+    cluster.network.heal("machine-2")
+    await cluster.hub.running("u-web")
+
+
+@scenario
+async def test_a_version_without_order_is_taken_and_a_past_generation_is_not(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    web = evolve(pod(), **{"metadata.generation": 2})
+    await cluster.hub.assign(web)
+    await cluster.hub.running("u-web")
+    cluster.hub.version = 5
+    await cluster.hub.assign(evolve(web, **{"metadata.labels": {"tier": "gold"}}))
+    await cluster.clock.sleep(0.1)
+    work = agent.pods.find("default", "web")
+    assert work is not None and work.pod.metadata.labels == {"tier": "gold"}
+    past = evolve(web, **{"metadata.generation": 1, "metadata.resource_version": "900"})
+    await cluster.hub.send(Assignments(epoch=1, pods=(Assignment(pod=past),), digest=cluster.hub.digest))
+    await cluster.clock.sleep(0.1)
+    assert work.pod.metadata.labels == {"tier": "gold"}
+
+
+@scenario
+async def test_a_pod_whose_config_is_withheld_waits_for_it(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    source = {"configMapRef": {"name": "settings", "optional": True}}
+    web = pod("web", {"command": ["serve"], "envFrom": [source]})
+    cluster.hub.version = -1
+    await cluster.hub.assign(web)
+    await cluster.clock.sleep(5)
+    assert await cluster.runtime.list() == ()
+    await cluster.hub.assign(web, {"settings": {"a": "b"}})
+    await cluster.hub.running("u-web")
+
+
+@scenario
+async def test_usage_of_each_pod_comes_with_some_heartbeats(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--cpu-millis", "50", "--memory-bytes", "1048576")))
+    await cluster.hub.running("u-web")
+    await cluster.clock.sleep(60)
+    told = [heartbeat.pod_usage["u-web"] for heartbeat in cluster.hub.heartbeats if heartbeat.pod_usage]
+    assert 2 <= len(told) <= 5
+    assert (told[-1].cpu, told[-1].memory) == ("50m", "1024Ki")
