@@ -1,12 +1,12 @@
 """The bus over a NATS server: one connection that comes back by itself, for ever.
 
-Three things of nats-py are set right here, because each of them would break a promise of the port:
+Some habits of nats-py would break promises of the port. They are corrected here:
 
 - It keeps what it could not send and sends it after the reconnect: a *ghost write* that its caller gave up long ago.
   Nothing is kept here: publishing without a connection fails, and what was unsent when it broke is dropped.
 - Callbacks that raise end its read loop or leave it reconnecting for ever: ours catch everything and log it.
-- Repeated headers overwrite each other, a pong that nobody waits for any more ends the read loop, and closing a dead
-  connection waits for the other end: `client` corrects these.
+- Repeated headers overwrite each other, a flush overtakes what it should flush, a pong that nobody waits for any more
+  ends the read loop, and closing a dead connection waits for the other end: `client` corrects these.
 
 Never here: JetStream (see `control_plane.store.nats`).
 """
