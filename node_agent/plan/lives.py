@@ -117,13 +117,13 @@ def history(
 
 
 def by_container(states: Iterable[ContainerState]) -> Mapping[str, tuple[ContainerState, ...]]:
-    """A pod's container states, grouped by the container's name."""
-    groups: dict[str, list[ContainerState]] = {}
+    """A pod's container states, grouped by the container's name, the earliest attempt first."""
+    groups: dict[str, dict[int, ContainerState]] = {}
     for state in states:
         key = parse_container_id(state.id)
         if key is not None:
-            groups.setdefault(key.container, []).append(state)
-    return {name: tuple(group) for name, group in groups.items()}
+            groups.setdefault(key.container, {})[key.attempt] = state
+    return {name: tuple(group[attempt] for attempt in sorted(group)) for name, group in groups.items()}
 
 
 def _current(status: ContainerStatus, now: datetime) -> Life | None:

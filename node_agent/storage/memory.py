@@ -11,7 +11,7 @@ class MemoryStorage:
     """A `Storage` that outlives its agents. `root` is where paths pretend to lie."""
 
     def __init__(self, root: str = "/memory") -> None:
-        self._root = Path(root)
+        self.root = Path(root)
         self._identity = Identity()
         self._records: dict[str, PodRecord] = {}
         self._directories: set[str] = set()
@@ -20,7 +20,7 @@ class MemoryStorage:
     def open(self) -> None:
         """See the port."""
         if self._held:
-            raise StateDirHeld(f"another agent works on {self._root}")
+            raise StateDirHeld(f"another agent works on {self.root}")
         self._held = True
 
     def close(self) -> None:
@@ -50,11 +50,11 @@ class MemoryStorage:
     def prepare_pod(self, uid: str) -> Path:
         """See the port."""
         self._directories.add(uid)
-        return self._root / uid / "files"
+        return self.root / uid / "files"
 
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """See the port."""
-        return self._root / uid / "logs" / container / f"{attempt}.log"
+        return self.root / uid / "logs" / container / f"{attempt}.log"
 
     async def remove_pod(self, uid: str) -> None:
         """See the port."""

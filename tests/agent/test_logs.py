@@ -1,0 +1,106 @@
+"""Logs over the bus: a machine with fake processes whose log files the test writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proto import codec
+from proto.errors import ApiError, BadRequest, NotFound
+from proto.node import LogRequest
+from proto.streams import open_stream
+from proto.subjects import node_down
+from tests.agent.cluster import NODE, Cluster
+from tests.agent.pods import fake, pod
+from tests.waiting import eventually
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    """In real time: it reads real files. The pods' directories lie below `tmp_path`."""
+    cluster = Cluster()
+    cluster.storage.root = tmp_path
+    async with cluster:
+        await cluster.start_agent()
+        yield cluster
+
+
+def write(cluster: Cluster, container: str, attempt: int, *texts: str) -> None:
+    path = cluster.storage.log_path("u-web", container, attempt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.writelines(f"2026-01-01T00:00:00.000000000Z stdout F {text}\n" for text in texts)
+
+
+async def read(cluster: Cluster, **request: Any) -> str:
+    asked = LogRequest.model_validate({"namespace": "default", "pod": "web", **request})
+    chunks = [chunk async for chunk in open_stream(cluster.hub.bus, node_down(NODE, "logs"), codec.pack(asked))]
+    return b"".join(chunks).decode()
+
+
+async def test_what_a_container_printed(cluster: Cluster) -> None:
+    await cluster.hub.assign(pod("web", {"name": "a", "command": ["x"]}, {"name": "b", "command": ["x"]}))
+    await cluster.hub.running("u-web", container=1)
+    write(cluster, "a", 0, "hello", "world")
+    write(cluster, "b", 0, "other")
+    assert await read(cluster) == "hello\nworld\n"
+    assert await read(cluster, container="b") == "other\n"
+    assert await read(cluster, tail=1) == "world\n"
+    assert await read(cluster, timestamps=True, tail=1) == "2026-01-01T00:00:00.000000000Z world\n"
+    assert await read(cluster, since_s=10.0**9) == "hello\nworld\n"
+
+
+async def test_a_follower_reads_until_the_container_ends(cluster: Cluster) -> None:
+    await cluster.hub.assign(pod("web", restartPolicy="Never"))
+    await cluster.hub.running("u-web")
+    write(cluster, "app", 0, "first")
+    reading = asyncio.create_task(read(cluster, follow=True))
+    await asyncio.sleep(0.05)
+    write(cluster, "app", 0, "second")
+    await cluster.runtime.signal("u-web.app.0", 9)
+    assert await asyncio.wait_for(reading, 5) == "first\nsecond\n"
+
+
+async def test_the_life_before(cluster: Cluster) -> None:
+    await cluster.hub.assign(pod("web", fake("--exit-after", "0.1")))
+    await eventually(lambda: cluster.hub.status("u-web").container_statuses[0].restart_count == 1)
+    write(cluster, "app", 0, "before")
+    write(cluster, "app", 1, "now")
+    assert await read(cluster, previous=True) == "before\n"
+    assert await read(cluster) == "now\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "message"),
+    [
+        ({"pod": "none"}, NotFound, 'pods "none" not found on node node-1'),
+        ({"container": "none"}, BadRequest, "container none is not valid for pod web; it has: app"),
+        ({"previous": True}, BadRequest, 'previous terminated container "app" in pod "web" not found'),
+    ],
+    ids=["pod", "container", "previous"],
+)
+async def test_what_cannot_be_had(
+    cluster: Cluster, request_: dict[str, Any], kind: type[ApiError], message: str
+) -> None:
+    await cluster.hub.assign(pod())
+    await cluster.hub.running("u-web")
+    with pytest.raises(kind) as refusal:
+        await read(cluster, **request_)
+    assert refusal.value.message == message
+
+
+async def test_a_container_that_waits_says_why(cluster: Cluster) -> None:
+    await cluster.hub.assign(pod("web", {"image": "nginx"}))
+    await eventually(lambda: "u-web" in cluster.hub.reports)
+    with pytest.raises(BadRequest, match="is waiting to start: cannot run image"):
+        await read(cluster)
+
+
+async def test_a_request_that_cannot_be_read(cluster: Cluster) -> None:
+    with pytest.raises(BadRequest, match="the log request cannot be read"):
+        async for _ in open_stream(cluster.hub.bus, node_down(NODE, "logs"), b"nonsense"):
+            pass
