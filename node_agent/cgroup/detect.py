@@ -99,7 +99,8 @@ def _detect_v1(name: str, v1: dict[str, Located], v2: Located | None) -> Cgroups
             missing[controller] = f"no permission to make groups in {v1[controller].mount}"
     missing.pop("cpuacct", None)
     if not bases:
-        return NoCgroups("; ".join(sorted(set(missing.values()))))
+        mounts = sorted({place.mount for place in v1.values() if place.controllers & set(_V1_CONTROLLERS)})
+        return NoCgroups(f"no permission to make groups in {', '.join(mounts)}")
     limiting = V1(bases, missing)
     unified = _writable_base(v2, name) if v2 is not None else None
     return limiting if unified is None else Hybrid(limiting, UnifiedTree(unified))

@@ -136,7 +136,7 @@ class Life:
         """Takes over a container of an earlier supervisor, whatever became of it meanwhile."""
         if self.record.phase == EXITED:
             self.ended = True
-            self._host.trees.kill(self.record.id, self.record.pid)
+            self._host.trees.kill(self.record.id, self._leader)
             self._remove_cgroup()
         elif self.record.boot_id != self._host.boot_id:
             self._become_ended(self.record.ended_by_reboot(time.time()))
@@ -184,7 +184,7 @@ class Life:
         ended_record = self.record.ended(status, time.time())
         if self._kill_timer is not None:
             self._kill_timer.cancel()
-        if self._host.trees.members(self.record.id, self.record.pid):
+        if self._host.trees.members(self.record.id, self._leader):
             self._save(ended_record)
             self._empty(ended_record, _FIRST_RETRY_S, now_s() + _EMPTYING_MAX_S)
         else:
@@ -192,14 +192,14 @@ class Life:
 
     def _empty(self, ended_record: Record, wait_s: float, until_s: float) -> None:
         """Kills what is left, and looks again a little later, until nothing is left."""
-        members = self._host.trees.members(self.record.id, self.record.pid)
+        members = self._host.trees.members(self.record.id, self._leader)
         if not members:
             self._conclude(ended_record)
         elif now_s() > until_s:
             note(f"container={self.record.id} cannot be emptied, these processes do not die: {members}")
             self._conclude(ended_record)
         else:
-            self._host.trees.kill(self.record.id, self.record.pid)
+            self._host.trees.kill(self.record.id, self._leader)
             longer_s = min(wait_s * 2, _LAST_RETRY_S)
             self._host.loop.call_later(wait_s, lambda: self._empty(ended_record, longer_s, until_s))
 
@@ -246,7 +246,15 @@ class Life:
 
     def usage(self) -> dict[str, int | None]:
         """What it uses now."""
-        return self._host.trees.usage(self.record.id, self.record.pid)._asdict()
+        return self._host.trees.usage(self.record.id, self._leader)._asdict()
+
+    @property
+    def _leader(self) -> int | None:
+        """The first process, whose session tells its descendants; None once its pid may mean another process."""
+        pid = self.record.pid
+        if self.ended or pid is None or start_ticks(pid) not in (None, self.record.start_ticks):
+            return None
+        return pid
 
     def when_launched(self, tell: Callable[[Failure | None], None]) -> None:
         """Calls back with the outcome of the launch, at once if it is known."""
@@ -286,10 +294,11 @@ class Life:
 
     def _kill(self) -> None:
         self.signal(signal.SIGKILL)
-        self._host.trees.kill(self.record.id, self.record.pid)
+        self._host.trees.kill(self.record.id, self._leader)
 
     def erase(self) -> None:
         """Deletes all that is left of an ended container."""
         self._log.remove()
+        self._host.trees.kill(self.record.id, self._leader)
         self._remove_cgroup()
         self._host.shelf.drop(self.record.id)
