@@ -1,0 +1,188 @@
+"""`setpoint logs`: the output of pods, straight from their nodes' agents, at the reader's pace."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+import msgpack
+
+from proto import subjects
+from proto.bus.port import Bus, BusError
+from proto.catalog import BY_KIND
+from proto.client.raw import RawClient
+from proto.errors import NotFound
+from proto.streams import StreamBroken, open_stream
+from setpoint.cli.errors import CliError
+from setpoint.cli.resources import Target, parse_targets
+from setpoint.cli.session import add_cluster_arguments, connect
+
+Item = dict[str, Any]
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_SELECTED_TAIL = 10
+"""Lines of each pod that a selector chose, unless --tail says otherwise (as kubectl)."""
+
+
+class Source(NamedTuple):
+    """One container of one pod, on its node."""
+
+    pod: str
+    namespace: str
+    node: str
+    container: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's arguments."""
+    add_cluster_arguments(parser)
+    parser.add_argument("resource", nargs="*", help="POD, pod/NAME, deployment/NAME or replicaset/NAME")
+    parser.add_argument("-c", "--container", default="", help="the container (default: the first)")
+    parser.add_argument("--all-containers", action="store_true", help="every container of the pod")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with new output")
+    parser.add_argument("-p", "--previous", action="store_true", help="of the container's life before this one")
+    parser.add_argument("--tail", type=int, default=None, metavar="LINES", help="only the last lines; -1: all")
+    parser.add_argument("--since", type=duration_s, default=None, metavar="DURATION", help="such as 30s, 5m or 1h30m")
+    parser.add_argument("--timestamps", action="store_true", help="begin each line with its time")
+    parser.add_argument("-l", "--selector", default="", help="of all pods with these labels")
+    parser.add_argument("--prefix", action="store_true", help="begin each line with its pod and container")
+
+
+def duration_s(text: str) -> float:
+    """Seconds of `90`, `30s`, `5m`, `1h30m`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none of these.
+    """
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise argparse.ArgumentTypeError(f"must be a duration such as 30s, 5m or 1h30m, found {text!r}")
+    hours, minutes, seconds = match.groups()
+    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds or 0)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Print the output of every chosen container; several are followed side by side."""
+    if options.tail is not None and options.tail < -1:
+        raise CliError(f"--tail: must be -1 or more, found {options.tail}")
+    async with connect(options) as client:
+        pods = await _choose_pods(client, options)
+        sources = [source for pod in pods for source in _containers(pod, options)]
+        if options.follow:
+            await asyncio.gather(*(_print(client.bus, source, options) for source in sources))
+        else:
+            for source in sources:
+                await _print(client.bus, source, options)
+    return 0
+
+
+async def _choose_pods(client: RawClient, options: argparse.Namespace) -> list[Item]:
+    if bool(options.resource) == bool(options.selector):
+        raise CliError("say whose output: a pod, deployment/NAME, or a --selector")
+    if options.selector:
+        listed = await client.list_all(BY_KIND["Pod"], options.namespace, labelSelector=options.selector)
+        pods: list[Item] = listed.body.get("items", [])
+        if not pods:
+            raise CliError(f"no pods in namespace {options.namespace} match {options.selector}")
+        return pods
+    if len(options.resource) == 1 and "/" not in options.resource[0]:
+        target = Target(BY_KIND["Pod"], options.resource[0])
+    else:
+        target = parse_targets(options.resource)[0]
+    if not target.name:
+        raise CliError(f"name the {target.kind.singular}")
+    if target.kind.kind == "Pod":
+        return [(await client.call("get", target.kind, options.namespace, target.name)).body]
+    return [await _one_of(client, target, options.namespace)]
+
+
+async def _one_of(client: RawClient, target: Target, namespace: str) -> Item:
+    """One pod of a controller, a running one if there is one; says which."""
+    owner = (await client.call("get", target.kind, namespace, target.name)).body
+    labels = owner.get("spec", {}).get("selector", {}).get("matchLabels", {})
+    if not labels:
+        raise CliError(f"{target.kind.resource} have no pods of their own")
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    pods = (await client.list_all(BY_KIND["Pod"], namespace, labelSelector=selector)).body.get("items", [])
+    if not pods:
+        raise NotFound(f"{target.kind.singular}/{target.name} has no pods")
+    chosen: Item = min(pods, key=lambda pod: (pod["status"].get("phase") != "Running", pod["metadata"]["name"]))
+    if len(pods) > 1:
+        print(f"Found {len(pods)} pods, using pod/{chosen['metadata']['name']}", file=sys.stderr)
+    return chosen
+
+
+def _containers(pod: Item, options: argparse.Namespace) -> list[Source]:
+    metadata, spec = pod["metadata"], pod["spec"]
+    names = [container["name"] for container in spec.get("containers", ())]
+    if options.container and options.container not in names:
+        raise CliError(f"container {options.container} is not in pod {metadata['name']}; it has {', '.join(names)}")
+    node = spec.get("nodeName", "")
+    if not node:
+        raise CliError(f"pod {metadata['name']} is not on a node yet, so it has no output")
+    if not options.container and not options.all_containers:
+        if len(names) > 1:
+            print(f'Defaulted container "{names[0]}" out of: {", ".join(names)}', file=sys.stderr)
+        names = names[:1]
+    chosen = [options.container] if options.container else names
+    return [Source(metadata["name"], metadata["namespace"], node, name) for name in chosen]
+
+
+def _request(source: Source, options: argparse.Namespace) -> bytes:
+    """A `proto.node.LogRequest`, written out so that this verb starts without the models."""
+    tail = options.tail
+    if tail is None:
+        tail = _SELECTED_TAIL if options.selector else -1
+    request = {
+        "namespace": source.namespace,
+        "pod": source.pod,
+        "container": source.container,
+        "follow": options.follow,
+        "previous": options.previous,
+        "tail": tail,
+        "timestamps": options.timestamps,
+    }
+    if options.since is not None:
+        request["sinceS"] = options.since
+    return bytes(msgpack.packb(request))
+
+
+async def _print(bus: Bus, source: Source, options: argparse.Namespace) -> None:
+    prefix = f"[pod/{source.pod}/{source.container}] ".encode() if options.prefix else b""
+    try:
+        async with aclosing(
+            open_stream(bus, subjects.node_down(source.node, "logs"), _request(source, options))
+        ) as text:
+            if not prefix and not (options.follow and options.selector):
+                async for chunk in text:
+                    _write(chunk)
+                return
+            async for line in _lines(text):
+                _write(prefix + line)
+    except BusError:
+        raise CliError(
+            f"the agent of node {source.node} does not answer, so the output of pod {source.pod} cannot be read now"
+        ) from None
+    except StreamBroken as error:
+        raise CliError(f"the output of pod {source.pod} broke off: {error}") from None
+
+
+def _write(text: bytes) -> None:
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Whole lines, each with its newline; the last one may lack it."""
+    rest = b""
+    async for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line + b"\n"
+    if rest:
+        yield rest
