@@ -35,7 +35,7 @@ class _Form:
 
     def __init__(self, pattern: str, words: str, *examples: str):
         self._pattern = re.compile(pattern)
-        shown = "', or '".join(examples)
+        shown = "',  or '".join(examples)  # Two spaces, as Kubernetes has them.
         self._message = f"{words} (e.g. '{shown}', regex used for validation is '{pattern}')"
 
     def problem(self, text: str) -> str | None:

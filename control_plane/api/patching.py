@@ -16,9 +16,10 @@ from proto.errors import BadRequest, Invalid
 from proto.spelling import did_you_mean
 
 OPERATIONS_MAX = 1000
-COPIES_MAX = 32
-DOCUMENT_WEIGHT_MAX = 4 * 1024 * 1024
-"""Characters and values of a document while a patch copies parts of it."""
+COPIES_MAX = 16
+WEIGHT_MAX = 2 * 1024 * 1024
+VALUE_WEIGHT = 128
+"""How heavy a document may get by copies: its characters, and so much for every value."""
 
 _MEMBERS = {
     "add": ("value",),
@@ -61,14 +62,14 @@ def apply_json_patch(operations: list[Any], document: dict[str, Any]) -> dict[st
     changed: Any = copy.deepcopy(document)
     for index, operation in enumerate(operations):
         where = f"operation {index} ({operation['op']} {operation['path']})"
+        if operation["op"] == "copy":
+            _check_room(changed, operation["from"], where)
         try:
             changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
         except jsonpatch.JsonPatchTestFailed:
             raise Invalid(f"the patch cannot be applied: {where}: the value there is not the tested one") from None
         except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, LookupError) as error:
             raise Invalid(f"the patch cannot be applied: {where}: {_first_line(error)}") from None
-        if operation["op"] == "copy" and _weight(changed) > DOCUMENT_WEIGHT_MAX:
-            raise Invalid(f"the patch cannot be applied: {where}: the object grows too large")
         if not isinstance(changed, dict):
             raise Invalid(f"the patch cannot be applied: {where}: what remains is not an object")
     return cast("dict[str, Any]", changed)
@@ -106,12 +107,19 @@ def _check_operation(operation: Any, where: str) -> None:
             )
 
 
+def _check_room(document: Any, pointer: str, where: str) -> None:
+    """Refuse a copy that would make the document too heavy, before it is made."""
+    copied = jsonpointer.resolve_pointer(document, pointer, None)
+    if _weight(document) + _weight(copied) > WEIGHT_MAX:
+        raise Invalid(f"the patch cannot be applied: {where}: the object grows too large")
+
+
 def _weight(value: Any) -> int:
     if isinstance(value, dict):
-        return 1 + sum(len(key) + _weight(item) for key, item in value.items())
+        return VALUE_WEIGHT + sum(len(key) + _weight(item) for key, item in value.items())
     if isinstance(value, list):
-        return 1 + sum(_weight(item) for item in value)
-    return len(value) if isinstance(value, str) else 1
+        return VALUE_WEIGHT + sum(_weight(item) for item in value)
+    return VALUE_WEIGHT + (len(value) if isinstance(value, str) else 0)
 
 
 def _first_line(error: Exception) -> str:

@@ -17,15 +17,23 @@ _PLAIN_FINALIZERS = ("orphan", "foregroundDeletion", "kubernetes")
 
 def check(obj: Object, problems: Problems) -> None:
     """The whole metadata of a stored object."""
-    name = obj.metadata.name
-    rule = names.label_problem if catalog.of(obj).name_rule == "label" else names.subdomain_problem
-    problems.name("metadata.name", name, rule(name))
+    _check_name(obj, problems)
     if obj.metadata.namespace:
         problems.name("metadata.namespace", obj.metadata.namespace, names.label_problem(obj.metadata.namespace))
     check_labels(obj.metadata.labels, "metadata.labels", problems)
     check_annotations(obj.metadata.annotations, "metadata.annotations", problems)
     _check_owners(obj.metadata, problems)
     _check_finalizers(obj.metadata, problems)
+
+
+def _check_name(obj: Object, problems: Problems) -> None:
+    """A drawn name is as good as the beginning that its writer gave; the dash at that one's end is no end of a name."""
+    rule = names.label_problem if catalog.of(obj).name_rule == "label" else names.subdomain_problem
+    base, name = obj.metadata.generate_name, obj.metadata.name
+    if base and (problem := rule(base[:-1] + "x" if base.endswith("-") else base)):
+        problems.invalid("metadata.generateName", base, problem)
+    else:
+        problems.name("metadata.name", name, rule(name))
 
 
 def check_labels(labels: Mapping[str, str], path: str, problems: Problems) -> None:
