@@ -5,6 +5,7 @@ Reads: the machine, the driver's fingerprint, the settings. Returns values; writ
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from node_agent.machine import Machine
@@ -19,6 +20,7 @@ from proto.quantity import format_cpu
 VERSION_LABEL = "setpoint.dev/agent-version"
 
 
+@cache
 def agent_version() -> str:
     """The installed version of Setpoint; `0.0.0` in a tree that is not installed."""
     try:

@@ -31,6 +31,9 @@ from proto.node import Assignment
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S = 0.5
+"""A new pod that does not run after so long is reported as it is."""
+
 
 class Pods:
     """All pods that this node holds, or held and has not finished with."""
@@ -57,7 +60,6 @@ class Pods:
         self._background = background
         self._works: dict[str, PodWork] = {}
         self._woken: dict[str, None] = {}
-        self.ended: Callable[[str], None] = lambda uid: None
 
     def __len__(self) -> int:
         return len(self._works)
@@ -103,12 +105,6 @@ class Pods:
         else:
             self.wake(uid)
 
-    def gone_accepted(self, uid: str) -> None:
-        """The hub knows that the pod has ended: nothing of it need be kept."""
-        work = self._works.get(uid)
-        if work is not None and work.cleared:
-            self._finish(work)
-
     def report_all(self) -> None:
         """Tell everything again, to a hub that may have missed something."""
         for work in self._works.values():
@@ -145,7 +141,8 @@ class Pods:
         """One pass: plan, publish, launch the steps."""
         now = self._clock.now()
         plan = plan_pod(work.view(self._host, self._containers.of_pod(work.uid)), now)
-        self._publish(work, plan)
+        new = work.unreported and any(isinstance(step, Start) for step in plan.steps)
+        self._publish(work, plan, patient=new)
         if work.held_until_s > self._clock.monotonic_s():
             return
         for step in plan.steps:
@@ -154,15 +151,15 @@ class Pods:
             work.clearing = True
             self._spawn(work, f"clear {work.uid}", self._clear)
         wait_s = (plan.wake_at - now).total_seconds() if plan.wake_at else None
-        self._set_alarm(work, wait_s)
+        self._set_alarm(work, PATIENCE_S if new else wait_s)
 
-    def _publish(self, work: PodWork, plan: PodPlan) -> None:
-        """Report and keep what changed."""
+    def _publish(self, work: PodWork, plan: PodPlan, *, patient: bool) -> None:
+        """Keep and report what changed. That a new pod does not run yet is no news, if it runs in a moment."""
         old, changed = work.reported, plan.status != work.reported
         if changed or work.unsaved:
             work.reported, work.unsaved = plan.status, False
             self._save(work)
-        if (changed or work.unreported) and work.assigned:
+        if (changed or work.unreported) and work.assigned and not patient:
             work.unreported = False
             self._reporting.report(work.report(), events_between(work.pod, old, plan.status))
 
@@ -212,11 +209,17 @@ class Pods:
             work.busy.discard(str(step.id))
 
     async def _clear(self, work: PodWork) -> None:
-        """Everything has ended: remove the directory, free the ports, tell the hub."""
+        """Everything has ended: remove the directory, free the ports, tell the hub.
+
+        The pod is held until the hub takes it away: finalizers may keep its object a while.
+        """
         try:
             await self._storage.remove_pod(work.uid)
         finally:
             work.clearing = False
+        if work.assigned and not work.pod.deleting:
+            work.unsaved = True  # It was assigned anew in the meantime.
+            return
         self._ports.release(work.uid)
         work.cleared = True
         if work.assigned:
@@ -228,7 +231,6 @@ class Pods:
         """Forget the pod."""
         self._set_alarm(work, None)
         self._works.pop(work.uid, None)
-        self.ended(work.uid)
 
     def _spawn(self, work: PodWork, name: str, perform: Callable[..., Awaitable[None]], *step: Step) -> None:
         self._background.spawn(self._guarded(work, perform, *step), name)

@@ -156,7 +156,6 @@ class NodeAgent:
         )
         self._reporting = Reporting(
             self._bus, self._clock, self._ids, settings.node, self.incarnation,
-            gone_accepted=lambda uid: self.pods.gone_accepted(uid),
             registration_lost=lambda: self._membership.register_again(),
         )  # fmt: skip
         self._ports = PortTable(self._machine, self._ids, settings.port_range)
@@ -187,7 +186,6 @@ class NodeAgent:
         self._assignments = AssignmentIntake(
             self._bus, self._clock, self._ids, node, self.incarnation, self.pods, synced=self._cleanup.allow
         )
-        self.pods.ended = self._assignments.forget
         self._membership = Membership(
             bus=self._bus,
             clock=self._clock,

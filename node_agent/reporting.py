@@ -39,8 +39,7 @@ _PAYLOAD_SHARE = 0.8
 class Reporting:
     """The pods whose status the hub does not know yet.
 
-    `gone_accepted` is called with the uid of a pod whose end the hub knows; `registration_lost` when the hub does not
-    know this agent (any more).
+    `registration_lost` is called when the hub does not know this agent (any more).
     """
 
     def __init__(
@@ -51,7 +50,6 @@ class Reporting:
         node: str,
         incarnation: str,
         *,
-        gone_accepted: Callable[[str], None],
         registration_lost: Callable[[], None],
     ) -> None:
         self._bus = bus
@@ -59,7 +57,6 @@ class Reporting:
         self._ids = ids
         self._subject = subjects.node_up(node, "status")
         self._incarnation = incarnation
-        self._gone_accepted = gone_accepted
         self._registration_lost = registration_lost
         self._dirty: dict[str, PodReport] = {}
         self._events: deque[PodEvent] = deque(maxlen=EVENTS_MAX)
@@ -149,5 +146,3 @@ class Reporting:
         """The hub wrote this report; a newer one of the same pod stays."""
         if self._dirty.get(report.uid) is report:
             del self._dirty[report.uid]
-        if report.gone:
-            self._gone_accepted(report.uid)

@@ -59,6 +59,7 @@ class ScriptedHub:
         self.writable = True
         self.epoch = 1
         self.refuse = ""
+        self.finalizers = False
 
     async def open(self) -> None:
         await self.bus.subscribe("sp.node.*.up.*", self._on_message)
@@ -101,8 +102,9 @@ class ScriptedHub:
         for pod in report.pods:
             self.reports[pod.uid] = pod
             self.history.append(pod)
-            if pod.gone:
-                self.known.pop(pod.uid, None)
+            if pod.gone and not self.finalizers and self.known.pop(pod.uid, None):
+                removal = Assignments(epoch=self.epoch, removed=(pod.uid,), digest=self.digest)
+                self.sending = asyncio.ensure_future(self.send(removal))
         return StatusReply(accepted=tuple(pod.uid for pod in report.pods))
 
     def _on_goodbye(self, data: bytes) -> GoodbyeReply:

@@ -487,3 +487,51 @@ async def test_usage_of_each_pod_comes_with_some_heartbeats(cluster: Cluster) ->
     told = [heartbeat.pod_usage["u-web"] for heartbeat in cluster.hub.heartbeats if heartbeat.pod_usage]
     assert 2 <= len(told) <= 5
     assert (told[-1].cpu, told[-1].memory) == ("50m", "1024Ki")
+
+
+@scenario
+async def test_a_pod_that_finalizers_hold_is_told_gone_once(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    cluster.hub.finalizers = True
+    await cluster.hub.assign(pod())
+    await cluster.hub.running("u-web")
+    await cluster.hub.delete("u-web")
+    await cluster.hub.gone("u-web")
+    syncs = cluster.hub.syncs
+    await cluster.clock.sleep(30)
+    assert cluster.hub.syncs == syncs
+    assert sum(report.gone for report in cluster.hub.history) == 1
+    await cluster.hub.take_away("u-web")
+    await eventually(lambda: not len(agent.pods))
+
+
+@scenario
+async def test_a_pod_that_is_taken_away_and_given_back_runs_again(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--stop-after", "2")))
+    await cluster.hub.running("u-web")
+    given = cluster.hub.known["u-web"].pod
+    await cluster.hub.take_away("u-web")
+    await cluster.clock.sleep(1)
+    await cluster.hub.assign(given)
+    await eventually(lambda: cluster.hub.status("u-web").container_statuses[0].container_id == "u-web.app.1")
+    await cluster.hub.running("u-web")
+
+
+@scenario
+async def test_a_slow_start_is_told_as_pending(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--start-delay", "5")))
+    await cluster.clock.sleep(1)
+    waiting = cluster.hub.status("u-web").container_statuses[0].state.waiting
+    assert waiting is not None and waiting.reason == "ContainerCreating"
+    await cluster.hub.running("u-web")
+    assert [report.status.phase for report in cluster.hub.history] == ["Pending", "Running"]
+
+
+@scenario
+async def test_a_pod_that_runs_at_once_is_told_once(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.clock.sleep(5)
+    assert [report.status.phase for report in cluster.hub.history] == ["Running"]

@@ -51,6 +51,12 @@ class AgentProgram:
         await self.process.communicate()
         return self.process.returncode or 0
 
+    def supervisor_pid(self) -> int:
+        """The process that holds the supervisor's lock."""
+        inode = (self.state_dir / "supervisor" / "lock").stat().st_ino
+        held = [line.split() for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line]
+        return int(held[0][4])
+
     async def power_off(self) -> None:
         """End everything that this machine runs."""
         if self.process is not None:
@@ -115,6 +121,18 @@ async def test_a_killed_agent_is_followed_by_one_that_knows_everything(hub: Scri
     assert ended is not None and ended.exit_code == 7
     assert hub.registrations[-1].previous_incarnation == first
     assert await hub.running("u-web") == "u-web.app.0"
+
+
+async def test_a_killed_supervisor_costs_no_pod_its_life(hub: ScriptedHub, agent: AgentProgram) -> None:
+    await agent.start()
+    await hub.assign(pod("web", shell("exec sleep 100")))
+    await hub.running("u-web")
+    os.kill(agent.supervisor_pid(), signal.SIGKILL)
+    await hub.assign(pod("next", shell("exec sleep 100")))
+    await hub.running("u-next")
+    assert await hub.running("u-web") == "u-web.app.0"
+    await hub.delete("u-web", grace_s=1)
+    await hub.gone("u-web")
 
 
 async def test_sigterm_ends_the_agent_and_spares_the_workloads(hub: ScriptedHub, agent: AgentProgram) -> None:
