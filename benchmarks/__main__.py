@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.measuring import Figure, machine_facts
 
-MEASUREMENTS = ("scheduling", "command_line", "latency", "recovery", "failover", "footprint", "throughput")
+MEASUREMENTS = ("scheduling", "store", "command_line", "latency", "recovery", "failover", "footprint", "throughput")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from proto.bus.nats import NatsBus
-
 from proto.client.typed import Client
+from proto.errors import Timeout, Unavailable
 from proto.objects.apps import Deployment, DeploymentSpec
 from proto.objects.core import Node
 from proto.objects.meta import LabelSelector, Object, ObjectMeta, find_condition
@@ -39,10 +39,22 @@ async def cluster(
             bus = await NatsBus.connect(local.url, name="bench")
             try:
                 client = Client(bus)
+                await _answers(client)
                 await until(client, Node, "", lambda nodes: sum(map(node_ready, nodes.values())) == machines)
                 yield local, client
             finally:
                 await bus.close()
+
+
+async def _answers(client: Client) -> None:
+    """Wait until a control plane serves."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.list(Node)
+                return
+            except (Unavailable, Timeout):
+                await asyncio.sleep(0.05)
 
 
 def sleeper(name: str) -> Pod:

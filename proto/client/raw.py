@@ -16,6 +16,10 @@ from proto.bus.port import Bus, BusError, Disconnected, Message, NoResponders, R
 from proto.catalog import Kind
 
 REQUEST_TIMEOUT_S = 15.0
+READ_ATTEMPT_S = 3.0
+"""A read that is not answered in this time is asked again: its replica may have died with the request in its hands."""
+
+_READS = ("get", "list")
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -33,7 +37,7 @@ class Reply:
 class RawClient:
     """Speaks the API's verbs in dicts.
 
-    `timeout_s` is how long one request may take; a request is never repeated by itself.
+    `timeout_s` is how long one request may take. Reads are repeated within it; a write never is.
     """
 
     def __init__(self, bus: Bus, *, timeout_s: float = REQUEST_TIMEOUT_S):
@@ -77,10 +81,19 @@ class RawClient:
         payload = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = request_headers(options, content_type, accept)
         try:
-            message = await self.bus.request(subject, payload, timeout_s=self._timeout_s, headers=headers)
+            return read_reply(await self._ask(subject, payload, headers))
         except BusError as error:
             raise from_bus_error(error, len(payload), self.bus.max_payload_bytes) from None
-        return read_reply(message)
+
+    async def _ask(self, subject: str, payload: bytes, headers: dict[str, str]) -> Message:
+        left_s = self._timeout_s
+        while subject.removeprefix(f"{subjects.API_PREFIX}.").startswith(_READS) and left_s > READ_ATTEMPT_S:
+            left_s -= READ_ATTEMPT_S
+            try:
+                return await self.bus.request(subject, payload, timeout_s=READ_ATTEMPT_S, headers=headers)
+            except RequestTimeout:
+                continue
+        return await self.bus.request(subject, payload, timeout_s=left_s, headers=headers)
 
     async def list_all(self, kind: Kind, namespace: str = "", **list_options: Any) -> Reply:
         """A whole list, page after page, as one: `items` (or a Table's `rows`) of all pages.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from proto.bus.port import Bus
 from proto.client.typed import Client
-from proto.errors import ApiError
+from proto.errors import ApiError, Timeout, Unavailable
 from proto.objects.apps import Deployment, DeploymentSpec
 from proto.objects.core import ConfigMap, Node
 from proto.objects.meta import Condition, LabelSelector, ObjectMeta, find_condition
@@ -92,7 +92,10 @@ class Observer:
         """Wait until so many nodes are Ready."""
 
         async def check() -> bool:
-            ready = await self.ready_nodes()
+            try:
+                ready = await self.ready_nodes()
+            except (Unavailable, Timeout) as nobody:
+                raise AssertionError(nobody.message) from None
             assert len(ready) == count, f"Ready are {sorted(ready)}"
             return True
 
