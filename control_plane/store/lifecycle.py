@@ -53,7 +53,7 @@ def for_create(obj: Obj, *, uid: str, now: Instant, keep_status: bool = False) -
         "metadata.deletion_grace_period_seconds": None,
     }
     if not keep_status and "status" in type(obj).model_fields:
-        changes["status"] = type(obj).model_fields["status"].get_default()
+        changes["status"] = type(obj).model_fields["status"].default  # Frozen, so it is shared.
     if isinstance(obj, Namespace) and NAMESPACE_FINALIZER not in obj.spec.finalizers:
         changes["spec.finalizers"] = (*obj.spec.finalizers, NAMESPACE_FINALIZER)
     return evolve(obj, **changes)
