@@ -12,6 +12,7 @@ from node_agent.machine import Machine
 from node_agent.runtime.port import Fingerprint
 from node_agent.settings import AgentSettings
 from proto.clock import Instant
+from proto.names import label_value_problem
 from proto.node import Registration
 from proto.objects.core import NodeAddress, ResourceList
 from proto.objects.meta import Condition
@@ -32,14 +33,17 @@ def agent_version() -> str:
 def describe_machine(
     settings: AgentSettings, machine: Machine, fingerprint: Fingerprint, incarnation: str, machine_id: str, now: Instant
 ) -> Registration:
-    """The registration of this machine, without a predecessor yet."""
+    """The registration of this machine, without a predecessor yet.
+
+    As with the kubelet, the label `kubernetes.io/hostname` is the node's name (where that fits into a label).
+    """
     info = machine.system_info()
     running = agent_version()
     return Registration(
         node=settings.node,
         incarnation=incarnation,
         labels={
-            "kubernetes.io/hostname": machine.hostname,
+            "kubernetes.io/hostname": machine.hostname if label_value_problem(settings.node) else settings.node,
             "kubernetes.io/os": info.operating_system,
             "kubernetes.io/arch": info.architecture,
             VERSION_LABEL: running,

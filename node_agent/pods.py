@@ -89,7 +89,6 @@ class Pods:
         elif work.assigned and work.assignment == assignment:
             return
         work.assignment, work.assigned = assignment, True
-        work.ports = self._ports.choose(work.pod, work.ports)
         work.unsaved = True
         self.wake(uid)
 
@@ -140,6 +139,7 @@ class Pods:
     def _advance(self, work: PodWork) -> None:
         """One pass: plan, publish, launch the steps."""
         now = self._clock.now()
+        work.ports = self._ports.choose(work.pod, work.ports)
         plan = plan_pod(work.view(self._host, self._containers.of_pod(work.uid)), now)
         new = work.unreported and any(isinstance(step, Start) for step in plan.steps)
         self._publish(work, plan, patient=new)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 REPLY_TIMEOUT_S = 3.0
 RETRY_FIRST_S = 0.1
-RETRY_MAX_S = 2.0
+RETRY_MAX_S = 1.0
 PREDECESSORS_MAX = 5
 
 

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 
 from node_agent.plan.environment import Config, ConfigProblem, Host, environment
 from node_agent.plan.expansion import expand
+from node_agent.plan.ports import ports_in_force
 from node_agent.runtime.port import NO_LIMITS, Limits
 from proto.objects.core import ResourceList
 from proto.objects.pod import Container, Pod, ResourceRequirements
 from proto.quantity import cpu_millis, whole
 
 CONFIG_ERROR = "CreateContainerConfigError"
+NO_FREE_PORT = "NoFreePort"
+PORT_RETRY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +34,30 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a container waits: the reason and message of its waiting state."""
+    """Why a container waits: the reason and message of its waiting state.
+
+    `retry_s`: look again after so many seconds; None where only a change of the pod can help, which wakes it anyway.
+    """
 
     reason: str
     message: str = ""
+    retry_s: float | None = None
 
 
 def prepare(
     pod: Pod, container: Container, config: Config, chosen_ports: Mapping[str, int], host: Host
 ) -> Launch | Hold:
     """The container's launch, or why it has to wait."""
+    if any(port.container_port == 0 for port in ports_in_force(container, chosen_ports)):
+        return Hold(NO_FREE_PORT, "no free port is left in the range of this node", PORT_RETRY_S)
     try:
         env = environment(pod, container, config, chosen_ports, host)
     except ConfigProblem as problem:
         return Hold(CONFIG_ERROR, str(problem))
     argv = tuple(expand(word, env) for word in (*container.command, *container.args))
-    problem_with_argv = _argv_problem(container, argv)
-    if problem_with_argv:
-        return Hold(CONFIG_ERROR, problem_with_argv)
+    fault = _argv_problem(container, argv) or _env_problem(env)
+    if fault:
+        return Hold(CONFIG_ERROR, fault)
     return Launch(argv, env, expand(container.working_dir, env), limits_of(container.resources, host))
 
 
@@ -59,6 +68,13 @@ def _argv_problem(container: Container, argv: tuple[str, ...]) -> str:
         return f'the command of container "{container.name}" is empty'
     if any("\0" in word for word in argv):
         return f'the command of container "{container.name}" contains a NUL character'
+    return ""
+
+
+def _env_problem(env: Mapping[str, str]) -> str:
+    for name, value in env.items():
+        if "\0" in value:
+            return f"the value of variable {name} contains a NUL character"
     return ""
 
 

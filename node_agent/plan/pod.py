@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from node_agent.plan import images
 from node_agent.plan.container_ids import ContainerId
@@ -139,7 +139,8 @@ def _keep_up(view: PodView, container: Container, lives: tuple[Life, ...], now: 
         return _Verdict(_container(view, container, lives, hold), tidying, restart.due)
     launch = _launch(view, container)
     if isinstance(launch, Hold):
-        return _Verdict(_container(view, container, lives, launch), tidying)
+        wake_at = None if launch.retry_s is None else now + timedelta(seconds=launch.retry_s)
+        return _Verdict(_container(view, container, lives, launch), tidying, wake_at)
     reason = "restart" if restart else "first_start"
     start = Start(next_id, launch, restart.series if restart else 0, reason)
     return _Verdict(_container(view, container, lives, None), (*tidying, start))

@@ -44,7 +44,7 @@ async def test_registers_with_what_the_machine_is(cluster: Cluster) -> None:
     assert registration.incarnation == agent.incarnation
     assert registration.capacity == {"cpu": "4", "memory": "8388608Ki", "pods": "250"}
     assert registration.labels["zone"] == "a"
-    assert registration.labels["kubernetes.io/hostname"] == "memory"
+    assert registration.labels["kubernetes.io/hostname"] == NODE
     assert "setpoint.dev/agent-version" in registration.labels
     assert [(a.type, a.address) for a in registration.addresses] == [
         ("InternalIP", "10.0.0.1"),

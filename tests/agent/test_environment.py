@@ -196,3 +196,16 @@ def test_limits_reach_the_runtime() -> None:
     assert (limits.cpu_millis, limits.cpu_request_millis, limits.pids) == (1500, 250, 4096)
     bare = launch(web(resources={"limits": {"cpu": "1", "pids": "10"}})).limits
     assert (bare.memory_bytes, bare.cpu_millis, bare.cpu_request_millis, bare.pids) == (None, 1000, 1000, 10)
+
+
+def test_without_a_free_port_it_waits_and_looks_again() -> None:
+    of = web(ports=[{"containerPort": 0}])
+    held = prepare(of, of.spec.containers[0], CONFIG, {}, HOST)
+    assert isinstance(held, Hold)
+    assert (held.reason, held.retry_s) == ("NoFreePort", 10.0)
+
+
+def test_a_value_that_no_program_can_be_given() -> None:
+    assert problem(web(env=key_of("odd", "key")), {"odd": {"key": "a\0b"}}) == (
+        "the value of variable IT contains a NUL character"
+    )
