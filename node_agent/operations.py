@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from node_agent.plan.container_ids import ContainerId
+from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.lives import SERIES_ANNOTATION
 from node_agent.plan.pod import Start, stop_grace_s
 from node_agent.runtime.port import (
@@ -65,6 +65,15 @@ class Operations:
                 },
             )
         )
+
+    async def find(self, pod_uid: str) -> tuple[ContainerState, ...]:
+        """The pod's containers that the runtime knows now.
+
+        Raises:
+            RuntimeUnavailable
+        """
+        states = await self._runtime.list()
+        return tuple(state for state in states if (key := parse_container_id(state.id)) and key.pod_uid == pod_uid)
 
     async def stop(self, container_id: ContainerId, grace_s: float) -> ContainerState | None:
         """Ask it to end and wait until it has; None if it is unknown.

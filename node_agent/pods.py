@@ -211,14 +211,19 @@ class Pods:
     async def _clear(self, work: PodWork) -> None:
         """Everything has ended: remove the directory, free the ports, tell the hub.
 
-        The pod is held until the hub takes it away: finalizers may keep its object a while.
+        The runtime is asked once more, since a start whose answer was lost may have happened. The pod is held until the
+        hub takes it away: finalizers may keep its object a while.
         """
         try:
-            await self._storage.remove_pod(work.uid)
+            found = await self._operations.find(work.uid)
+            if not found:
+                await self._storage.remove_pod(work.uid)
         finally:
             work.clearing = False
-        if work.assigned and not work.pod.deleting:
-            work.unsaved = True  # It was assigned anew in the meantime.
+        for state in found:
+            self._containers.note(state)
+        if found or (work.assigned and not work.pod.deleting):
+            work.unsaved = True  # There is more to end, or it was assigned anew in the meantime.
             return
         self._ports.release(work.uid)
         work.cleared = True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from node_agent.machine import MemoryMachine
 from node_agent.program import NodeAgent
 from node_agent.runtime.fake import FakeRuntime
+from node_agent.runtime.port import ContainerSpec, ContainerState, RuntimeUnavailable
 from node_agent.settings import AgentSettings
 from node_agent.storage.memory import MemoryStorage
 from proto import codec
@@ -157,6 +158,31 @@ class ScriptedHub:
         """What was told of a pod last."""
         assert uid in self.reports, f"nothing told of {uid}"
         return self.reports[uid].status
+
+
+class UnreliableRuntime(FakeRuntime):
+    """A runtime that can be out of reach: what it is asked for then happens, or not, and nobody is told."""
+
+    def __init__(self, *, happens: bool) -> None:
+        super().__init__(boot_epoch_s=EPOCH.timestamp())
+        self.reachable = True
+        self.asked = 0
+        self._happens = happens
+
+    async def list(self) -> tuple[ContainerState, ...]:
+        self._check()
+        return await super().list()
+
+    async def start(self, spec: ContainerSpec) -> ContainerState:
+        if self.reachable or self._happens:
+            state = await super().start(spec)
+        self._check()
+        return state
+
+    def _check(self) -> None:
+        self.asked += 1
+        if not self.reachable:
+            raise RuntimeUnavailable("the supervisor is out of reach")
 
 
 @dataclass

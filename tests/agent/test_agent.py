@@ -16,7 +16,7 @@ from node_agent.storage.port import StateDirHeld
 from proto.clock import EPOCH
 from proto.node import Assignment, Assignments
 from proto.objects.meta import evolve, find_condition
-from tests.agent.cluster import NODE, Cluster
+from tests.agent.cluster import NODE, Cluster, UnreliableRuntime
 from tests.agent.pods import fake, pod
 from tests.agent.virtual_time import run_virtual
 from tests.waiting import eventually
@@ -535,3 +535,37 @@ async def test_a_pod_that_runs_at_once_is_told_once(cluster: Cluster) -> None:
     await cluster.hub.assign(pod())
     await cluster.clock.sleep(5)
     assert [report.status.phase for report in cluster.hub.history] == ["Running"]
+
+
+@pytest.mark.parametrize("happens", [True, False], ids=["it happened", "it did not happen"])
+def test_a_start_whose_answer_is_lost_is_asked_for_again(happens: bool) -> None:
+    async def story() -> None:
+        runtime = UnreliableRuntime(happens=happens)
+        async with Cluster(runtime=runtime) as cluster:
+            await cluster.start_agent()
+            runtime.reachable = False
+            await cluster.hub.assign(pod())
+            await cluster.clock.sleep(30)
+            assert runtime.asked < 15, "it backs off"
+            runtime.reachable = True
+            assert await cluster.hub.running("u-web") == "u-web.app.0"
+            assert [state.id for state in await runtime.list()] == ["u-web.app.0"]
+
+    run_virtual(story())
+
+
+def test_a_pod_is_not_gone_while_the_runtime_cannot_say_so() -> None:
+    async def story() -> None:
+        runtime = UnreliableRuntime(happens=False)
+        async with Cluster(runtime=runtime) as cluster:
+            await cluster.start_agent()
+            runtime.reachable = False
+            await cluster.hub.assign(pod())
+            await cluster.clock.sleep(1)
+            await cluster.hub.delete("u-web")
+            await cluster.clock.sleep(30)
+            assert not cluster.hub.reports["u-web"].gone
+            runtime.reachable = True
+            await cluster.hub.gone("u-web")
+
+    run_virtual(story())
