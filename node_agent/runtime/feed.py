@@ -32,7 +32,7 @@ class Feed:
     """Fans changes out to any number of `events` iterators."""
 
     def __init__(self) -> None:
-        self._subscriptions: set[_Subscription] = set()
+        self._subscriptions: list[_Subscription] = []
 
     def publish(self, state: ContainerState) -> None:
         """Tells every subscriber that this container changed."""
@@ -69,7 +69,7 @@ class Feed:
         """
         subscription = _Subscription()
         subscription.relisted = tuple(listing())
-        self._subscriptions.add(subscription)
+        self._subscriptions.append(subscription)
         try:
             while True:
                 events = subscription.take()
@@ -80,4 +80,4 @@ class Feed:
                 if not events:
                     await subscription.wake.wait()
         finally:
-            self._subscriptions.discard(subscription)
+            self._subscriptions.remove(subscription)
