@@ -156,5 +156,19 @@ async def test_headers_count_for_the_largest_message(bus: NatsBus) -> None:
     await eventually(lambda: seen)
 
 
+async def test_a_complaint_of_the_server_is_no_end(bus: NatsBus) -> None:
+    seen: list[Message] = []
+    reconnected = asyncio.Event()
+    bus.on_reconnect(reconnected.set)
+    await bus.subscribe("x", seen.append)
+    limit = bus.max_payload_bytes
+    bus.client._max_payload = 2 * limit
+    await bus.publish("x", b"\0" * (limit + 1))
+    await asyncio.wait_for(reconnected.wait(), 5)
+    assert bus.max_payload_bytes == limit
+    await bus.publish("x", b"again")
+    await eventually(lambda: [message.data for message in seen] == [b"again"])
+
+
 async def test_the_server_tells_its_version(bus: NatsBus) -> None:
     assert bus.server_version.startswith("2.")

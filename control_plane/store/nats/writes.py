@@ -52,7 +52,7 @@ class _WrongSequence(Exception):
 
 
 @dataclass(slots=True)
-class _Swap:
+class Swap:
     """One write until it is settled. `replaces` is the sequence of the message that it takes the place of."""
 
     subject: str
@@ -122,7 +122,7 @@ class Writes:
             RevisionMismatch | StoreUnavailable | OutcomeUnknown
         """
         write_id = write_id or self.new_id()
-        swap = _Swap(
+        swap = Swap(
             subject,
             data,
             expected_revision,
@@ -136,7 +136,7 @@ class Writes:
                 self._check_deadline(swap, "it takes too long")
         return sequence
 
-    async def _try(self, swap: _Swap) -> int | None:
+    async def _try(self, swap: Swap) -> int | None:
         """Publish once, and look if it is not clear what came of it; None: try again."""
         try:
             return await self._publish(swap)
@@ -151,7 +151,7 @@ class Writes:
             await self._pause(swap, error)
         return await self._look(swap)
 
-    async def _publish(self, swap: _Swap) -> int:
+    async def _publish(self, swap: Swap) -> int:
         token = f"{self._inbox}.{next(self._tokens)}"
         headers = {**swap.headers, EXPECTED_SEQUENCE: str(swap.replaces)}
         ack: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
@@ -170,7 +170,7 @@ class Writes:
             raise _AckLost
         return _sequence(message)
 
-    async def _look(self, swap: _Swap) -> int | None:
+    async def _look(self, swap: Swap) -> int | None:
         """Read what is there: our write's sequence, or None to send it again.
 
         Raises:
@@ -179,17 +179,17 @@ class Writes:
         while True:
             try:
                 entry = await self._jetstream.last_entry(self._stream, swap.subject)
-                return _judge(swap, entry)
+                return judge(swap, entry)
             except (StoreUnavailable, JetStreamRefusal) as error:
                 if not swap.doubtful:
                     raise StoreUnavailable(str(error)) from None
                 await self._pause(swap, error)
 
-    async def _pause(self, swap: _Swap, error: Exception) -> None:
+    async def _pause(self, swap: Swap, error: Exception) -> None:
         self._check_deadline(swap, f"it cannot be read back: {error}")
         await self._clock.sleep(RETRY_AFTER_S)
 
-    def _check_deadline(self, swap: _Swap, why: str) -> None:
+    def _check_deadline(self, swap: Swap, why: str) -> None:
         if self._clock.monotonic_s() < swap.deadline_s:
             return
         if swap.doubtful:
@@ -208,7 +208,7 @@ class Writes:
                 ack.set_result(None)
 
 
-def _judge(swap: _Swap, entry: Entry | None) -> int | None:
+def judge(swap: Swap, entry: Entry | None) -> int | None:
     """What the subject's last message tells about a swap; see the module's docstring."""
     if entry is not None and entry.headers.get(WRITE_ID) == swap.write_id:
         return entry.sequence

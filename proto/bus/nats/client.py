@@ -10,6 +10,7 @@ import asyncio
 from nats import errors
 from nats.aio.client import PING_PROTO, Client, Srv
 from nats.aio.transport import TcpTransport
+from nats.protocol.parser import STALE_CONNECTION
 
 CLOSE_WITHIN_S = 1.0
 
@@ -46,6 +47,15 @@ class TrueClient(Client):
         if not self._transport and s.uri.scheme not in ("ws", "wss"):
             self._transport = PromptTransport()  # type: ignore[no-untyped-call]
         await super()._connect_to_server(s)
+
+    # Almost any complaint of the server would close the client for ever.
+    async def _process_err(self, err_msg: str) -> None:
+        if STALE_CONNECTION in err_msg or "permissions violation" in err_msg.lower():
+            await super()._process_err(err_msg)
+            return
+        error = errors.Error(f"the server complains: {err_msg.strip(chr(39))}")
+        await self._error_cb(error)
+        await self._process_op_err(error)
 
     # A ping would overtake what is still to be sent, so that a flush returned before the server had it.
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
