@@ -18,7 +18,7 @@ from proto.spelling import did_you_mean
 OPERATIONS_MAX = 1000
 COPIES_MAX = 16
 WEIGHT_MAX = 2 * 1024 * 1024
-VALUE_WEIGHT = 128
+VALUE_WEIGHT = 256
 """How heavy a document may get by copies: its characters, and so much for every value."""
 
 _MEMBERS = {
