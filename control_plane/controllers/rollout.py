@@ -160,7 +160,8 @@ def _in_proportion(deployment: Deployment, active: tuple[ReplicaSet, ...], limit
     left = change
     for each in order:
         share = _fraction(deployment, each, allowed)
-        part = min(share, left) if change > 0 else max(share, left)
+        # A remembered size that is not true may ask for the opposite of what is to be done.
+        part = max(0, min(share, left)) if change > 0 else min(0, max(share, left))
         sizes[each.metadata.uid] += part
         left -= part
     largest = order[0].metadata.uid
