@@ -55,6 +55,24 @@ class Committer:
         await self._mirror.wait_for(revision, OWN_WRITE_S)
         return evolve(obj, **{"metadata.resource_version": str(revision)})
 
+    async def confirm(self, obj: Obj) -> Obj:
+        """Nothing is to be changed: the object, once the store has said that it is still the newest state.
+
+        A mirror may be behind (its replica was frozen, or cut off), and then "nothing to change" would be a promise
+        that somebody else's later write has broken already (Kubernetes: GuaranteedUpdate, stale cache).
+
+        Raises:
+            RevisionMismatch: it is at another revision.
+            Unavailable
+        """
+        try:
+            await self._store.confirm(obj)
+        except RevisionMismatch:
+            raise
+        except StoreError as error:
+            raise _told(error) from None
+        return obj
+
     async def delete(self, obj: Object) -> None:
         """Take it out, at the revision it has.
 

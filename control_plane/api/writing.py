@@ -128,9 +128,9 @@ class Writer:
                 raise not_found(request.kind, request.name)
             changed = change(old)
             stored = changed.object
-            if stored is not old and not read_dry_run(request.options):
+            if not read_dry_run(request.options):
                 try:
-                    stored = await self._write(stored)
+                    stored = await (self._committer.confirm(old) if stored is old else self._write(stored))
                 except RevisionMismatch:
                     if pinned:
                         raise modified(request.kind, request.name) from None

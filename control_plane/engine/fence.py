@@ -29,6 +29,11 @@ class FencedStore:
         self._check()
         return await self._store.delete(obj, expected_revision)
 
+    async def confirm(self, obj: Object) -> None:
+        """See `Store.confirm`; raises `StoreUnavailable` after the term."""
+        self._check()
+        await self._store.confirm(obj)
+
     def follow(self) -> AsyncIterator[Change]:
         """See `Store.follow`."""
         return self._store.follow()

@@ -149,6 +149,18 @@ class MemoryStore:
         """
         return await self._write(obj, expected_revision, "delete")
 
+    async def confirm(self, obj: Object) -> None:
+        """Make sure that `obj` is still the newest state of its key.
+
+        Raises:
+            RevisionMismatch | StoreUnavailable
+        """
+        await asyncio.sleep(0)
+        self.check_reachable()
+        held = self.server.last.get(key_of(obj))
+        if held is None or held.revision != obj.metadata.revision:
+            raise RevisionMismatch(f"{key_of(obj)} is not at revision {obj.metadata.revision} any more")
+
     async def follow(self) -> AsyncGenerator[Change, None]:
         """The feed, as the port promises it."""
         waker, place = asyncio.Event(), _Place()

@@ -70,6 +70,16 @@ class Store(Protocol):
         """
         ...
 
+    async def confirm(self, obj: Object) -> None:
+        """Make sure that `obj`, as the mirror shows it, is still the newest state of its key: asks the store itself.
+
+        For whoever is about to promise something because of what he has read, without writing.
+
+        Raises:
+            RevisionMismatch | StoreUnavailable
+        """
+        ...
+
     def follow(self) -> AsyncGenerator[Change, None]:
         """The feed: first all there is (in revision order), then "synced", then every change, in order, each once.
 

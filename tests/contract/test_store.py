@@ -288,3 +288,16 @@ async def test_after_close_the_feed_ends(backend: Backend) -> None:
     await follower.reaches(lambda f: f.synced)
     await store.close()
     await asyncio.wait_for(task, 5)
+
+
+async def test_a_state_is_confirmed_only_while_it_is_the_newest(store: Store) -> None:
+    first = await store.put(config("a"), 0)
+    seen = evolve(config("a"), **{"metadata.resource_version": str(first)})
+    await store.confirm(seen)
+    second = await store.put(config("a", 1), first)
+    with pytest.raises(RevisionMismatch):
+        await store.confirm(seen)
+    await store.delete(config("a", 1), second)
+    for stale in (seen, evolve(seen, **{"metadata.resource_version": str(second)})):
+        with pytest.raises(RevisionMismatch):
+            await store.confirm(stale)

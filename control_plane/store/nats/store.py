@@ -130,6 +130,19 @@ class NatsStore:
         headers = {DELETED: "1", TIME_TO_LIVE: f"{TOMBSTONE_TTL_S}s"}
         return await self._writes.swap(_key(obj), self._encode(obj), expected_revision, headers)
 
+    async def confirm(self, obj: Object) -> None:
+        """Make sure that `obj` is still the newest state of its key, as the stream's leader has it.
+
+        Raises:
+            RevisionMismatch | StoreUnavailable
+        """
+        try:
+            entry = await self._jetstream.last_entry(subjects.OBJECT_STREAM, _key(obj))
+        except JetStreamRefusal as refusal:
+            raise StoreUnavailable(f"JetStream refuses to read: {refusal}") from None
+        if entry is None or entry.sequence != obj.metadata.revision:
+            raise RevisionMismatch(f"{_key(obj)} is not at revision {obj.metadata.revision} any more")
+
     async def follow(self) -> AsyncGenerator[Change, None]:
         """The feed, see `control_plane.store.nats.feed`."""
         feed = Feed(self._jetstream, subjects.OBJECT_STREAM, self._clock, self._ids, TOMBSTONE_TTL_S / 2)
