@@ -6,7 +6,7 @@ looked at together:
 
     up to `AT_ONCE_MAX` nodes down           each is evicted at once
     more, but a minor share of the cluster   each after `SETTLE_S`, so that all who fell together are counted first
-    at least `DISRUPTED_SHARE` of it         one node every `SLOW_INTERVAL_S`, the longest silent first
+    at least `DISRUPTED_PERCENT` of it       one node every `SLOW_INTERVAL_S`, the longest silent first
     all of it                                none, and evictions that are under way are called off
 
 A node is evicted by a `NoExecute` taint; `taint_eviction` does the rest. Nodes that were declared and never heard of
@@ -33,7 +33,7 @@ from proto.objects.core import Node, Taint
 from proto.objects.meta import Object, evolve, find_condition
 
 AT_ONCE_MAX = 2
-DISRUPTED_SHARE = 0.55
+DISRUPTED_PERCENT = 55
 SETTLE_S = 1.0
 SLOW_INTERVAL_S = 10.0
 
@@ -55,7 +55,7 @@ def pace(known: int, down: int) -> Pace:
         return Pace.STOPPED
     if down <= AT_ONCE_MAX:
         return Pace.AT_ONCE
-    return Pace.SLOWED if down >= known * DISRUPTED_SHARE else Pace.COUNTED
+    return Pace.SLOWED if 100 * down >= known * DISRUPTED_PERCENT else Pace.COUNTED
 
 
 def _keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:
