@@ -54,6 +54,19 @@ class Observer:
         )
         await self.settled(replicas)
 
+    async def scale(self, name: str, replicas: int) -> None:
+        """Scale it, again until it is heard: a request in the hands of a replica that dies, dies with it."""
+        impatient = Client(self.bus, timeout_s=1)
+
+        async def heard() -> bool:
+            try:
+                await impatient.scale(Deployment, name, "default", replicas)
+            except (Timeout, Unavailable) as lost:
+                raise AssertionError(lost.message) from None
+            return True
+
+        await eventually(heard, within_s=WITHIN_S, what=f"{name} is scaled")
+
     async def pods(self) -> dict[str, Pod]:
         """All pods by name."""
         return {pod.metadata.name: pod for pod in (await self.client.list(Pod, "default")).items}

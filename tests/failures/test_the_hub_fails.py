@@ -6,7 +6,6 @@ import asyncio
 import signal
 
 from proto.errors import NotFound
-from proto.objects.apps import Deployment
 from proto.objects.coordination import Lease
 from proto.objects.core import ConfigMap, Node
 from setpoint.local.kept import KeptProgram
@@ -37,7 +36,7 @@ async def test_the_leader_is_killed_and_another_one_leads(observer: Observer) ->
     pid = victim.program.pid
 
     victim.program.signal(signal.SIGKILL)
-    await observer.client.scale(Deployment, "web", "default", REPLICAS + 2)
+    await observer.scale("web", REPLICAS + 2)
     await observer.settled(REPLICAS + 2, within_s=15)
 
     assert (await leader(observer)).program.pid != pid
@@ -57,7 +56,7 @@ async def test_a_frozen_leader_is_replaced_and_does_no_harm_when_it_wakes(observ
             return not lease.spec.holder_identity.endswith(f"-{frozen.program.pid}")
 
         await eventually(another, within_s=20, what="another control plane leads")
-        await observer.client.scale(Deployment, "web", "default", REPLICAS + 1)
+        await observer.scale("web", REPLICAS + 1)
     finally:
         frozen.program.signal(signal.SIGCONT)
     await observer.settled(REPLICAS + 1)
