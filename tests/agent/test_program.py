@@ -13,7 +13,11 @@ import pytest
 
 from node_agent.runtime.port import RuntimeSettings
 from node_agent.runtime.process import ProcessRuntime
+from proto import codec
 from proto.bus.nats import NatsBus
+from proto.node import LogRequest
+from proto.streams import open_stream
+from proto.subjects import node_down
 from setpoint.local.nats_server import NatsOptions, NatsServer
 from tests.agent.cluster import NODE, ScriptedHub
 from tests.agent.pods import pod
@@ -104,6 +108,25 @@ async def test_a_pod_lives_and_ends_as_real_processes(hub: ScriptedHub, agent: A
     ended = report.status.container_statuses[0].state.terminated
     assert ended is not None and ended.signal == signal.SIGTERM
     await eventually(lambda: not (agent.state_dir / "pods" / "u-web").exists())
+
+
+async def test_what_a_pod_prints_is_read_over_the_bus(hub: ScriptedHub, agent: AgentProgram) -> None:
+    await agent.start()
+    await hub.assign(pod("web", shell("echo one; echo two >&2; printf three"), restartPolicy="Never"))
+    await eventually(lambda: hub.status("u-web").phase == "Succeeded")
+    request = codec.pack(LogRequest(namespace="default", pod="web", follow=True))
+    chunks = [chunk async for chunk in open_stream(hub.bus, node_down(NODE, "logs"), request)]
+    assert sorted(b"".join(chunks).split()) == [b"one", b"three", b"two"]
+
+
+async def test_a_program_that_is_not_there_is_told_with_its_name(hub: ScriptedHub, agent: AgentProgram) -> None:
+    await agent.start()
+    await hub.assign(pod("web", {"command": ["no-such-program"]}, restartPolicy="Never"))
+    await hub.assign(pod("dir", shell("true", workingDir="/no/such/directory"), restartPolicy="Never"))
+    await eventually(lambda: hub.status("u-web").phase == "Failed" and hub.status("u-dir").phase == "Failed")
+    for uid, words in (("u-web", "no-such-program"), ("u-dir", "/no/such/directory")):
+        ended = hub.status(uid).container_statuses[0].state.terminated
+        assert ended is not None and ended.reason == "StartError" and words in ended.message
 
 
 async def test_a_killed_agent_is_followed_by_one_that_knows_everything(hub: ScriptedHub, agent: AgentProgram) -> None:
