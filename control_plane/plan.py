@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from proto.clock import Instant
 from proto.objects.meta import LabelSelector, Object
@@ -144,6 +144,15 @@ class Controller(Protocol[View]):
 
     def reconcile(self, view: View) -> Plan:
         """The plan that brings what is closer to what should be; the empty plan when it is there."""
+        ...
+
+
+@runtime_checkable
+class HearsRefusals(Protocol):
+    """A controller that tells its object when one of its actions cannot be done; most need not."""
+
+    def refused(self, view: Any, action: Action, problem: str) -> Plan:
+        """What to write when `action`, planned from `view`, was refused for good: a condition, as a rule."""
         ...
 
 

@@ -109,10 +109,10 @@ class ReplicaSetController:
         more = len(view.free_slots) == self._burst or sum(isinstance(a, Delete) for a in changes) == self._burst
         return Plan(changes + _status(view, counts), 0.0 if more else counts.next_available_s)
 
-    def refused(self, view: ReplicaSetView, action: Action, message: str) -> Plan:
+    def refused(self, view: ReplicaSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
         reason = "FailedDelete" if isinstance(action, Delete) else "FailedCreate"
-        failure = condition("ReplicaFailure", "True", reason, message, view.now)
+        failure = condition("ReplicaFailure", "True", reason, problem, view.now)
         conditions = settled(view.replica_set.status.conditions, failure)
         if conditions == view.replica_set.status.conditions:
             return Plan()

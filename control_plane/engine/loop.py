@@ -20,7 +20,7 @@ from typing import Any
 
 from control_plane.engine.apply import Applier, Outcome, Record, Verdict, describe
 from control_plane.engine.queue import WorkQueue
-from control_plane.plan import Controller, Emit, Key, Plan, Watch
+from control_plane.plan import Controller, Emit, HearsRefusals, Key, Plan, Watch
 from control_plane.store.mirror import Mirror, MirrorEvent
 from proto.clock import Clock
 from proto.objects.meta import Object
@@ -124,14 +124,17 @@ class ReconcileLoop:
         """One look at one key."""
         await self._catch_up(key)
         pass_id = f"{self._controller.name}-{next(self._passes)}"
-        plan = self._decide(key, pass_id)
-        if plan is None:
+        decided = self._decide(key, pass_id)
+        if decided is None:
             return
+        view, plan = decided
         outcome = Outcome()
         if plan.actions:
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("pass=%s key=%s/%s plan=%s", pass_id, *key, describe(plan.actions))
             outcome = await self._applier.perform(plan, pass_id)
+        if outcome.verdict is Verdict.REFUSED:
+            await self._tell_refusal(view, outcome, pass_id)
         if outcome.revision > self._mirror.revision:
             self._written[key] = outcome.revision
         self._settle(key, plan, outcome, pass_id)
@@ -141,8 +144,8 @@ class ReconcileLoop:
         if revision > self._mirror.revision and not await self._mirror.wait_for(revision, CATCH_UP_S):
             log.info("mirror behind controller=%s key=%s/%s revision=%d", self._controller.name, *key, revision)
 
-    def _decide(self, key: Key, pass_id: str) -> Plan | None:
-        """The plan for a key; None if the controller failed, which is contained here."""
+    def _decide(self, key: Key, pass_id: str) -> tuple[Any, Plan] | None:
+        """The view of a key and the plan for it; None if the controller failed, which is contained here."""
         try:
             view = self._controller.observe(self._mirror, key, self._clock.now())
             plan = Plan() if view is None else self._controller.reconcile(view)
@@ -157,7 +160,7 @@ class ReconcileLoop:
                 )  # fmt: skip
             return None
         self._faults.pop(key, None)
-        return plan
+        return view, plan
 
     def _settle(self, key: Key, plan: Plan, outcome: Outcome, pass_id: str) -> None:
         """When to look again, by what became of the plan."""
@@ -167,15 +170,13 @@ class ReconcileLoop:
                 self.queue.add_after(key, plan.requeue_after_s)
             return
         delay_s = self.queue.retry(key)
-        if outcome.verdict is Verdict.REFUSED:
-            self._tell_refusal(outcome)
         log.debug(
             "pass=%s key=%s/%s verdict=%s retry_s=%.2f problem=%s", pass_id, *key, outcome.verdict.name, delay_s,
             outcome.problem,
         )  # fmt: skip
 
-    def _tell_refusal(self, outcome: Outcome) -> None:
-        """An Event on the object whose controller was refused: the owner of what could not be written, or itself."""
+    async def _tell_refusal(self, view: Any, outcome: Outcome, pass_id: str) -> None:
+        """An Event on the object whose controller was refused, and what the controller itself has to say of it."""
         if outcome.action is None:
             return
         obj = outcome.action.object
@@ -183,6 +184,8 @@ class ReconcileLoop:
         subject = (self._mirror.by_uid(owner.uid) if owner is not None else None) or obj
         message = f"{type(outcome.action).__name__} {obj.KIND} {obj.metadata.name} was refused: {outcome.problem}"
         self._record(Emit(subject, f"Failed{type(outcome.action).__name__}", message, "Warning"))
+        if isinstance(self._controller, HearsRefusals):
+            await self._applier.perform(self._controller.refused(view, outcome.action, outcome.problem), pass_id)
 
 
 def _by_kind(watches: tuple[Watch, ...]) -> dict[str, tuple[Watch, ...]]:
