@@ -16,7 +16,15 @@ _DECIMAL = {
     "k": Decimal(10) ** 3, "M": Decimal(10) ** 6, "G": Decimal(10) ** 9,
     "T": Decimal(10) ** 12, "P": Decimal(10) ** 15, "E": Decimal(10) ** 18,
 }  # fmt: skip
-_FORM = re.compile(r"([+-]?(?:\d{1,19}\.?\d{0,19}|\.\d{1,19}))(?:([eE][+-]?\d{1,2})|([numkMGTPE]|[KMGTPE]i)?)")
+_FORM = re.compile(
+    r"([+-]?(?:\d{1,19}\.?\d{0,19}|\.\d{1,19}))(?:([eE][+-]?\d{1,2})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII
+)
+
+_SHOWN_LENGTH_MAX = 40
+
+AMOUNT_MAX = 2**53
+"""More than any machine has (8 PiB, or as many thousandths of a core): larger amounts count as this much, so that
+sums of them stay exact in 64 bits."""
 
 
 @lru_cache(maxsize=4096)
@@ -29,7 +37,7 @@ def parse_quantity(text: str) -> Decimal:
     match = _FORM.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"{text!r} is not a quantity: write a number with an optional suffix, such as 500m, 2, 64Mi or 1G"
+            f"{_shown(text)} is not a quantity: write a number with an optional suffix, such as 500m, 2, 64Mi or 1G"
         )
     number, exponent, suffix = match.groups()
     if exponent:
@@ -42,13 +50,21 @@ def parse_quantity(text: str) -> Decimal:
 @lru_cache(maxsize=4096)
 def cpu_millis(text: str) -> int:
     """Thousandths of a core, rounded up: `cpu_millis("1.5") == 1500`."""
-    return int((parse_quantity(text) * 1000).to_integral_value(ROUND_CEILING))
+    return _rounded(parse_quantity(text) * 1000)
 
 
 @lru_cache(maxsize=4096)
 def whole(text: str) -> int:
     """Bytes, pods, anything counted in ones, rounded up: `whole("1Ki") == 1024`."""
-    return int(parse_quantity(text).to_integral_value(ROUND_CEILING))
+    return _rounded(parse_quantity(text))
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_LENGTH_MAX else text[:_SHOWN_LENGTH_MAX] + "…")
+
+
+def _rounded(amount: Decimal) -> int:
+    return max(-AMOUNT_MAX, min(AMOUNT_MAX, int(amount.to_integral_value(ROUND_CEILING))))
 
 
 def format_cpu(millis: int) -> str:

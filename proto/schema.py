@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _SHOWN_LENGTH_MAX = 60
-_CAUSES_MAX = 50
+_CAUSES_MAX = 20
 """More causes than this help nobody, and would let a bad request cost much."""
 
 
@@ -45,12 +45,25 @@ class Reading:
     object: Object | None = None
 
 
+ENTRIES_MAX = 5_000
+"""Entries of all lists and maps of one object: no object needs so many, and each of them may be a mistake to tell."""
+
+
 @dataclass(slots=True)
 class _Findings:
     """What a walk collects."""
 
     warnings: list[str] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
+    entries: int = 0
+
+    def admit(self, entries: int, path: str) -> bool:
+        """Count the entries of a list or map; False, and a cause, if that is too many."""
+        self.entries += entries
+        if self.entries > ENTRIES_MAX:
+            self.causes.append(Cause(path, f"too many entries, an object may have {ENTRIES_MAX}", "FieldValueTooMany"))
+            return False
+        return True
 
 
 def read_strict(raw: dict[str, Any], kind: Kind) -> Reading:
@@ -74,8 +87,12 @@ def _read(shape: Shape, raw: Any, path: str, findings: _Findings) -> Any:
     if isinstance(shape, Record) and isinstance(raw, dict):
         return _read_record(shape, raw, path, findings)
     if isinstance(shape, ListOf) and isinstance(raw, list | tuple):
+        if not findings.admit(len(raw), path):
+            return []
         return [_read(shape.item, item, f"{path}[{index}]", findings) for index, item in enumerate(raw)]
     if isinstance(shape, MapOf) and isinstance(raw, dict):
+        if not findings.admit(len(raw), path):
+            return {}
         return {
             key: _read(shape.value, value, join(path, key), findings)
             for key, value in raw.items()
@@ -122,6 +139,8 @@ def _validate(clean: dict[str, Any], model: type[Model], shape: Record) -> tuple
         for problem in error.errors(include_url=False):
             cause = _translate(problem, shape)
             causes.setdefault(cause.field, cause)
+            if len(causes) == _CAUSES_MAX:
+                break
         return None, tuple(causes.values())
 
 

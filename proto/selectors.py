@@ -15,6 +15,7 @@ from proto.names import label_key_problem, label_value_problem
 from proto.objects.meta import LabelSelector, LabelSelectorRequirement, Model, Object
 
 _TOKEN = re.compile(r"\s*(==|!=|=|!|,|\(|\)|<|>|[^\s=!,()<>]+)")
+_SHOWN_LENGTH_MAX = 80
 _SETS: dict[str, Literal["In", "NotIn"]] = {"in": "In", "notin": "NotIn"}
 
 
@@ -112,7 +113,7 @@ class _Tokens:
         if self.done:
             return
         if not self.take(","):
-            raise self.wrong(f"found {self.peek!r}, expected: ',', '=', '==', '!=', 'in', 'notin' or the end")
+            raise self.wrong(f"found {_shown(self.peek)}, expected: ',', '=', '==', '!=', 'in', 'notin' or the end")
         if self.done:
             raise self.wrong("nothing behind the last ','")
 
@@ -120,26 +121,28 @@ class _Tokens:
         """A label's key."""
         key = self._word()
         if not key:
-            raise self.wrong(f"found {self.peek!r}, expected: a label key" if self.peek else "a label key is missing")
+            raise self.wrong(
+                f"found {_shown(self.peek)}, expected: a label key" if self.peek else "a label key is missing"
+            )
         if problem := label_key_problem(key):
-            raise self.wrong(f"key {key!r}: {problem}")
+            raise self.wrong(f"key {_shown(key)}: {problem}")
         return key
 
     def value(self) -> str:
         """A label's value, which may be empty."""
         value = self._word()
         if problem := label_value_problem(value):
-            raise self.wrong(f"value {value!r}: {problem}")
+            raise self.wrong(f"value {_shown(value)}: {problem}")
         return value
 
     def values(self) -> Iterator[str]:
         """`(a, b, c)`."""
         if not self.take("("):
-            raise self.wrong(f"found {self.peek!r}, expected: '('")
+            raise self.wrong(f"found {_shown(self.peek)}, expected: '('")
         yield self.value()
         while not self.take(")"):
             if not self.take(","):
-                raise self.wrong(f"found {self.peek!r}, expected: ',' or ')'")
+                raise self.wrong(f"found {_shown(self.peek)}, expected: ',' or ')'")
             yield self.value()
 
     def _word(self) -> str:
@@ -151,7 +154,12 @@ class _Tokens:
 
     def wrong(self, detail: str) -> ValueError:
         """The error that quotes the whole selector."""
-        return ValueError(f"unable to parse label selector {self._text!r}: {detail}")
+        return ValueError(f"unable to parse label selector {_shown(self._text)}: {detail}")
+
+
+def _shown(text: str) -> str:
+    """A part of a selector as a message quotes it."""
+    return repr(text if len(text) <= _SHOWN_LENGTH_MAX else text[:_SHOWN_LENGTH_MAX] + "…")
 
 
 def format_label_selector(selector: LabelSelector) -> str:
@@ -202,7 +210,8 @@ def parse_field_selector(text: str) -> tuple[FieldRequirement, ...]:
 def _field_requirement(part: str, text: str) -> FieldRequirement:
     match = re.fullmatch(r"([^=!\s]+)\s*(==|!=|=)\s*([^=!]*)", part)
     if match is None:
-        raise ValueError(f"invalid field selector {text!r}: cannot read {part!r}, write path=value or path!=value")
+        told = f"invalid field selector {_shown(text)}: cannot read {_shown(part)}"
+        raise ValueError(f"{told}, write path=value or path!=value")
     path, operator, value = match.groups()
     return FieldRequirement(path, "!=" if operator == "!=" else "=", value)
 
@@ -217,7 +226,7 @@ def check_field_selector(requirements: Iterable[FieldRequirement], kind: str) ->
     for requirement in requirements:
         if requirement.path not in known:
             choice = ", ".join(f'"{path}"' for path in known)
-            raise ValueError(f'"{requirement.path}" is not a known field selector for {kind}: only {choice}')
+            raise ValueError(f'"{requirement.path:.80}" is not a known field selector for {kind}: only {choice}')
 
 
 def field_matches(requirements: Iterable[FieldRequirement], obj: Object) -> bool:

@@ -103,7 +103,7 @@ class Admission:
         namespace = _namespace(request, identity.namespace)
         if request.name and identity.name not in ("", request.name):
             raise BadRequest(
-                f"the name of the object ({identity.name}) does not match the name on the request ({request.name})"
+                f"the name of the object ({identity.name:.253}) does not match the name on the request ({request.name})"
             )
         name = identity.name or request.name
         return evolve(obj, **{"metadata.namespace": namespace, "metadata.name": name})
@@ -145,7 +145,7 @@ def _namespace(request: Request, own: str) -> str:
     if request.namespace and own not in ("", request.namespace):
         raise BadRequest(
             f"the namespace of the provided object does not match the namespace sent on the request "
-            f"({own} is not {request.namespace})"
+            f"({own:.63} is not {request.namespace})"
         )
     return request.namespace or own
 
@@ -161,7 +161,9 @@ def read_body(body: dict[str, Any], kind: Kind, model: type[Model], name: str) -
         for field, wanted in (("apiVersion", model.API_VERSION), ("kind", model.KIND)):
             found = body.get(field)
             if isinstance(found, str) and found and found != wanted:
-                raise BadRequest(f"the {field} in the data ({found}) does not match the expected {field} ({wanted})")
+                raise BadRequest(
+                    f"the {field} in the data ({found:.80}) does not match the expected {field} ({wanted})"
+                )
         body = {**body, "apiVersion": body.get("apiVersion") or model.API_VERSION,
                 "kind": body.get("kind") or model.KIND}  # fmt: skip
     reading = read_model(body, model)
@@ -182,6 +184,6 @@ def _check_same_object(kind: Kind, old: Object, new: Object) -> None:
     if uid and uid != old.metadata.uid:
         raise Conflict(
             f'Operation cannot be fulfilled on {kind.qualified_resource} "{old.metadata.name}": Precondition failed: '
-            f"UID in precondition: {uid}, UID in object meta: {old.metadata.uid}",
+            f"UID in precondition: {uid:.80}, UID in object meta: {old.metadata.uid}",
             details={"name": old.metadata.name, "kind": kind.resource},
         )

@@ -91,7 +91,7 @@ def check_names(verb: str, options: Options) -> None:
     known = _BY_VERB[verb] | _COMMON
     for name in options:
         if name not in known and name not in _TYPE_NAMES:
-            raise BadRequest(f'unknown option "{name}" for {verb}{did_you_mean(name, known)}')
+            raise BadRequest(f'unknown option "{name:.80}" for {verb}{did_you_mean(name, known)}')
 
 
 def read_revision(options: Options) -> int:
@@ -114,7 +114,7 @@ def read_list_options(options: Options, kind: Kind) -> ListOptions:
     """Options of list."""
     match = _text(options, "resourceVersionMatch")
     if match not in ("", "Exact", "NotOlderThan"):
-        raise BadRequest(f'resourceVersionMatch: must be "Exact" or "NotOlderThan", found "{match}"')
+        raise BadRequest(f'resourceVersionMatch: must be "Exact" or "NotOlderThan", found "{match:.60}"')
     revision = read_revision(options)
     if match and not revision:
         raise BadRequest("resourceVersionMatch is forbidden unless resourceVersion is provided")
@@ -151,7 +151,7 @@ def check_field_validation(options: Options) -> None:
     """Refuse to ignore unknown fields: that is never done here."""
     asked = _text(options, "fieldValidation")
     if asked not in ("", "Strict"):
-        raise BadRequest(f'fieldValidation: only "Strict" is offered, found "{asked}"')
+        raise BadRequest(f'fieldValidation: only "Strict" is offered, found "{asked:.60}"')
 
 
 def read_deletion_options(options: Options) -> DeletionOptions:
@@ -161,7 +161,7 @@ def read_deletion_options(options: Options) -> DeletionOptions:
         raise BadRequest(f"preconditions: must be a mapping, found {_shown(conditions)}")
     for name in conditions:
         if name not in ("uid", "resourceVersion"):
-            raise BadRequest(f'unknown precondition "{name}"{did_you_mean(name, ("uid", "resourceVersion"))}')
+            raise BadRequest(f'unknown precondition "{name:.80}"{did_you_mean(name, ("uid", "resourceVersion"))}')
     grace = options.get("gracePeriodSeconds")
     return DeletionOptions(
         propagation=_propagation(options),
@@ -184,7 +184,7 @@ def _propagation(options: Options) -> Propagation | None:
         if policy == known:
             return known  # type: ignore[no-any-return]
     choice = ", ".join(f'"{known}"' for known in get_args(Propagation))
-    raise BadRequest(f'propagationPolicy: must be one of {choice}, found "{policy}"')
+    raise BadRequest(f'propagationPolicy: must be one of {choice}, found "{policy:.60}"')
 
 
 def parse_revision(text: str, field: str = "resourceVersion") -> int:

@@ -25,12 +25,13 @@ KEPT_S = 60.0
 
 
 class Token(NamedTuple):
-    """Where a list goes on: behind `namespace`/`name`, as part of the list that was taken at `revision`."""
+    """Where a list goes on: behind `namespace`/`name`, which is item `start` of the list `taken` at `revision`."""
 
     revision: int
     namespace: str
     name: str
-    rest: str
+    taken: str
+    start: int
 
     def encode(self) -> str:
         """The token as users pass it."""
@@ -45,34 +46,47 @@ class Token(NamedTuple):
         """
         try:
             fields = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-            revision, namespace, name, rest = fields
-            if not isinstance(revision, int) or not all(isinstance(part, str) for part in fields[1:]):
+            if [type(field) for field in fields] != [int, str, str, str, int]:
                 raise ValueError
         except (ValueError, TypeError, RecursionError):
             raise BadRequest(f'continue: "{text:.60}" is not a token that a list gave') from None
-        return cls(revision, namespace, name, rest)
+        return cls(*fields)
 
 
-class Rests:
-    """The rests of lists that are being read at this replica; the oldest make room."""
+class Page(NamedTuple):
+    """A list that is being read: its `items` from `start` on are still to come."""
+
+    revision: int
+    taken: str
+    items: Sequence[Object]
+    start: int = 0
+
+    def token(self, count: int) -> Token:
+        """Where the list goes on when `count` items of this page were read."""
+        last = self.items[self.start + count - 1].metadata
+        return Token(self.revision, last.namespace, last.name, self.taken, self.start + count)
+
+
+class Lists:
+    """The lists that are being read at this replica; the oldest make room."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, Sequence[Object]]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Page]] = OrderedDict()
 
-    def keep(self, name: str, items: Sequence[Object]) -> None:
-        """Keep the rest of a list under a name of its own."""
+    def keep(self, page: Page) -> None:
+        """Keep a list whose first page did not hold all of it."""
         now_s = self._clock.monotonic_s()
         while self._kept and (len(self._kept) >= KEPT_MAX or next(iter(self._kept.values()))[0] < now_s - KEPT_S):
             self._kept.popitem(last=False)
-        self._kept[name] = (now_s, items)
+        self._kept[page.taken] = (now_s, page)
 
-    def take(self, name: str) -> Sequence[Object] | None:
-        """The rest under that name; it stays kept, because an answer may be lost and asked for again."""
-        kept = self._kept.get(name)
-        if kept is None or kept[0] < self._clock.monotonic_s() - KEPT_S:
+    def page(self, token: Token) -> Page | None:
+        """Where that list goes on, if it is kept here; it stays kept, because an answer may be lost and asked again."""
+        kept_s, page = self._kept.get(token.taken, (0.0, None))
+        if page is None or kept_s < self._clock.monotonic_s() - KEPT_S or not 0 <= token.start <= len(page.items):
             return None
-        return kept[1]
+        return page._replace(start=token.start)
 
 
 def expired() -> Expired:

@@ -61,7 +61,7 @@ def apply_json_patch(operations: list[Any], document: dict[str, Any]) -> dict[st
     _check_operations(operations)
     changed: Any = copy.deepcopy(document)
     for index, operation in enumerate(operations):
-        where = f"operation {index} ({operation['op']} {operation['path']})"
+        where = f"operation {index} ({operation['op']} {operation['path']:.120})"
         if operation["op"] == "copy":
             _check_room(changed, operation["from"], where)
         try:

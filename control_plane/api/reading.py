@@ -8,12 +8,13 @@ is what this replica knows, which trails the store by about a millisecond.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from control_plane.api import paging
 from control_plane.api.options import ListOptions, Selection, read_list_options, read_revision
-from control_plane.api.paging import Rests, Token
+from control_plane.api.paging import Lists, Page, Token
 from control_plane.api.reply import FRAME_BYTES, Answer, encode_parts
 from control_plane.api.request import Request
 from control_plane.api.scale import scale_of
@@ -66,7 +67,7 @@ class Reader:
         self._mirror = mirror
         self._clock = clock
         self._ids = ids
-        self._rests = Rests(clock)
+        self._lists = Lists(clock)
 
     async def get(self, request: Request) -> Answer:
         """One object, or its scale.
@@ -91,12 +92,12 @@ class Reader:
         await catch_up(self._mirror, token.revision if token else options.revision)
         if options.exact and options.revision != self._mirror.revision:
             raise Expired(f"resourceVersion {options.revision} is not held exactly, the newest is served only")
-        revision = token.revision if token else self._mirror.revision
-        remaining = self._remaining(request, options, token)
-        wanted = remaining[: options.limit] if options.limit else remaining
+        page = self._continued(request, options, token) if token else self._taken(request, options)
+        end = page.start + options.limit if options.limit else len(page.items)
         space = min(bytes_max, PAGE_BYTES_MAX) - FRAME_BYTES
+        wanted = islice(page.items, page.start, end)
         parts = encode_parts(wanted, request.kind, request.accept, self._clock.now(), space)
-        return Answer(request.kind, parts=parts, list_metadata=self._metadata(revision, remaining, len(parts)))
+        return Answer(request.kind, parts=parts, list_metadata=self._metadata(page, len(parts)))
 
     def select(self, kind: Kind, namespace: str, selection: Selection) -> list[Object]:
         """The chosen objects in the order of their names."""
@@ -117,24 +118,28 @@ class Reader:
             return self._mirror.by_selector(kind.model, namespace, selection.labels)
         return self._mirror.list(kind.model)
 
-    def _remaining(self, request: Request, options: ListOptions, token: Token | None) -> Sequence[Object]:
-        """What is still to be read of the list."""
-        if token is None:
-            return self.select(request.kind, request.namespace, options.selection)
-        kept = self._rests.take(token.rest)
+    def _taken(self, request: Request, options: ListOptions) -> Page:
+        """A list of what there is now."""
+        items = self.select(request.kind, request.namespace, options.selection)
+        return Page(self._mirror.revision, self._ids.suffix(12), items)
+
+    def _continued(self, request: Request, options: ListOptions, token: Token) -> Page:
+        """The rest of a list, as it was taken or, if that is not kept here, from what there is now."""
+        kept = self._lists.page(token)
         if kept is not None:
             return kept
         if token.revision < self._mirror.first_revision(request.kind):
             raise paging.expired()
         behind = (token.namespace, token.name)
-        return [obj for obj in self.select(request.kind, request.namespace, options.selection) if obj.key > behind]
+        items = [obj for obj in self.select(request.kind, request.namespace, options.selection) if obj.key > behind]
+        return Page(token.revision, self._ids.suffix(12), items)
 
-    def _metadata(self, revision: int, remaining: Sequence[Object], count: int) -> dict[str, Any]:
-        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-        if count < len(remaining):
-            last = remaining[count - 1].metadata
-            rest = self._ids.suffix(12)
-            self._rests.keep(rest, remaining[count:])
-            metadata["continue"] = Token(revision, last.namespace, last.name, rest).encode()
-            metadata["remainingItemCount"] = len(remaining) - count
+    def _metadata(self, page: Page, count: int) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
+        remaining = len(page.items) - page.start - count
+        if remaining > 0:
+            if page.start == 0:
+                self._lists.keep(page)
+            metadata["continue"] = page.token(count).encode()
+            metadata["remainingItemCount"] = remaining
         return metadata

@@ -220,5 +220,5 @@ def _check_binding(request: Request, binding: Binding) -> None:
     named = evolve(binding, **{"metadata.name": binding.metadata.name or request.name}).metadata
     if named.name != request.name or named.namespace not in ("", request.namespace):
         raise BadRequest(
-            f"the name of the object ({named.name}) does not match the name on the request ({request.name})"
+            f"the name of the object ({named.name:.253}) does not match the name on the request ({request.name})"
         )

@@ -197,7 +197,7 @@ class Object(Model):
 def check_quantity(value: Any) -> str:
     """The text of a quantity; numbers are accepted as Kubernetes does (`cpu: 2`, `cpu: 0.5`)."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"must be a quantity such as 500m, 2, 64Mi or 1G, found {value!r}")
+        raise ValueError(f"must be a quantity such as 500m, 2, 64Mi or 1G, found {value!r:.40}")
     text = str(value)
     parse_quantity(text)
     return text

@@ -432,7 +432,7 @@ CHANGES: list[tuple[str, str, Any, int, str]] = [
      "the patch cannot be applied: operation 0 (replace ): what remains is not an object"),
     ("json-patch-bomb", f"patch.{OLD_DEPLOYMENT}", [{"op": "copy", "from": "/spec",
      "path": f"/spec/x{n}"} for n in range(16)], 422,
-     "the patch cannot be applied: operation 9 (copy /spec/x9): the object grows too large"),
+     "the patch cannot be applied: operation 8 (copy /spec/x8): the object grows too large"),
     ("json-patch-too-long", f"patch.{OLD_DEPLOYMENT}", [{"op": "remove", "path": "/x"}] * 1001, 400,
      "the patch has 1001 operations, at most 1000 are allowed"),
     ("scale-negative", "patch.apps.deployments/scale.default.old", {"spec": {"replicas": -3}}, 422,
@@ -636,6 +636,62 @@ async def test_a_request_that_cannot_be_served(
     answer = await check(filled, caplog, request_, body, headers)
     assert answer["message"] == message
     assert answer["code"] == code
+
+
+HUGE = "x y" * 300_000
+
+
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        ("create.core.pods.default", meta(name=HUGE)),
+        ("create.core.pods.default", meta(namespace=HUGE)),
+        ("create.core.pods.default", meta(labels={HUGE: HUGE})),
+        ("create.core.pods.default", meta(finalizers=[HUGE])),
+        ("create.core.pods.default", {**pod(), HUGE: 1}),
+        ("create.core.pods.default", {**pod(), "kind": HUGE}),
+        ("create.core.pods.default", pod(restartPolicy=HUGE)),
+        ("create.core.pods.default", container(name=HUGE)),
+        ("create.core.pods.default", container(resources={"limits": {"cpu": HUGE}})),
+        ("create.core.pods.default", container(resources={"limits": {HUGE: "1"}})),
+        ("create.core.pods.default", container(resources={"limits": {"cpu": [HUGE]}})),
+        ("create.core.pods.default", container(env=[{"name": HUGE}])),
+        ("create.core.pods.default", pod(containers=[{}] * 50_000)),
+        ("create.core.configmaps.default", {**NAMED, "data": {HUGE: "x"}}),
+        ("create.core.configmaps.default", {**NAMED, "data": {f"/{n}": "x" for n in range(50_000)}}),
+        ("create.apps.deployments.default", deployment(strategy={"rollingUpdate": {"maxSurge": HUGE}})),
+        ("update.core.pods.default.old", {**pod("old"), "metadata": {"name": HUGE}}),
+        ("update.core.pods.default.old", {**pod("old"), "metadata": {"uid": HUGE}}),
+        ("update.core.pods.default.old", {**pod("old"), "metadata": {"resourceVersion": HUGE}}),
+        ("patch.core.pods.default.old", [{"op": "remove", "path": f"/{HUGE}"}]),
+        ("patch.core.pods.default.old", [{"op": HUGE, "path": "/x"}]),
+        ("create.core.pods/binding.default.old", {"metadata": {"name": HUGE}, "target": {"name": "n"}}),
+        ("create.core.pods/binding.default.old", {"target": {"name": "n", "kind": HUGE}}),
+        ("list.core.pods.default", {"labelSelector": HUGE}),
+        ("list.core.pods.default", {"fieldSelector": HUGE}),
+        ("list.core.pods.default", {"fieldSelector": f"{HUGE.replace(' ', '')}=x"}),
+        ("list.core.pods.default", {"continue": HUGE}),
+        ("list.core.pods.default", {"resourceVersion": HUGE}),
+        ("list.core.pods.default", {"resourceVersion": "9" * 100_000}),
+        ("list.core.pods.default", {HUGE: ""}),
+        ("delete.core.pods.default.old", {"preconditions": {"uid": HUGE}}),
+        ("delete.core.pods.default.old", {"preconditions": {"resourceVersion": HUGE}}),
+        ("delete.core.pods.default.old", {"propagationPolicy": HUGE}),
+    ],
+)
+async def test_a_huge_mistake_has_a_short_answer(
+    filled: Cluster, caplog: pytest.LogCaptureFixture, request_: str, body: Any
+) -> None:
+    answer = await check(filled, caplog, request_, body, {})
+    assert len(json.dumps(answer)) < 30_000
+    assert len(answer["message"]) < 10_000
+
+
+async def test_more_entries_than_any_object_needs(filled: Cluster) -> None:
+    body = {**NAMED, "data": {f"k{n}": "x" for n in range(5_001)}}
+    assert (await filled.refused("create.core.configmaps.default", body))[2] == (
+        'ConfigMap "x" is invalid: data: too many entries, an object may have 5000'
+    )
 
 
 async def test_all_mistakes_of_an_object_are_told_at_once(filled: Cluster) -> None:

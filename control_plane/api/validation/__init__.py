@@ -9,10 +9,11 @@ Never here: anything that needs more than the object itself, and its former stat
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from control_plane.api.validation import config_map, deployment, event, lease, metadata, node, pod, replica_set
-from control_plane.api.validation.problems import Problems
+from control_plane.api.validation.problems import EnoughProblems, Problems
 from proto.errors import Cause
 from proto.objects.meta import Object
 
@@ -36,18 +37,22 @@ _UPDATE: dict[str, Callable[[Any, Any, Problems], None]] = {
 def check_new(obj: Object) -> tuple[Cause, ...]:
     """All that is wrong with a new object."""
     problems = Problems()
-    metadata.check(obj, problems)
-    if check := _NEW.get(obj.KIND):
-        check(obj, problems)
+    with suppress(EnoughProblems):
+        _check_state(obj, problems)
     return problems.causes
 
 
 def check_update(old: Object, new: Object) -> tuple[Cause, ...]:
     """All that is wrong with a new state of an object."""
     problems = Problems()
-    metadata.check(new, problems)
-    if check := _NEW.get(new.KIND):
-        check(new, problems)
-    if check_changes := _UPDATE.get(new.KIND):
-        check_changes(old, new, problems)
+    with suppress(EnoughProblems):
+        _check_state(new, problems)
+        if check_changes := _UPDATE.get(new.KIND):
+            check_changes(old, new, problems)
     return problems.causes
+
+
+def _check_state(obj: Object, problems: Problems) -> None:
+    metadata.check(obj, problems)
+    if check := _NEW.get(obj.KIND):
+        check(obj, problems)

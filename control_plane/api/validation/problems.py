@@ -13,11 +13,15 @@ from proto.errors import Cause
 from proto.objects.meta import Model
 
 _SHOWN_LENGTH_MAX = 120
-_CAUSES_MAX = 50
+_CAUSES_MAX = 20
+
+
+class EnoughProblems(Exception):
+    """More than these help nobody, and would let a bad request cost much: stop looking."""
 
 
 class Problems:
-    """The causes that were found so far."""
+    """The causes that were found so far; with the last that is taken it raises `EnoughProblems`."""
 
     def __init__(self) -> None:
         self._causes: list[Cause] = []
@@ -25,7 +29,7 @@ class Problems:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """What was found, in the order of finding."""
-        return tuple(self._causes[:_CAUSES_MAX])
+        return tuple(self._causes)
 
     def required(self, path: str, detail: str = "") -> None:
         """Something must be there and is not."""
@@ -64,6 +68,8 @@ class Problems:
 
     def _add(self, path: str, message: str, detail: str, reason: str) -> None:
         self._causes.append(Cause(path, f"{message}: {detail}" if detail else message, reason))
+        if len(self._causes) == _CAUSES_MAX:
+            raise EnoughProblems
 
 
 def _shown(value: object) -> str:
