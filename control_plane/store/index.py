@@ -15,7 +15,7 @@ from proto.selectors import matches
 
 ObjectKey = tuple[str, str]
 Term = tuple[str, ...]
-"""("ns", namespace) | ("owner", uid) | ("label", namespace, key) | ("label", namespace, key, value) | …"""
+"""("ns", namespace) | ("orphans", namespace) | ("owner", uid) | ("label", namespace, key) | …"""
 
 
 def terms(obj: Object) -> Iterator[Term]:
@@ -24,6 +24,8 @@ def terms(obj: Object) -> Iterator[Term]:
     yield "ns", namespace
     for owner in obj.metadata.owner_references:
         yield "owner", owner.uid
+    if obj.metadata.controller is None:
+        yield "orphans", namespace
     for key, value in obj.metadata.labels.items():
         yield "label", namespace, key
         yield "label", namespace, key, value
@@ -64,6 +66,13 @@ class KindIndex:
     def having(self, *term: str) -> list[Object]:
         """The objects that have a term."""
         return [self.objects[key] for key in self._keys.get(term, ())]
+
+    def orphans(self, namespace: str, selector: LabelSelector) -> list[Object]:
+        """Those of the selected ones that nobody controls; costs as many as there are of the rarer sort."""
+        uncontrolled = self._keys.get(("orphans", namespace), {})
+        candidates = min([uncontrolled], *self._candidates(namespace, selector), key=_size)
+        found = dict.fromkeys(key for keys in candidates for key in keys if key in uncontrolled)
+        return [obj for obj in map(self.objects.__getitem__, found) if matches(selector, obj.metadata.labels)]
 
     def selected(self, namespace: str, selector: LabelSelector) -> list[Object]:
         """Those in `namespace` that a label selector chooses; the rarest of its terms decides the cost."""

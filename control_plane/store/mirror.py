@@ -173,6 +173,10 @@ class Mirror:
         """Those that a label selector chooses; an empty selector chooses all in the namespace."""
         return cast("Iterable[Obj]", self._kinds[kind.KIND].selected(namespace, selector))
 
+    def orphans(self, kind: type[Obj], namespace: str, selector: LabelSelector) -> Iterable[Obj]:
+        """Those that a label selector chooses and no owner controls."""
+        return cast("Iterable[Obj]", self._kinds[kind.KIND].orphans(namespace, selector))
+
     def by_uid(self, uid: str) -> Object | None:
         """The object of that uid, of whatever kind."""
         return self._uids.get(uid)

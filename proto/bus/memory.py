@@ -15,11 +15,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from proto.bus.interest import Interest, check_subject
+from proto.bus.links import Link, Pipe
 from proto.bus.port import Disconnected, Handler, Headers, Message, NoResponders, RequestTimeout
 from proto.ids import Ids, RandomIds
 
@@ -33,59 +33,6 @@ MAX_PAYLOAD_BYTES = 1024 * 1024
 
 NO_RESPONDERS = {"Status": "503"}
 """The headers of the server's answer when nobody listens."""
-
-
-@dataclass(slots=True)
-class Link:
-    """What connects one name to the network. `loss` is the share of messages that vanish, in each direction."""
-
-    latency_s: float = 0.0
-    loss: float = 0.0
-    silent: bool = False
-    broken: bool = False
-
-
-@dataclass(slots=True)
-class _Pipe:
-    """One direction of a link: hands on in the order of sending, after the link's latency.
-
-    (Timers of asyncio with an equal deadline fire in no particular order, hence a queue of our own.)
-    """
-
-    network: MemoryNetwork
-    link: Link
-    waiting: deque[tuple[float, Callable[[], None]]] = field(default_factory=deque)
-    scheduled: bool = False
-
-    def send(self, arrive: Callable[[], None]) -> None:
-        """Let `arrive` be called later, never now; or never, if the link loses it."""
-        if self.link.silent or self.link.broken or self.network.loses(self.link):
-            return
-        due_s = asyncio.get_running_loop().time() + self.link.latency_s
-        self.waiting.append((max(due_s, self.waiting[-1][0] if self.waiting else due_s), arrive))
-        self._schedule()
-
-    def _schedule(self) -> None:
-        if self.scheduled or not self.waiting:
-            return
-        self.scheduled = True
-        loop = asyncio.get_running_loop()
-        due_s = self.waiting[0][0]
-        if due_s <= loop.time():
-            loop.call_soon(self._drain)
-        else:
-            loop.call_at(due_s, self._drain)
-
-    def _drain(self) -> None:
-        self.scheduled = False
-        now_s = asyncio.get_running_loop().time()
-        for _ in range(len(self.waiting)):
-            if self.waiting[0][0] > now_s:
-                break
-            _, arrive = self.waiting.popleft()
-            if not self.link.silent and not self.link.broken:
-                arrive()
-        self._schedule()
 
 
 @dataclass(eq=False, slots=True)
@@ -116,7 +63,7 @@ class MemoryNetwork:
     """The server: knows all links and subscriptions, and passes messages on."""
 
     def __init__(self, ids: Ids | None = None, *, max_payload_bytes: int = MAX_PAYLOAD_BYTES):
-        self._ids = ids or RandomIds(0)
+        self.ids = ids or RandomIds(0)
         self._links: dict[str, Link] = {}
         self._buses: list[MemoryBus] = []
         self._turns: dict[str, int] = {}
@@ -168,10 +115,6 @@ class MemoryNetwork:
         if not chosen and message.reply and message.headers != NO_RESPONDERS:
             self.route(Message(message.reply, headers=NO_RESPONDERS))
 
-    def loses(self, link: Link) -> bool:
-        """Whether chance takes the next message on `link`."""
-        return link.loss > 0 and self._ids.uniform(0, 1) < link.loss
-
     def new_inbox(self, name: str) -> str:
         """A subject for replies that nobody else has."""
         return f"_INBOX.{name.replace('.', '_') or 'bus'}.{next(self._inboxes)}"
@@ -204,8 +147,8 @@ class MemoryBus:
         self.name = name
         self._network = network
         self._link = network.link(name)
-        self._up = _Pipe(network, self._link)
-        self._down = _Pipe(network, self._link)
+        self._up = Pipe(self._link, network.ids)
+        self._down = Pipe(self._link, network.ids)
         self._subscriptions: list[MemorySubscription] = []
         self._closed = False
         self._reply_prefix = network.new_inbox(name)

@@ -149,7 +149,10 @@ async def test_a_reader_that_leaves_ends_the_source(connect: Connect, serve: Ser
     await asyncio.wait_for(closed.wait(), 5)
 
 
-async def test_a_reader_that_vanishes_ends_the_source(connect: Connect, serve: Serve) -> None:
+async def test_a_reader_that_vanishes_ends_the_source(
+    connect: Connect, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PULSE_S", 0.1)
     tasks = await serve(await connect("agent"), endless)
     client = await connect("client")
     stream = open_stream(client, "logs", window_bytes=1000)
