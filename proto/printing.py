@@ -43,19 +43,21 @@ class Printer(NamedTuple):
 
 def table(kind: Kind, objects: Iterable[Object], now: datetime, wide: bool) -> dict[str, Any]:
     """The Table of `objects`; with `wide` it also has the columns of priority 1 (each says so in its definition)."""
-    printer = _PRINTERS.get(kind.kind, _ANY)
-    shown = [index for index, column in enumerate(printer.columns) if wide or not column.priority]
-    rows = []
-    for obj in objects:
-        cells = printer.cells(obj, now)
-        rows.append({"cells": [cells[index] for index in shown], "object": _partial(obj)})
+    columns = _PRINTERS.get(kind.kind, _ANY).columns
     return {
         "apiVersion": "meta.k8s.io/v1",
         "kind": "Table",
         "metadata": {},
-        "columnDefinitions": [_definition(printer.columns[index]) for index in shown],
-        "rows": rows,
+        "columnDefinitions": [_definition(column) for column in columns if wide or not column.priority],
+        "rows": [row(kind, obj, now, wide) for obj in objects],
     }
+
+
+def row(kind: Kind, obj: Object, now: datetime, wide: bool) -> dict[str, Any]:
+    """One row of the Table."""
+    printer = _PRINTERS.get(kind.kind, _ANY)
+    cells = zip(printer.columns, printer.cells(obj, now), strict=True)
+    return {"cells": [cell for column, cell in cells if wide or not column.priority], "object": _partial(obj)}
 
 
 def _definition(column: Column) -> dict[str, Any]:

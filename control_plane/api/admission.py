@@ -106,6 +106,8 @@ class Admission:
                 f"the name of the object ({identity.name:.253}) does not match the name on the request ({request.name})"
             )
         name = identity.name or request.name
+        if (namespace, name) == obj.key:
+            return obj
         return evolve(obj, **{"metadata.namespace": namespace, "metadata.name": name})
 
     def _named(self, obj: Object, request: Request) -> Object:

@@ -6,29 +6,42 @@ Source: Kubernetes `pkg/apis/{core,apps}/v1/defaults.go`.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from proto.objects.apps import Deployment, DeploymentStrategy, ReplicaSet, RollingUpdateDeployment
 from proto.objects.core import Event, ObjectReference
-from proto.objects.meta import Object, evolve
+from proto.objects.meta import Model, Object, evolve
 from proto.objects.pod import Container, Pod, PodSpec
+
+Obj = TypeVar("Obj", bound=Object)
 
 
 def with_defaults(obj: Object) -> Object:
     """The object with its defaults; itself where there is nothing to add."""
     match obj:
         case Pod():
-            return evolve(obj, spec=_pod_spec(obj.spec))
+            return _changed(obj, "spec", obj.spec, _pod_spec(obj.spec))
         case Deployment():
-            template = evolve(obj.spec.template, spec=_pod_spec(obj.spec.template.spec))
-            return evolve(obj, **{"spec.template": template, "spec.strategy": _strategy(obj.spec.strategy)})
+            template, strategy = obj.spec.template.spec, obj.spec.strategy
+            obj = _changed(obj, "spec.template.spec", template, _pod_spec(template))
+            return _changed(obj, "spec.strategy", strategy, _strategy(strategy))
         case ReplicaSet():
-            return evolve(obj, **{"spec.template.spec": _pod_spec(obj.spec.template.spec)})
+            template = obj.spec.template.spec
+            return _changed(obj, "spec.template.spec", template, _pod_spec(template))
         case Event():
             return evolve(obj, involved_object=_in_namespace(obj.involved_object, obj.metadata.namespace))
     return obj
 
 
+def _changed(obj: Obj, path: str, before: Model, after: Model) -> Obj:
+    return obj if after is before else evolve(obj, **{path: after})
+
+
 def _pod_spec(spec: PodSpec) -> PodSpec:
-    return evolve(spec, containers=tuple(_container(container) for container in spec.containers))
+    containers = tuple(_container(container) for container in spec.containers)
+    if all(after is before for after, before in zip(containers, spec.containers, strict=True)):
+        return spec
+    return evolve(spec, containers=containers)
 
 
 def _container(container: Container) -> Container:

@@ -66,7 +66,7 @@ class Deleter:
         found = self._reader.select(kind, request.namespace, listing.selection)
         room = asyncio.Semaphore(AT_ONCE_MAX)
         await asyncio.gather(*(self._delete_one_of_many(kind, obj, options, room) for obj in found))
-        parts = encode_parts(found, kind, request.accept, self._clock.now(), bytes_max - FRAME_BYTES)
+        parts = await encode_parts(found, kind, request.accept, self._clock.now(), bytes_max - FRAME_BYTES)
         return Answer(kind, parts=parts, list_metadata={"resourceVersion": str(self._mirror.revision)})
 
     async def _delete_one_of_many(

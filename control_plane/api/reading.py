@@ -96,7 +96,7 @@ class Reader:
         end = page.start + options.limit if options.limit else len(page.items)
         space = min(bytes_max, PAGE_BYTES_MAX) - FRAME_BYTES
         wanted = islice(page.items, page.start, end)
-        parts = encode_parts(wanted, request.kind, request.accept, self._clock.now(), space)
+        parts = await encode_parts(wanted, request.kind, request.accept, self._clock.now(), space)
         return Answer(request.kind, parts=parts, list_metadata=self._metadata(page, len(parts)))
 
     def select(self, kind: Kind, namespace: str, selection: Selection) -> list[Object]:

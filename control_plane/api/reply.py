@@ -7,6 +7,7 @@ Reads: objects. Writes: bytes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +20,9 @@ from proto.catalog import Kind
 from proto.clock import Instant
 from proto.errors import ApiError, RequestTooLarge
 from proto.objects.meta import Object
-from proto.printing import table
+from proto.printing import row, table
 
+IN_A_ROW_MAX = 128
 FRAME_BYTES = 4096
 """Kept free in every message for what surrounds the items and for headers."""
 
@@ -89,19 +91,21 @@ def encode_item(obj: Object, accept: str) -> bytes:
     return codec.pack(obj) if accept == MSGPACK else obj.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
-def encode_parts(items: Iterable[Object], kind: Kind, accept: str, now: Instant, bytes_max: int) -> list[bytes]:
-    """The first of `items` that fit into `bytes_max`, each encoded; at least one, so that a list always goes on."""
+async def encode_parts(items: Iterable[Object], kind: Kind, accept: str, now: Instant, bytes_max: int) -> list[bytes]:
+    """The first of `items` that fit into `bytes_max`, each encoded; at least one, so that a list always goes on.
+
+    `items` must be a snapshot: others get their turn in between, so that a long list holds up nobody.
+    """
     parts: list[bytes] = []
     size = 0
     for item in items:
-        if accept == TABLE:
-            part = codec.dump_json(table(kind, [item], now, True)["rows"][0])
-        else:
-            part = encode_item(item, accept)
+        part = codec.dump_json(row(kind, item, now, True)) if accept == TABLE else encode_item(item, accept)
         size += len(part) + 1
         if size > bytes_max and parts:
             break
         parts.append(part)
+        if len(parts) % IN_A_ROW_MAX == 0:
+            await asyncio.sleep(0)
     return parts
 
 
