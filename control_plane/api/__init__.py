@@ -7,10 +7,13 @@
     watching    watch, from the mirror
     admission   what is written must be: metadata, namespace, defaults, the rules of its kind
     validation/ the rules, a file for each kind; pure
+    warnings    what is accepted and means something else here; pure
     writing     create, update, patch; subresources beside it
     deleting    delete, deletecollection
+    patching    merge patch and JSON patch; pure
     committing  compare-and-swap against the store, again where nobody said which revision he meant
     reply       an answer as JSON, msgpack or a Table
+    paging      continue tokens and the lists they stand for
     discovery   what exists
 
 Enter: messages of anyone on the bus, trusted with nothing: every part is checked before it is used. Leave: answers, and

@@ -16,6 +16,7 @@ from typing import Any
 from control_plane.api.defaults import with_defaults
 from control_plane.api.request import Request
 from control_plane.api.validation import check_new, check_update
+from control_plane.api.warnings import warnings_of
 from control_plane.store.mirror import Mirror
 from proto.catalog import Kind
 from proto.errors import BadRequest, Cause, Conflict, Forbidden, Invalid, NotFound
@@ -76,7 +77,7 @@ class Admission:
             raise invalid(request.kind, obj.metadata.name, causes)
         if request.kind.namespaced:
             await self._check_namespace(request.kind, obj)
-        return Admitted(obj, reading.warnings)
+        return Admitted(obj, (*reading.warnings, *warnings_of(obj)))
 
     def admit_update(self, request: Request, body: Any, old: Object) -> Admitted:
         """A new state of `old` from the body of an update, or from a patched state.
@@ -93,7 +94,7 @@ class Admission:
         causes = check_update(old, obj)
         if causes:
             raise invalid(request.kind, old.metadata.name, causes)
-        return Admitted(obj, reading.warnings)
+        return Admitted(obj, (*reading.warnings, *warnings_of(obj)))
 
     def _placed(self, reading: Reading, request: Request) -> Object:
         """The object in the namespace, and under the name, that the request says."""

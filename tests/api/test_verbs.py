@@ -62,6 +62,16 @@ async def test_a_warning_for_what_is_not_implemented(api: Cluster) -> None:
     assert "volumes" not in json.loads(answer.data)["spec"]
 
 
+async def test_a_warning_for_a_port_that_is_not_mapped(api: Cluster) -> None:
+    ports = [{"containerPort": 80, "hostPort": 8080}, {"containerPort": 81, "hostPort": 81}]
+    body = json.dumps(pod(containers=[{"name": "c", "ports": ports}])).encode()
+    answer = await api.send("sp.api.create.core.pods.default", body)
+    assert answer.headers["Sp-Warning"] == (
+        "spec.containers[0].ports[0].hostPort: 8080 is not mapped to containerPort 80: the program listens on the "
+        "machine's own ports"
+    )
+
+
 async def test_msgpack_in_and_out(api: Cluster) -> None:
     answer = await api.send(
         "sp.api.create.core.pods.default",

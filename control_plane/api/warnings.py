@@ -1,0 +1,33 @@
+"""What is accepted and still does not mean here what it means in Kubernetes: told to the writer, never refused.
+
+Pure. (Fields that are known to Kubernetes and not implemented here are warned of by `proto.schema`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proto.objects.apps import Deployment, ReplicaSet
+from proto.objects.meta import Object
+from proto.objects.pod import Pod, PodSpec
+
+
+def warnings_of(obj: Object) -> tuple[str, ...]:
+    """One line for each thing that its writer should know."""
+    match obj:
+        case Pod():
+            return tuple(_unmapped_ports(obj.spec, "spec"))
+        case Deployment() | ReplicaSet():
+            return tuple(_unmapped_ports(obj.spec.template.spec, "spec.template.spec"))
+    return ()
+
+
+def _unmapped_ports(spec: PodSpec, path: str) -> Iterator[str]:
+    """Programs share their machine's ports, so nothing stands between a containerPort and the machine."""
+    for container_index, container in enumerate(spec.containers):
+        for index, port in enumerate(container.ports):
+            if port.host_port and port.container_port not in (0, port.host_port):
+                yield (
+                    f"{path}.containers[{container_index}].ports[{index}].hostPort: {port.host_port} is not mapped to "
+                    f"containerPort {port.container_port}: the program listens on the machine's own ports"
+                )
