@@ -145,3 +145,22 @@ async def test_more_replicas_than_servers_is_told(jetstream: JetStream) -> None:
     assert isinstance(jetstream.bus, NatsBus)
     with pytest.raises(StoreUnavailable, match="JetStream refuses the stream sp-objects"):
         await open_store(jetstream.bus, CLOCK, replicas=3, within_s=2)
+
+
+async def test_a_stream_with_other_settings_is_brought_to_ours(server: NatsServer) -> None:
+    bus = await NatsBus.connect(server.url)
+    jetstream = JetStream(bus)
+    older = {**object_stream(1), "max_msgs_per_subject": 5, "allow_direct": False, "allow_msg_ttl": False}
+    await jetstream.ask("STREAM.CREATE.sp-objects", older)
+    await ensure_stream(jetstream, CLOCK, object_stream(1), 10)
+    config = (await jetstream.stream("sp-objects")).config
+    assert (config["max_msgs_per_subject"], config["allow_direct"], config["allow_msg_ttl"]) == (1, True, True)
+    await bus.close()
+
+
+async def test_replicas_may_open_the_store_at_once(server: NatsServer) -> None:
+    buses = [await NatsBus.connect(server.url) for _ in range(4)]
+    stores = await asyncio.gather(*(open_store(bus, CLOCK) for bus in buses))
+    assert len(stores) == 4
+    for bus in buses:
+        await bus.close()
