@@ -77,6 +77,19 @@ async def test_what_is_not_there_cannot_be_replaced_or_deleted(store: Store) -> 
             await attempt
 
 
+async def test_what_is_newest_can_be_confirmed(store: Store) -> None:
+    first = await store.put(config("a"), 0)
+    seen = evolve(config("a"), **{"metadata.resource_version": str(first)})
+    await store.confirm(seen)
+    second = await store.put(config("a", 1), first)
+    with pytest.raises(RevisionMismatch):
+        await store.confirm(seen)
+    await store.delete(config("a"), second)
+    for stale in (seen, evolve(seen, **{"metadata.resource_version": str(second)})):
+        with pytest.raises(RevisionMismatch):
+            await store.confirm(stale)
+
+
 async def test_after_a_deletion_the_key_is_free(store: Store, follow: Follow) -> None:
     revision = await store.put(config("a"), 0)
     deleted = await store.delete(config("a"), revision)
