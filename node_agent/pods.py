@@ -143,7 +143,9 @@ class Pods:
         plan = plan_pod(work.view(self._host, self._containers.of_pod(work.uid)), now)
         new = work.unreported and any(isinstance(step, Start) for step in plan.steps)
         self._publish(work, plan, patient=new)
-        if work.held_until_s > self._clock.monotonic_s():
+        held_s = work.held_until_s - self._clock.monotonic_s()
+        if held_s > 0:
+            self._set_alarm(work, held_s)
             return
         for step in plan.steps:
             self._launch(work, step)
@@ -247,7 +249,6 @@ class Pods:
         except (RuntimeFailure, StorageFailure) as problem:
             wait_s = work.hold(self._clock.monotonic_s())
             log.warning("step_failed pod=%s/%s retry_s=%.1f problem=%s", *work.pod.key, wait_s, problem)
-            self._set_alarm(work, wait_s)
         else:
             work.release()
         self.wake(work.uid)
