@@ -55,6 +55,10 @@ class Snapshot(Protocol):
         """Those that a label selector chooses; an empty selector chooses all in the namespace."""
         ...
 
+    def orphans(self, kind: type[Obj], namespace: str, selector: LabelSelector) -> Iterable[Obj]:
+        """Those that a label selector chooses and no owner controls: what may be adopted."""
+        ...
+
     def by_uid(self, uid: str) -> Object | None:
         """The object of that uid, of whatever kind."""
         ...

@@ -50,21 +50,27 @@ def claim(
     counts: Callable[[Child], bool] = lambda child: not child.deleting,
 ) -> Claims[Child]:
     """Sort the children of `kind` around `owner`; only those that `counts` accepts are adopted or released."""
-    uid, namespace = owner.metadata.uid, owner.metadata.namespace
-    chosen = {child.metadata.uid: child for child in snapshot.by_selector(kind, namespace, owner.spec.selector)}
-    ours, strangers = [], []
+    uid, namespace, selector = owner.metadata.uid, owner.metadata.namespace, owner.spec.selector
+    ours: list[Child] = []
+    strangers: list[Child] = []
     for child in snapshot.by_owner(kind, uid):
-        controller = child.metadata.controller
-        if controller is None or controller.uid != uid or child.metadata.namespace != namespace:
+        if not _is_controlled_by(child, uid) or child.metadata.namespace != namespace:
             continue
-        if chosen.pop(child.metadata.uid, None) is not None:
+        if matches(selector, child.metadata.labels):
             ours.append(child)
         elif counts(child):
             strangers.append(child)
     if owner.deleting:
         return Claims(tuple(ours))
-    orphans = tuple(child for child in chosen.values() if child.metadata.controller is None and counts(child))
+    orphans = tuple(filter(counts, snapshot.orphans(kind, namespace, selector)))
     return Claims(tuple(ours), orphans, tuple(strangers))
+
+
+def _is_controlled_by(child: Object, uid: str) -> bool:
+    for owner in child.metadata.owner_references:
+        if owner.uid == uid:
+            return bool(owner.controller)
+    return False
 
 
 def orphan_keys(

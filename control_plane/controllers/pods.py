@@ -28,7 +28,7 @@ def is_finished(pod: Pod) -> bool:
 
 def is_active(pod: Pod) -> bool:
     """Whether it counts towards a wanted number: neither finished nor being deleted."""
-    return not pod.deleting and not is_finished(pod)
+    return pod.metadata.deletion_timestamp is None and not is_finished(pod)
 
 
 def ready_condition(pod: Pod) -> Condition | None:
@@ -87,9 +87,10 @@ def count_pods(pods: Iterable[Pod], labels: Mapping[str, str], min_ready_s: int,
         if not is_ready(pod):
             continue
         ready += 1
-        if is_available(pod, min_ready_s, now):
+        at = available_at(pod, min_ready_s) if min_ready_s else _LONG_AGO
+        if at is not None and at <= now:
             available += 1
-        elif (at := available_at(pod, min_ready_s)) is not None and (soonest is None or at < soonest):
+        elif at is not None and (soonest is None or at < soonest):
             soonest = at
     wait_s = None if soonest is None else (soonest - now).total_seconds()
     return PodCounts(replicas, fully_labeled, ready, available, wait_s)

@@ -16,9 +16,10 @@ Source: Kubernetes `pkg/controller/replicaset`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import nsmallest
 from itertools import count
 
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
@@ -94,7 +95,7 @@ class ReplicaSetController:
             pods=pods,
             ending=sum(pod.deleting for pod in claims.ours),
             free_slots=_free_slots(snapshot, replica_set, min(missing, self._burst)),
-            neighbours=_pods_by_node(snapshot, replica_set) if missing < 0 else {},
+            neighbours=_pods_by_node(snapshot, replica_set) if missing < 0 < replica_set.spec.replicas else {},
         )
 
     def reconcile(self, view: ReplicaSetView) -> Plan:
@@ -127,14 +128,18 @@ class ReplicaSetController:
             pod = _pod(replica_set, name)
             actions.append(Create(pod, "replica_missing"))
         actions += [Emit(replica_set, "SuccessfulCreate", f"Created pod: {name}") for _, name in view.free_slots]
-        if surplus > 0:
-            victims = sorted(view.pods, key=lambda pod: deletion_rank(pod, view.neighbours.get(pod.spec.node_name, 0)))
-            # The choice stands on what was seen of each pod: a pod that changed since must be judged anew.
-            actions += [Delete(pod, "replica_surplus", at_revision=True) for pod in victims[:surplus]]
-            actions += [
-                Emit(replica_set, "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}") for pod in victims[:surplus]
-            ]
+        victims = _victims(view, surplus)
+        # The choice stands on what was seen of each pod: a pod that changed since must be judged anew.
+        actions += [Delete(pod, "replica_surplus", at_revision=True) for pod in victims]
+        actions += [Emit(replica_set, "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}") for pod in victims]
         return tuple(actions)
+
+
+def _victims(view: ReplicaSetView, surplus: int) -> Sequence[Pod]:
+    """The pods that are missed least; where all must go, in any order."""
+    if surplus <= 0 or view.replica_set.spec.replicas == 0:
+        return view.pods[: max(0, surplus)]
+    return nsmallest(surplus, view.pods, key=lambda pod: deletion_rank(pod, view.neighbours.get(pod.spec.node_name, 0)))
 
 
 def _may_create(snapshot: Snapshot, replica_set: ReplicaSet) -> bool:
