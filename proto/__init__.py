@@ -6,8 +6,14 @@ message reaches the other side.
 
     objects/   pydantic models in Kubernetes' schema, a file per API group
     catalog    every kind: group, version, resource, scope, short names
-    codec      object <-> dict <-> msgpack, JSON, YAML
+    codec      object <-> dict <-> msgpack, JSON
+    manifests  what a person writes, YAML or JSON, as plain dicts; and YAML back
     schema     the strict reading of what a person wrote: unknown fields, nearest names, warnings
+    names      what a name, a label, a key may be, in Kubernetes' words
+    selectors  choosing by labels and fields
+    quantity   500m, 64Mi
+    printing   objects as the tables that people read
+    errors     the refusals, one class a Kubernetes reason
     subjects   every NATS subject is built and parsed there, nowhere else
     node       the messages between the hub and a node
     bus/       publish, subscribe, request: port, NATS, in-memory

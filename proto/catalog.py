@@ -1,9 +1,7 @@
-"""Every kind there is: group, version, resource, scope, short names, subresources and printed columns.
+"""Every kind there is: group, version, resource, scope, short names and subresources.
 
 One table that all sides read: the API for routing and checks, the CLI for aliases, the store for keys. The models
 are imported when first asked for, so that a program which only needs the names starts fast.
-
-Columns are what `get` prints: a title, and the function in `proto.printing` that computes the cell on the server.
 """
 
 from __future__ import annotations
