@@ -1,9 +1,9 @@
 """Chooses the cgroup driver by what this host has mounted and what this process may really write.
 
 A layout is tried, not guessed: the base directories are made, controllers enabled, and what fails becomes a
-missing ability with its reason. On v2 we stay below the group that this process was started in, since
-systemd or a container engine delegated that one and no other; on v1, where nothing is delegated, below
-`setpoint/` in each tree.
+missing ability with its reason. On v2 we stay below the group that was delegated to us: that of the unit made for
+the workloads, else the one that this process was started in; on v1, where nothing is delegated, below `setpoint/` in
+each tree.
 
 *Reads* `/proc/self/mountinfo` and `/proc/self/cgroup`. *Writes* the base directories; on v2 it also moves
 this process and its parent into a leaf, because a group that hands controllers down may hold no processes.
@@ -16,12 +16,14 @@ import zlib
 from node_agent.cgroup import files
 from node_agent.cgroup.hybrid import Hybrid
 from node_agent.cgroup.none import NoCgroups
-from node_agent.cgroup.port import CPU, MEMORY, PIDS, Cgroups, Located
+from node_agent.cgroup.port import Cgroups, Located
 from node_agent.cgroup.unified import UnifiedTree
 from node_agent.cgroup.v1 import V1
 from node_agent.cgroup.v2 import V2, WANTED_CONTROLLERS, enable_controllers
 
 LEAF = "supervisor"
+WORKLOADS_UNIT = "setpoint-workloads.service"
+"""A delegated unit beside the agent's, which holds the workloads over every restart of the agent (see `deploy/`)."""
 _OWN_LEAVES = frozenset({LEAF, "agent"})
 _V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
 
@@ -38,14 +40,31 @@ def detect(name: str, proc: str = "/proc") -> Cgroups:
         name: Names the base directory where it has to be told from others on the same host.
         proc: Where proc is mounted; tests bring their own.
     """
-    located = locate(files.read(f"{proc}/self/mountinfo") or "", files.read(f"{proc}/self/cgroup") or "")
+    located = _located(proc)
     v1 = {c: place for place in located if not _is_v2(place) for c in place.controllers}
     v2 = next((place for place in located if _is_v2(place)), None)
-    if any(controller in v1 for controller in (CPU, MEMORY, PIDS)):
+    if not v1.keys().isdisjoint(_V1_CONTROLLERS):
         return _detect_v1(name, v1, v2)
     if v2 is not None:
         return _detect_v2(v2)
     return NoCgroups("no cgroup hierarchy is mounted")
+
+
+def only_v2(proc: str = "/proc") -> bool:
+    """Whether the unified hierarchy is mounted and has the controllers, none of which is in a tree of v1."""
+    located = _located(proc)
+    limiting = any(place.controllers & set(_V1_CONTROLLERS) for place in located)
+    return not limiting and any(_is_v2(place) for place in located)
+
+
+def own_v2_group(proc: str = "/proc") -> str | None:
+    """The directory of this process's group in the unified hierarchy; None where it is not mounted."""
+    place = next((place for place in _located(proc) if _is_v2(place)), None)
+    return None if place is None else place.mount + place.own_path
+
+
+def _located(proc: str) -> list[Located]:
+    return locate(files.read(f"{proc}/self/mountinfo") or "", files.read(f"{proc}/self/cgroup") or "")
 
 
 def locate(mountinfo: str, own_groups: str) -> list[Located]:
@@ -123,6 +142,8 @@ def _detect_v2(place: Located) -> Cgroups:
     base = delegated_base(place)
     if not os.access(base, os.W_OK):
         return NoCgroups(f"{base} is not delegated to us (systemd: Delegate=yes)")
+    if base.endswith(".service") and base == place.mount + place.own_path:
+        return NoCgroups(f"{base} is where systemd starts a service, and it gave us no scope beside it")
     strangers = set(files.read_pids(base)) - {os.getpid(), os.getppid()}
     if strangers and not _is_delegated(base):
         return NoCgroups(f"{base} is shared with other processes (systemd: Delegate=yes)")
@@ -135,10 +156,16 @@ def _detect_v2(place: Located) -> Cgroups:
 
 
 def delegated_base(place: Located) -> str:
-    """The group that is ours: our own, or the one above it if we already sit in a leaf that we made."""
+    """The group that is ours: the workloads' own unit, else the agent's: our group, or the one above our leaf.
+
+    Where workloads sit below the agent's unit, systemd before version 254 cannot start the unit again: a group that
+    hands controllers down takes no process.
+    """
     own = place.mount + place.own_path
     above, _, last = own.rpartition("/")
-    return above if last in _OWN_LEAVES and place.own_path else own
+    group = above if last in _OWN_LEAVES and place.own_path else own
+    workloads = f"{group.rpartition('/')[0]}/{WORKLOADS_UNIT}"
+    return workloads if os.access(workloads, os.W_OK) and _is_delegated(workloads) else group
 
 
 def _is_delegated(base: str) -> bool:
@@ -159,6 +186,6 @@ def _move_into_leaf(base: str) -> bool:
         os.makedirs(leaf, exist_ok=True)
     except OSError:
         return False
-    for pid in files.read_pids(base):
+    for pid in {os.getpid(), *files.read_pids(base)}:
         files.write_if_possible(leaf + "/cgroup.procs", str(pid))
     return not files.read_pids(base)

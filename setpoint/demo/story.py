@@ -119,8 +119,8 @@ class Story:
     async def heal(self) -> None:
         """The machine comes back, rejoins, and loses what was replaced meanwhile."""
         self.stage.act(f"4  Machine {self.victim} is reachable again")
-        await self.cluster.machines[self.victim].heal()
         self.heal_s = self.clock.monotonic_s()
+        await self.cluster.machines[self.victim].heal()
         with self.stage.timeline(self.marks_of_return, self._since_heal_s):
             await self._eventually(
                 f"no stale process on {self.victim}", self._stale_processes_are_gone, REJOINED_WITHIN_S

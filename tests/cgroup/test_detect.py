@@ -39,6 +39,21 @@ def test_the_delegated_group_is_ours_or_the_one_above_our_leaf(own_path: str, ba
     assert delegated_base(Located("/cg", own_path)) == base
 
 
+@pytest.mark.parametrize("leaf", ["", "/supervisor"])
+def test_the_workloads_own_unit_goes_before_the_agents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaf: str
+) -> None:
+    workloads = tmp_path / "system.slice" / "setpoint-workloads.service"
+    workloads.mkdir(parents=True)
+    place = Located(str(tmp_path), f"/system.slice/setpoint-node-agent.service{leaf}")
+    marks = {str(workloads): b"1"}
+    monkeypatch.setattr("os.getxattr", lambda path, _attribute: marks.get(path, b"0"))
+    assert delegated_base(place) == str(workloads)
+    marks.clear()
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert delegated_base(place) == str(tmp_path / "system.slice" / "setpoint-node-agent.service")
+
+
 def made_up_proc(folder: Path, mountinfo: str, groups: str) -> str:
     (folder / "self").mkdir(parents=True)
     (folder / "self" / "mountinfo").write_text(mountinfo)
