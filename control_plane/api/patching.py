@@ -62,9 +62,9 @@ def apply_json_patch(operations: list[Any], document: dict[str, Any]) -> dict[st
     changed: Any = copy.deepcopy(document)
     for index, operation in enumerate(operations):
         where = f"operation {index} ({operation['op']} {operation['path']:.120})"
-        if operation["op"] == "copy":
-            _check_room(changed, operation["from"], where)
         try:
+            if operation["op"] == "copy":
+                _check_room(changed, operation["from"], where)
             changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
         except jsonpatch.JsonPatchTestFailed:
             raise Invalid(f"the patch cannot be applied: {where}: the value there is not the tested one") from None

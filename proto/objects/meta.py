@@ -170,6 +170,7 @@ class Object(Model):
         """Fill in what the class knows: an object made in Python need not repeat its kind."""
         if not self.kind:
             self.__dict__["kind"] = self.KIND
+        if not self.api_version:
             self.__dict__["api_version"] = self.API_VERSION
 
     @property
