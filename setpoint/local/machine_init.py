@@ -132,9 +132,10 @@ class Init:
         self._say({"id": request["id"], **answer})
 
     def _say(self, message: dict[str, Any]) -> None:
+        unsent = json.dumps(message).encode() + b"\n"
         try:
-            sys.stdout.write(json.dumps(message) + "\n")
-            sys.stdout.flush()
+            while unsent:
+                unsent = unsent[os.write(1, unsent) :]
         except BrokenPipeError:
             pass  # The owner is gone; the end of the input follows.
 
