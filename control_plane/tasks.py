@@ -16,6 +16,9 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+CANCEL_AGAIN_S = 0.2
+"""`asyncio.wait_for` of Python 3.11 may swallow a cancellation that meets its result: then it takes another."""
+
 Work = Coroutine[Any, Any, Any]
 
 
@@ -45,7 +48,7 @@ class Tasks:
             pending = tuple(self._tasks)
             for task in pending:
                 task.cancel()
-            await asyncio.wait(pending)
+            await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
 
     def _start(self, name: str, work: Work) -> asyncio.Task[Any]:
         if self._stopping:

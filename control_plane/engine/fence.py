@@ -6,7 +6,7 @@ any of its timers had a chance to tell it that its time is up. So every write of
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from control_plane.store.port import Change, Store, StoreUnavailable
 from proto.objects.meta import Object
@@ -34,7 +34,7 @@ class FencedStore:
         self._check()
         await self._store.confirm(obj)
 
-    def follow(self) -> AsyncIterator[Change]:
+    def follow(self) -> AsyncGenerator[Change, None]:
         """See `Store.follow`."""
         return self._store.follow()
 

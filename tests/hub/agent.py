@@ -103,9 +103,9 @@ class SpokenAgent:
 
     async def stop(self) -> None:
         """Send no heartbeats any more."""
-        if self._beating is not None:
+        while self._beating is not None and not self._beating.done():
             self._beating.cancel()
-            await asyncio.wait([self._beating])
+            await asyncio.wait([self._beating], timeout=0.1)
 
     async def _beat(self) -> None:
         while True:

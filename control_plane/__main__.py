@@ -1,0 +1,136 @@
+"""The control-plane program: `python -m control_plane --nats URL`.
+
+Prints one line `ready …` on stdout when it serves; logs to stderr. Ends with 0 on SIGTERM and SIGINT, after giving
+leadership up; with 1 and one line on stderr when it cannot start, or when a part of it that must not end has ended
+(whoever keeps it running starts it again).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import platform
+import signal
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from control_plane.hub.hub import HubPace
+from control_plane.program import ControlPlane, Settings
+from control_plane.store.nats import NatsLeaderKeys, open_store
+from control_plane.store.port import StoreError
+from proto.bus.nats import NatsBus
+from proto.bus.port import BusError
+from proto.clock import SystemClock
+from proto.ids import RandomIds
+
+PROGRAM = "setpoint-control-plane"
+DEFAULT_NATS = "nats://127.0.0.1:4222"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Objects live long and are no part of cycles: the collector should seldom walk them."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until told to stop; the exit status."""
+    arguments = parse(argv)
+    logging.basicConfig(
+        level=arguments.log_level.upper(),
+        format="%(asctime)s %(levelname)-7s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(serve(arguments))
+        except (BusError, StoreError) as error:
+            print(f"{PROGRAM}: {error}", file=sys.stderr)
+            return 1
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line; `NATS_URL` stands in for `--nats`."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Serves the API, and leads the cluster if elected.")
+    parser.add_argument("--nats", default=os.environ.get("NATS_URL", DEFAULT_NATS), metavar="URL",
+                        help="NATS server(s), separated by commas (default: $NATS_URL or %(default)s)")  # fmt: skip
+    parser.add_argument("--name", default=platform.node() or "control-plane", help="this replica (default: host name)")
+    parser.add_argument("--replicas", type=int, choices=(1, 3), default=1, help="copies of the store's stream in NATS")
+    parser.add_argument("--heartbeat-s", type=_seconds, default=HubPace().heartbeat_s, help="how often nodes speak")
+    parser.add_argument("--grace-s", type=_seconds, default=HubPace().grace_s, help="silence that makes a node lost")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="info")
+    arguments = parser.parse_args(argv)
+    if arguments.grace_s <= arguments.heartbeat_s:
+        parser.error("--grace-s must be longer than --heartbeat-s")
+    return arguments
+
+
+async def serve(arguments: argparse.Namespace) -> int:
+    """Connect, serve, and stop in order."""
+    stopped = _stop_signal()
+    bus = await NatsBus.connect(arguments.nats, name=PROGRAM)
+    clock, ids = SystemClock(), RandomIds()
+    try:
+        store = await open_store(bus, clock, replicas=arguments.replicas)
+        settings = Settings(
+            holder=f"{arguments.name}-{os.getpid()}",
+            hub=HubPace(heartbeat_s=arguments.heartbeat_s, grace_s=arguments.grace_s),
+        )
+        keys = await NatsLeaderKeys.open(bus, clock, replicas=arguments.replicas)
+        control_plane = ControlPlane(bus, store, keys, clock, ids, settings)
+        try:
+            return await _run(control_plane, settings, stopped)
+        finally:
+            await control_plane.stop()
+            await keys.close()
+            await store.close()
+    finally:
+        await bus.close()
+
+
+async def _run(control_plane: ControlPlane, settings: Settings, stopped: asyncio.Event) -> int:
+    """Start, say so, and wait for a signal or a death; the exit status."""
+    stopping = asyncio.ensure_future(stopped.wait())
+    failing = asyncio.ensure_future(control_plane.failed())
+    starting = asyncio.ensure_future(control_plane.start())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if stopping.done():
+            return 0
+        starting.result()
+        _tune_collector()
+        print(f"ready name={settings.holder}", flush=True)
+        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+        return 0 if stopping.done() else 1
+    finally:
+        for task in (stopping, failing, starting):
+            task.cancel()
+
+
+def _stop_signal() -> asyncio.Event:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
+
+
+def _tune_collector() -> None:
+    """What is loaded by now stays for ever."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise ValueError
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
