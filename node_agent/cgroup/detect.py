@@ -1,9 +1,10 @@
 """Chooses the cgroup driver by what this host has mounted and what this process may really write.
 
 A layout is tried, not guessed: the base directories are made, controllers enabled, and what fails becomes a
-missing ability with its reason. On v2 we stay below the group that was delegated to us: that of the unit made for
-the workloads, else the one that this process was started in; on v1, where nothing is delegated, below `setpoint/` in
-each tree.
+missing ability with its reason. On v2 we stay below the group that this process was started in, since
+systemd or a container engine delegated that one and no other, unless it is a service's own group: with
+controllers handed down there, systemd could not start the service again. On v1, where nothing is delegated,
+we stay below `setpoint/` in each tree.
 
 *Reads* `/proc/self/mountinfo` and `/proc/self/cgroup`. *Writes* the base directories; on v2 it also moves
 this process and its parent into a leaf, because a group that hands controllers down may hold no processes.
@@ -22,8 +23,6 @@ from node_agent.cgroup.v1 import V1
 from node_agent.cgroup.v2 import V2, WANTED_CONTROLLERS, enable_controllers
 
 LEAF = "supervisor"
-WORKLOADS_UNIT = "setpoint-workloads.service"
-"""A delegated unit beside the agent's, which holds the workloads over every restart of the agent (see `deploy/`)."""
 _OWN_LEAVES = frozenset({LEAF, "agent"})
 _V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
 
@@ -156,16 +155,10 @@ def _detect_v2(place: Located) -> Cgroups:
 
 
 def delegated_base(place: Located) -> str:
-    """The group that is ours: the workloads' own unit, else the agent's: our group, or the one above our leaf.
-
-    Where workloads sit below the agent's unit, systemd before version 254 cannot start the unit again: a group that
-    hands controllers down takes no process.
-    """
+    """The group that is ours: our own, or the one above it if we already sit in a leaf that we made."""
     own = place.mount + place.own_path
     above, _, last = own.rpartition("/")
-    group = above if last in _OWN_LEAVES and place.own_path else own
-    workloads = f"{group.rpartition('/')[0]}/{WORKLOADS_UNIT}"
-    return workloads if os.access(workloads, os.W_OK) and _is_delegated(workloads) else group
+    return above if last in _OWN_LEAVES and place.own_path else own
 
 
 def _is_delegated(base: str) -> bool:
@@ -186,6 +179,6 @@ def _move_into_leaf(base: str) -> bool:
         os.makedirs(leaf, exist_ok=True)
     except OSError:
         return False
-    for pid in {os.getpid(), *files.read_pids(base)}:
+    for pid in files.read_pids(base):
         files.write_if_possible(leaf + "/cgroup.procs", str(pid))
     return not files.read_pids(base)

@@ -1,7 +1,7 @@
 """The runtime port: what a driver must do so that the agent can run containers on it.
 
 Writing a driver: implement `Runtime`, and name a callable `(RuntimeSettings) -> Runtime` in the entry point
-group `setpoint.runtimes`. `tests/runtime/contract.py` holds the sentences below as tests.
+group `setpoint.runtimes`. `tests/runtime/test_contract.py` holds the sentences below as tests.
 
 The contract in short:
 

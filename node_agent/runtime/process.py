@@ -2,7 +2,8 @@
 
 It keeps one connection and never gives up: when the supervisor dies it starts another, which adopts what
 runs, lists everything anew and tells its iterators. Calls wait for the connection a while, and are repeated
-when it breaks under them, since the supervisor's operations are idempotent.
+when it breaks under them, since the supervisor's operations are idempotent. A supervisor that does not answer
+makes them fail in time: it may be stopped, and will go on where it was.
 """
 
 import asyncio
@@ -30,10 +31,12 @@ from node_agent.runtime.port import (
     Usage,
 )
 from node_agent.supervisor.client import (
+    ANSWERED_WITHIN_S,
     SupervisorClient,
     SupervisorGone,
     SupervisorPlace,
     SupervisorRefused,
+    SupervisorSilent,
     ensure_supervisor,
 )
 from node_agent.supervisor.wire import BAD_REQUEST, NO_SUCH_CONTAINER, START_FAILED
@@ -43,6 +46,8 @@ logger = logging.getLogger(__name__)
 OUTLIVES_AGENT = "outlives-agent"
 
 _CONNECTED_WITHIN_S = 10.0
+_KILLING_MAX_S = 15.0
+"""How long the end of a container may take after its grace: longer than the supervisor goes on killing."""
 _RETRY_FIRST_S = 0.05
 _RETRY_LAST_S = 5.0
 _REPEATS = 3
@@ -51,8 +56,11 @@ _REPEATS = 3
 class ProcessRuntime:
     """The process driver; see the port for its verbs."""
 
-    def __init__(self, settings: RuntimeSettings, *, use_cgroups: bool = True) -> None:
+    def __init__(
+        self, settings: RuntimeSettings, *, use_cgroups: bool = True, answered_within_s: float = ANSWERED_WITHIN_S
+    ) -> None:
         self._place = SupervisorPlace(settings.state_dir / "supervisor", settings.node_name, use_cgroups)
+        self._answered_within_s = answered_within_s
         self._feed = Feed()
         self._states: dict[str, ContainerState] = {}
         self._client: SupervisorClient | None = None
@@ -84,7 +92,7 @@ class ProcessRuntime:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
         with contextlib.suppress(RuntimeUnavailable):
-            await self._call("shutdown", stop_containers=True, grace_s=grace_s)
+            await self._call("shutdown", grace_s + _KILLING_MAX_S, stop_containers=True, grace_s=grace_s)
         await self.close()
 
     async def fingerprint(self) -> Fingerprint:
@@ -120,11 +128,11 @@ class ProcessRuntime:
 
     async def stop(self, container_id: str, grace_s: float) -> ContainerState:
         """See the port."""
-        return self._note(await self._call("stop", container=container_id, grace_s=grace_s))
+        return self._note(await self._call("stop", grace_s + _KILLING_MAX_S, container=container_id, grace_s=grace_s))
 
     async def remove(self, container_id: str) -> None:
         """See the port."""
-        await self._call("remove", container=container_id)
+        await self._call("remove", _KILLING_MAX_S, container=container_id)
         self._states.pop(container_id, None)
         self._feed.forget(container_id)
 
@@ -134,18 +142,21 @@ class ProcessRuntime:
         usage = (await self._call("stats", containers=wanted))["usage"]
         return {container_id: Usage(**figures) for container_id, figures in usage.items()}
 
-    async def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Asks the supervisor, again if it died meanwhile.
+    async def _call(self, operation: str, work_s: float = 0.0, /, **parameters: Any) -> dict[str, Any]:
+        """Asks the supervisor, again if it died meanwhile. `work_s` is what the operation itself may take.
 
         Raises:
             RuntimeFailure: As the port says.
         """
+        within_s = self._answered_within_s + work_s
         for _ in range(_REPEATS):
             client = await self._connection()
             try:
-                return await client.call(operation, **parameters)
+                return await client.call(operation, within_s=within_s, **parameters)
             except SupervisorRefused as refusal:
                 raise _failure(refusal) from refusal
+            except SupervisorSilent as problem:
+                raise RuntimeUnavailable(str(problem)) from problem
             except SupervisorGone:
                 logger.info("the supervisor went away operation=%s", operation)
                 self._connected.clear()
@@ -187,7 +198,11 @@ class ProcessRuntime:
         """Connects, and replaces what is known by what the supervisor lists."""
         client = await ensure_supervisor(self._place)
         client.on_container = self._on_container
-        containers = (await client.call("list", watch=True))["containers"]
+        try:
+            containers = (await client.call("list", watch=True))["containers"]
+        except SupervisorGone:
+            await client.close()
+            raise
         self._states = {container["id"]: _state(container) for container in containers}
         self._client = client
         self._connected.set()

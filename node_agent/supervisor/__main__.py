@@ -15,6 +15,7 @@ from collections.abc import Callable
 from node_agent.cgroup.detect import base_name, detect
 from node_agent.cgroup.none import NoCgroups
 from node_agent.cgroup.port import Cgroups
+from node_agent.supervisor.home import remember_home, return_home
 from node_agent.supervisor.loop import note
 from node_agent.supervisor.program import Supervisor
 from node_agent.supervisor.record import UnknownFormat
@@ -23,7 +24,9 @@ from node_agent.supervisor.wire import EXIT_HELD
 
 _REMOVALS_MAX = 25
 _REMOVAL_PAUSE_S = 0.02
-_USAGE = "usage: setpoint-supervisor --state-dir DIR --socket PATH [--node NAME] [--no-cgroups] [--daemon]"
+_USAGE = (
+    "usage: python -S -m node_agent.supervisor --state-dir DIR --socket PATH [--node NAME] [--no-cgroups] [--daemon]"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,7 +83,10 @@ def _in_background(run: Callable[[Callable[[], None]], int]) -> int:
 def _cgroups(options: dict[str, str], state_dir: str) -> Cgroups:
     if "--no-cgroups" in options:
         return NoCgroups("cgroups are switched off")
-    return detect(base_name(options.get("--node", "node"), state_dir))
+    return_home(state_dir)
+    cgroups = detect(base_name(options.get("--node", "node"), state_dir))
+    remember_home(state_dir)
+    return cgroups
 
 
 def _options(arguments: list[str]) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """The agent's side of the supervisor's socket, and how a supervisor comes to be.
 
 `ensure_supervisor` connects to the one that runs, or starts one: detached, in a session of its own and not
-our child, so that it outlives us. A connection that is lost is never repaired in place: `lost` is set,
-every call that waits fails with `SupervisorGone`, and the owner asks for a new one. All operations are
-idempotent, so it may simply repeat.
+our child, so that it outlives us; under systemd in a scope of its own, so that it outlives our unit too. A
+connection that is lost is never repaired in place: `lost` is set, every call that waits fails with
+`SupervisorGone`, and the owner asks for a new one. All operations are idempotent, so it may simply repeat. A
+supervisor that hangs, or was stopped by a signal, is not gone: calls fail with `SupervisorSilent` in time.
 
 *Never*: this module is for the agent only; the supervisor itself imports no asyncio.
 """
@@ -11,6 +12,7 @@ idempotent, so it may simply repeat.
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -19,8 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from node_agent.supervisor.address import reachable
+from node_agent.supervisor.scope import scope_command
 from node_agent.supervisor.wire import EXIT_HELD, PROTOCOL
 
+logger = logging.getLogger(__name__)
+
+ANSWERED_WITHIN_S = 10.0
+"""How long a call may take that does not wait for a workload to end."""
+
+_STARTED_WITHIN_S = 30.0
+_INHERITED = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 _READ_LIMIT_BYTES = 64 * 1024 * 1024
 _OUTPUT_BYTES_MAX = 1024 * 1024
 _SOURCE_ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +38,10 @@ _SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
 class SupervisorGone(ConnectionError):
     """The supervisor died, or is out of reach; the outcome of a call in flight is unknown."""
+
+
+class SupervisorSilent(SupervisorGone):
+    """The supervisor is there and does not answer; repeating at once will not help."""
 
 
 class SupervisorRefused(Exception):
@@ -79,11 +93,12 @@ class SupervisorClient:
             raise SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}") from problem
         return cls(reader, writer)
 
-    async def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+    async def call(self, operation: str, *, within_s: float = ANSWERED_WITHIN_S, **parameters: Any) -> dict[str, Any]:
         """Sends a request and waits for its answer.
 
         Raises:
             SupervisorRefused: It answered with an error.
+            SupervisorSilent: No answer came within `within_s`.
             SupervisorGone: The connection was lost before an answer came.
         """
         if self.lost.is_set():
@@ -95,7 +110,10 @@ class SupervisorClient:
         try:
             line = json.dumps({"id": request_id, "op": operation, **parameters}, separators=(",", ":"))
             self._writer.write(line.encode() + b"\n")
-            return await answer
+            async with asyncio.timeout(within_s):
+                return await answer
+        except TimeoutError:
+            raise SupervisorSilent(f"the supervisor has not answered {operation} within {within_s:.0f} s") from None
         finally:
             self._waiting.pop(request_id, None)
 
@@ -142,6 +160,8 @@ async def ensure_supervisor(place: SupervisorPlace) -> SupervisorClient:
     """
     try:
         client, protocol = await _greet(place)
+    except SupervisorSilent:
+        raise
     except SupervisorGone:
         await _spawn(place)
         client, protocol = await _greet(place)
@@ -160,7 +180,7 @@ async def _greet(place: SupervisorPlace) -> tuple[SupervisorClient, int]:
     client = await SupervisorClient.connect(place.socket_path)
     try:
         return client, int((await client.call("hello"))["protocol"])
-    except SupervisorGone:
+    except BaseException:
         await client.close()
         raise
 
@@ -168,22 +188,43 @@ async def _greet(place: SupervisorPlace) -> tuple[SupervisorClient, int]:
 async def _spawn(place: SupervisorPlace) -> None:
     """Starts a supervisor; returns when it listens, or when another one turns out to be there.
 
-    What it prints goes to `supervisor.log` in its state folder, begun anew when that has grown.
+    Where systemd is asked for a scope and refuses, it starts without one, and says itself which limits it cannot keep.
+
+    Raises:
+        SupervisorGone: It does not start.
     """
     place.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    output_path = place.state_dir / "supervisor.log"
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    scope = scope_command(place.node_name, environment) if place.use_cgroups else []
+    environment = {"PATH": os.defpath, **environment, "PYTHONPATH": str(_SOURCE_ROOT)}
+    try:
+        await _run([*scope, *_command(place)], environment, place.state_dir / "supervisor.log")
+    except SupervisorGone as problem:
+        if not scope:
+            raise
+        logger.warning("no scope for the supervisor, starting it without reason=%s", problem)
+        await _run(_command(place), environment, place.state_dir / "supervisor.log")
+
+
+async def _run(command: list[str], environment: dict[str, str], output_path: Path) -> None:
+    """Runs a command that leaves a supervisor behind. What it prints is kept, begun anew when that has grown."""
     grown = output_path.exists() and output_path.stat().st_size > _OUTPUT_BYTES_MAX
     with output_path.open("wb" if grown else "ab") as output:
         process = await asyncio.create_subprocess_exec(
-            *_command(place),
+            *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={"PYTHONPATH": str(_SOURCE_ROOT), "PATH": os.environ.get("PATH", os.defpath)},
+            env=environment,
             cwd="/",
             start_new_session=True,
         )
-        status = await process.wait()
+        try:
+            async with asyncio.timeout(_STARTED_WITHIN_S):
+                status = await process.wait()
+        except TimeoutError:
+            process.kill()
+            raise SupervisorGone(f"the supervisor did not start within {_STARTED_WITHIN_S:.0f} s") from None
     if status not in (0, EXIT_HELD):
         last_words = output_path.read_text(errors="replace").strip().rpartition("\n")[2]
         raise SupervisorGone(f"the supervisor does not start (exit status {status}): {last_words}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from node_agent.cgroup.detect import base_name, delegated_base, detect, locate
+from node_agent.cgroup.detect import base_name, delegated_base, detect, locate, only_v2
 from node_agent.cgroup.port import Limits, Located
 
 V1_MOUNTS = """\
@@ -39,21 +39,6 @@ def test_the_delegated_group_is_ours_or_the_one_above_our_leaf(own_path: str, ba
     assert delegated_base(Located("/cg", own_path)) == base
 
 
-@pytest.mark.parametrize("leaf", ["", "/supervisor"])
-def test_the_workloads_own_unit_goes_before_the_agents(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaf: str
-) -> None:
-    workloads = tmp_path / "system.slice" / "setpoint-workloads.service"
-    workloads.mkdir(parents=True)
-    place = Located(str(tmp_path), f"/system.slice/setpoint-node-agent.service{leaf}")
-    marks = {str(workloads): b"1"}
-    monkeypatch.setattr("os.getxattr", lambda path, _attribute: marks.get(path, b"0"))
-    assert delegated_base(place) == str(workloads)
-    marks.clear()
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert delegated_base(place) == str(tmp_path / "system.slice" / "setpoint-node-agent.service")
-
-
 def made_up_proc(folder: Path, mountinfo: str, groups: str) -> str:
     (folder / "self").mkdir(parents=True)
     (folder / "self" / "mountinfo").write_text(mountinfo)
@@ -61,15 +46,16 @@ def made_up_proc(folder: Path, mountinfo: str, groups: str) -> str:
     return str(folder)
 
 
-def made_up_v2(folder: Path, procs: str, controllers: str = "cpu io memory pids") -> str:
-    """A delegated v2 group `unit` whose processes cannot really be moved, so it starts without any."""
+def made_up_v2(folder: Path, procs: str, controllers: str = "cpu io memory pids", unit: str = "unit") -> str:
+    """A delegated v2 group whose processes cannot really be moved, so it starts without any. We are in `unit`."""
     mount = folder / "cgroup"
-    unit = mount / "unit"
-    unit.mkdir(parents=True)
-    (unit / "cgroup.procs").write_text(procs)
-    (unit / "cgroup.controllers").write_text(controllers)
-    (unit / "cgroup.subtree_control").write_text("")
-    return made_up_proc(folder / "proc", f"24 1 0:2 / {mount} rw - cgroup2 cgroup2 rw\n", "0::/unit\n")
+    group = mount / unit
+    group.mkdir(parents=True)
+    for above in (group, group.parent):
+        (above / "cgroup.procs").write_text(procs)
+        (above / "cgroup.controllers").write_text(controllers)
+        (above / "cgroup.subtree_control").write_text("")
+    return made_up_proc(folder / "proc", f"24 1 0:2 / {mount} rw - cgroup2 cgroup2 rw\n", f"0::/{unit}\n")
 
 
 def test_a_v2_host_gets_the_v2_driver_below_its_own_group(tmp_path: Path) -> None:
@@ -77,6 +63,30 @@ def test_a_v2_host_gets_the_v2_driver_below_its_own_group(tmp_path: Path) -> Non
     assert (driver.name, driver.abilities) == ("v2", {"cpu", "memory", "pids", "tree-kill"})
     assert driver.entrances("a") == (f"{tmp_path}/cgroup/unit/a/cgroup.procs",)
     assert (tmp_path / "cgroup" / "unit" / "supervisor").is_dir()
+
+
+def test_a_services_own_group_stays_free_so_that_systemd_can_start_it_again(tmp_path: Path) -> None:
+    driver = detect("n", proc=made_up_v2(tmp_path, procs="", unit="agent.service"))
+    assert driver.name == "none"
+    assert "where systemd starts a service" in driver.missing["memory"]
+
+
+def test_below_a_service_that_starts_in_a_subgroup_there_is_room(tmp_path: Path) -> None:
+    driver = detect("n", proc=made_up_v2(tmp_path, procs="", unit="agent.service/agent"))
+    assert driver.entrances("a") == (f"{tmp_path}/cgroup/agent.service/a/cgroup.procs",)
+
+
+@pytest.mark.parametrize(
+    ("mounts", "only"),
+    [
+        ("24 1 0:2 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", True),
+        (V1_MOUNTS, False),
+        ("", False),
+    ],
+    ids=["v2", "hybrid", "none"],
+)
+def test_whether_the_unified_hierarchy_has_the_controllers(tmp_path: Path, mounts: str, only: bool) -> None:
+    assert only_v2(made_up_proc(tmp_path, mounts, "0::/\n")) is only
 
 
 def test_a_controller_that_is_not_delegated_is_missing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -83,3 +84,19 @@ async def test_a_supervisor_that_cannot_start_is_unavailable(tmp_path: Path) -> 
     (tmp_path / "supervisor" / "containers").write_text("in the way")
     with pytest.raises(RuntimeUnavailable, match=r"does not start \(exit status 1\).*containers"):
         await ProcessRuntime(RuntimeSettings("test", tmp_path)).open()
+
+
+async def test_a_stopped_supervisor_is_unavailable_and_goes_on_when_continued(tmp_path: Path) -> None:
+    runtime = ProcessRuntime(RuntimeSettings("test", tmp_path), answered_within_s=0.3)
+    await runtime.open()
+    pid = await supervisor_pid(runtime, tmp_path)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(RuntimeUnavailable, match="has not answered start"):
+            await runtime.start(spec(tmp_path, "a", "sleep", "100"))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await eventually(lambda: runtime.start(spec(tmp_path, "a", "sleep", "100")))
+    assert await supervisor_pid(runtime, tmp_path) == pid
+    assert len(await runtime.list()) == 1
+    await runtime.shutdown(grace_s=0)

@@ -36,7 +36,12 @@ async def test_usage_is_told(grouped: Rig) -> None:
 
 async def test_without_cgroups_the_first_process_is_measured(rig: Rig) -> None:
     await rig.start("a", "sleep", "100")
-    assert (await rig.call("stats", containers=["a", "unknown"]))["usage"]["a"]["memory_bytes"] > 0
+
+    async def used() -> bool:
+        usage = (await rig.call("stats", containers=["a", "unknown"]))["usage"]
+        return bool(usage["a"]["memory_bytes"] > 0 and "unknown" not in usage)
+
+    await eventually(used)
 
 
 async def test_without_cgroups_it_is_told_what_is_missing(rig: Rig) -> None:
