@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check bench soak format clean
+.PHONY: help demo test check bench soak test-vm format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ bench: $(VENV)/dev.stamp ## measure the budgets: a table, and JSON beside it
 
 soak: $(VENV)/dev.stamp ## the long runs: many simulation seeds
 	$(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
+
+test-vm: $(VENV)/dev.stamp ## prove deploy/ in a small VM: real systemd, all of cgroup v2, a reboot (root)
+	$(BIN)/python -m pytest -m vm --timeout 0 tests/vm $(ARGS)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

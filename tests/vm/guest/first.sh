@@ -1,0 +1,13 @@
+#!/bin/sh
+# Gives the machine a disk that outlives its reboots, and lays what Setpoint keeps onto it.
+set -e
+modprobe virtio_pci
+modprobe virtio_blk
+modprobe ext4
+mkdir -p /disk
+mount -t ext4 /dev/vda /disk
+mkdir -p /disk/setpoint /disk/private /var/lib/setpoint /var/lib/private
+chmod 700 /disk/private
+mount --bind /disk/setpoint /var/lib/setpoint
+mount --bind /disk/private /var/lib/private
+ip link set lo up

@@ -1,0 +1,33 @@
+"""What `deploy/` promises, on a machine with systemd and the whole of cgroup v2: one boot, many verdicts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.vm import cargo, image, machine
+from tests.vm.guest.checks import AFTER_REBOOT, BEFORE_REBOOT
+
+pytestmark = pytest.mark.vm
+
+BUILD_AND_RUN_WITHIN_S = 1500
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> machine.Run:
+    """The machine's whole life, from building it to its power-off."""
+    if os.geteuid() != 0:
+        pytest.skip("building a machine's file system needs root")
+    folder: Path = tmp_path_factory.mktemp("machine")
+    built = image.build()
+    return machine.live(built.kernel, cargo.load(built, folder), folder, within_s=900)
+
+
+@pytest.mark.timeout(BUILD_AND_RUN_WITHIN_S)
+@pytest.mark.parametrize("check", [check.__name__ for check in (*BEFORE_REBOOT, *AFTER_REBOOT)])
+def test_on_a_real_machine(run: machine.Run, check: str) -> None:
+    verdict = run.verdicts.get(check)
+    assert verdict is not None, "the machine did not get this far:\n" + "\n".join(run.console[-40:])
+    assert verdict.problem == ""
