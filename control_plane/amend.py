@@ -40,12 +40,19 @@ class Amender:
         self._room = asyncio.Semaphore(writes_max)
 
     async def amend(
-        self, kind: type[Obj], namespace: str, name: str, change: Callable[[Obj], Obj | Removal | None]
+        self,
+        kind: type[Obj],
+        namespace: str,
+        name: str,
+        change: Callable[[Obj], Obj | Removal | None],
+        *,
+        sure: bool = False,
     ) -> Obj | None:
         """Let `change` make the new state from the newest one; the state in force afterwards, or None if it is gone.
 
         `change` may be called several times; None or the same object from it means: nothing to do; a `Removal`: take
-        the object out of the store.
+        the object out of the store. `sure`: ask the store before answering that there was nothing to do, because
+        the mirror may be behind and somebody is told that it is so.
 
         Raises:
             StoreUnavailable | OutcomeUnknown | ObjectTooLarge
@@ -56,9 +63,13 @@ class Amender:
                 if old is None:
                     return None
                 new = change(old)
-                if new is None or new is old:
+                nothing_to_do = new is None or new is old
+                if nothing_to_do and not sure:
                     return old
                 try:
+                    if new is None or nothing_to_do:
+                        await self._store.confirm(old)
+                        return old
                     revision = await self._write(new, old.metadata.revision)
                 except RevisionMismatch:
                     await self._mirror.wait_for(self._mirror.revision + 1, CATCH_UP_S)

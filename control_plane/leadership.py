@@ -17,9 +17,8 @@ from control_plane.engine.apply import Applier
 from control_plane.engine.bootstrap import keep_namespaces
 from control_plane.engine.election import ElectionPace, Term
 from control_plane.engine.events import EventRecorder
-from control_plane.engine.expiry import expire_events
 from control_plane.engine.fence import FencedStore
-from control_plane.engine.leader_lease import show_leader
+from control_plane.engine.leader_lease import LeaderLease
 from control_plane.engine.loop import LoopPace, ReconcileLoop
 from control_plane.engine.scheduler import Scheduler, SchedulerTable
 from control_plane.hub.hearing import Hearing
@@ -71,27 +70,37 @@ class Leadership:
         self.hub: Hub | None = None
 
     async def start(self, term: Term) -> None:
-        """Run everything for `term`."""
-        clock, ids, mirror = self._clock, self._ids, self._mirror
-        tasks = self._tasks = Tasks(self._on_death)
+        """Run everything for `term`, as soon as the mirror shows all that was written before it."""
+        self._tasks = tasks = Tasks(self._on_death)
+        tasks.spawn("term", self._lead(term, tasks))
+
+    async def _lead(self, term: Term, tasks: Tasks) -> None:
         store = FencedStore(self._store, term.held)
-        amender = Amender(store, mirror)
-        recorder = EventRecorder(amender, mirror, clock, ids, component=COMPONENT)
-        applier = Applier(store, mirror, clock, ids, recorder.record)
-        scheduler = Scheduler(self._table, store, mirror, amender, clock, tasks, recorder.record)
+        amender = Amender(store, self._mirror)
+        lease = LeaderLease(amender, self._mirror, self._clock, self._ids, self._settings.holder, term.epoch)
+        await lease.claim()
+        recorder = EventRecorder(amender, self._mirror, self._clock, self._ids, component=COMPONENT)
+        tasks.spawn("events", recorder.run())
+        self._serve_nodes(term, tasks, amender, recorder)
+        self._run_loops(tasks, store, amender, recorder)
+        await lease.keep()
+
+    def _serve_nodes(self, term: Term, tasks: Tasks, amender: Amender, recorder: EventRecorder) -> None:
         self.hub = Hub(
-            self._bus, self._hearing, mirror, amender, clock, ids, tasks, recorder.record,
-            epoch=term.epoch, pace=self._settings.hub,
+            self._bus, self._hearing, self._mirror, amender, self._clock, self._ids, tasks, recorder.record,
+            held=term.held, epoch=term.epoch, pace=self._settings.hub,
         )  # fmt: skip
         tasks.spawn("hub", self.hub.run())
+
+    def _run_loops(self, tasks: Tasks, store: FencedStore, amender: Amender, recorder: EventRecorder) -> None:
+        mirror, clock, ids = self._mirror, self._clock, self._ids
+        scheduler = Scheduler(self._table, store, mirror, amender, clock, tasks, recorder.record)
         tasks.spawn("scheduler", scheduler.run())
+        applier = Applier(store, mirror, clock, ids, recorder.record)
         for controller in controllers.ALL:
             loop = ReconcileLoop(controller, mirror, applier, clock, recorder.record, self._settings.loops)
             tasks.spawn(f"controller {controller.name}", loop.run())
-        tasks.spawn("events", recorder.run())
-        tasks.spawn("event expiry", expire_events(store, mirror, clock))
         tasks.spawn("namespaces", keep_namespaces(amender, mirror, clock, ids))
-        tasks.spawn("leader lease", show_leader(amender, clock, ids, self._settings.holder, term.epoch))
 
     async def stop(self) -> None:
         """End everything of the term."""

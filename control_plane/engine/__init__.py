@@ -8,11 +8,11 @@ all waiting pods at once. `election` says which replica does all this; `fence` r
     loop       one controller: events -> keys -> plan -> outcome
     apply      a plan's actions as compare-and-swap writes
     events     the recorder: counts equal events, never holds anything up
-    expiry     old events go
     election   the leader's key and deadline
     fence      no writes after the term
     scheduler  feeds `scheduling` and binds; `pending` holds the pods that wait
     bootstrap  the namespaces that every cluster has
+    leader_lease  shows who leads, and is the first write of a term
 
 Enter: the mirror's events. Leave: writes against the revision that a decision stood on, with a reason in the log.
 Everything runs on one event loop and a controller is called synchronously, so the mirror does not move while it

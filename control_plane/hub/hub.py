@@ -58,7 +58,7 @@ class HubPace:
 
 
 class Hub:
-    """Serves all nodes for one term of leadership."""
+    """Serves all nodes for one term of leadership; `held()` says whether that still lasts."""
 
     def __init__(
         self,
@@ -71,12 +71,14 @@ class Hub:
         tasks: Tasks,
         record: Callable[[Emit], None],
         *,
+        held: Callable[[], bool],
         epoch: int,
         pace: HubPace | None = None,
     ):
         self._bus = bus
         self._mirror = mirror
         self._tasks = tasks
+        self._held = held
         self._epoch = epoch
         self._pace = pace = pace or HubPace()
         self.sessions = Sessions()
@@ -119,10 +121,10 @@ class Hub:
             await echo.unsubscribe()
 
     def on_message(self, message: Message) -> None:
-        """Hand a node's message to whom it concerns; one that cannot be read is dropped."""
+        """Hand a node's message to whom it concerns; one that cannot be read, or comes after the term, is dropped."""
         node, _, kind = subjects.parse_node(message.subject)
         handler = self._handlers.get(kind)
-        if handler is None or not message.reply:
+        if handler is None or not message.reply or not self._held():
             return
         try:
             handler(node, message)

@@ -56,7 +56,7 @@ class Intake:
             return removed(merged, now) if report.gone and pod.deleting else merged
 
         try:
-            await self._amender.amend(Pod, report.namespace, report.name, change)
+            await self._amender.amend(Pod, report.namespace, report.name, change, sure=True)
         except ObjectTooLarge as error:
             log.warning("status refused node=%s pod=%s/%s error=%s", node, report.namespace, report.name, error)
         except StoreError as error:

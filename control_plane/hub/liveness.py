@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import cast
 
 from control_plane.amend import Amender
 from control_plane.hub import node_state
@@ -73,9 +74,13 @@ class Liveness:
             self._watch(session)
 
     def on_event(self, event: MirrorEvent) -> None:
-        """A Node that was declared without an agent is told that it was never heard of."""
-        if event.kind.kind == "Node" and event.type == "ADDED":
-            self._settle(event.object.metadata.name)
+        """Look again at a node whose stored state is not (or not yet) what is known of it here."""
+        if isinstance(event.object, Node):
+            self._on_node(event.object.metadata.name, cast("Node | None", event.new), added=event.old is None)
+        elif isinstance(event.new, Pod) and node_state.is_lost(event.new):
+            session = self._sessions.get(event.new.spec.node_name)
+            if session is not None and session.alive:
+                self._settle(session.node)
 
     def heard(self, session: Session, heartbeat: Heartbeat | None = None) -> None:
         """The node's agent spoke; grants its lease anew."""
@@ -140,6 +145,14 @@ class Liveness:
         change = node_state.pod_found if alive else node_state.pod_lost
         pods = [pod for pod in self._mirror.by_node(node) if isinstance(pod, Pod) and change(pod, now) is not None]
         await asyncio.gather(*(self._amender.amend(Pod, *pod.key, lambda pod: change(pod, now)) for pod in pods))
+
+    def _on_node(self, name: str, node: Node | None, *, added: bool) -> None:
+        session = self._sessions.get(name)
+        if node is None:
+            if session is not None and not session.alive:
+                self._sessions.drop(name)
+        elif added or (session is not None and node_state.is_ready(node) != session.alive):
+            self._settle(name)
 
     def _watch(self, session: Session) -> None:
         if session.alive and session.node not in self._wheel:

@@ -170,10 +170,15 @@ def pod_lost(pod: Pod, now: Instant) -> Pod | None:
     return evolve(pod, **{"status.conditions": with_condition(pod.status.conditions, lost)})
 
 
+def is_lost(pod: Pod) -> bool:
+    """Whether a pod is marked as being on a silent node."""
+    condition = find_condition(pod.status.conditions, "Ready")
+    return condition is not None and condition.reason == NODE_LOST
+
+
 def pod_found(pod: Pod, now: Instant) -> Pod | None:
     """A pod whose node is back counts again, unless its node has reported something else since; None then."""
-    old = find_condition(pod.status.conditions, "Ready")
-    if old is None or old.reason != NODE_LOST:
+    if not is_lost(pod):
         return None
     found = Condition(type="Ready", status="True", last_transition_time=now)
     return evolve(pod, **{"status.conditions": with_condition(pod.status.conditions, found)})

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from proto import codec, subjects
 from proto.bus.memory import MemoryBus
-from proto.bus.port import Message
+from proto.bus.port import Message, NoResponders
 from proto.node import (
     DIGEST_MODULUS,
     Assignment,
@@ -49,8 +49,14 @@ class SpokenAgent:
 
     async def ask(self, message: str, body: Model, reply: type[M]) -> M:
         """One request to the hub."""
-        answer = await self.bus.request(subjects.node_up(self.node, message), codec.pack(body), timeout_s=2.0)
-        return codec.unpack(answer.data, reply)
+        for _ in range(20):
+            try:
+                subject = subjects.node_up(self.node, message)
+                answer = await self.bus.request(subject, codec.pack(body), timeout_s=2.0)
+                return codec.unpack(answer.data, reply)
+            except NoResponders:
+                await asyncio.sleep(0.1)
+        raise NoResponders("no hub")
 
     async def register(self, **more: object) -> RegistrationReply:
         """Join."""
