@@ -24,6 +24,8 @@ CHAOS_S = 60.0
 SETTLE_S = 150.0
 CALM_S = 20.0
 AMBUSH_WITHIN_S = 10.0
+STRAGGLE_S = 0.3
+"""Those that lost the hub together do not find it again together."""
 
 
 @dataclass
@@ -111,6 +113,7 @@ class Scenario:
         await asyncio.sleep(fault.lasts_s)
         for victim in victims:
             fault.kind.mend(victim)
+            await asyncio.sleep(0 if len(victims) == 1 else self._ids.uniform(0, STRAGGLE_S))
         self._note(f"{fault.kind.name} of {' '.join(sorted(names))} is mended")
         self._afflicted -= names
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.sim import invariants, programs
+from tests.sim import invariants
 from tests.sim.cluster import Cluster
-from tests.sim.trace import Trace
+from tests.sim.courses import SETTLING_S, ready_away_from, time_until, with_a_cluster
 from tests.waiting import eventually
 
 SEEDS = range(12)
-SETTLING_S = 30.0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -56,29 +54,3 @@ def test_nothing_restarts_while_nobody_can_write(away_s: float) -> None:
         assert invariants.restarted_for_nothing(cluster, set()) == []
 
     with_a_cluster(3, course)
-
-
-def with_a_cluster(seed: int, course: Callable[[Cluster], Awaitable[None]]) -> None:
-    """Two control planes, five machines, ten replicas that run; then `course`."""
-
-    async def main() -> None:
-        cluster = Cluster(seed, 2, 5, Trace(), rough=False)
-        cluster.start()
-        await eventually(lambda: not invariants.problems(cluster), within_s=SETTLING_S)
-        await cluster.user.create(replicas=10, command=("fake",), most=10)
-        await eventually(lambda: ready_away_from(cluster, "") == 10, within_s=SETTLING_S)
-        await course(cluster)
-        assert cluster.audit.violations + cluster.unexpected_deaths() == []
-
-    programs.run(main())
-
-
-def ready_away_from(cluster: Cluster, node: str) -> int:
-    return sum(invariants.is_ready(pod) for pod in cluster.audit.pods() if pod.spec.node_name != node)
-
-
-async def time_until(condition: Callable[[], bool]) -> float:
-    loop = asyncio.get_running_loop()
-    begun_s = loop.time()
-    await eventually(condition, within_s=SETTLING_S, every_s=0.01)
-    return loop.time() - begun_s

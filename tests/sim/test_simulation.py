@@ -13,19 +13,9 @@ from tests.sim.scenario import simulate
 CI_SEEDS = range(1, 33)
 SOAK_SEEDS = range(1_000, 1_000 + int(os.environ.get("SIM_SEEDS", "500")))
 
-FOUND_BY: dict[str, int] = {
-    "an update that a thawed replica took for a no-op was acknowledged and lost": 56,
-}
-"""Seeds that once found a fault."""
-
 
 @pytest.mark.parametrize("seed", CI_SEEDS)
 def test_a_cluster_comes_through_what_befalls_it(seed: int) -> None:
-    assert simulate(seed).violations == []
-
-
-@pytest.mark.parametrize("seed", FOUND_BY.values(), ids=FOUND_BY.keys())
-def test_what_was_found_once_stays_mended(seed: int) -> None:
     assert simulate(seed).violations == []
 
 
