@@ -17,6 +17,10 @@ from proto.quantity import cpu_millis, whole
 
 CPU, MEMORY, PODS = "cpu", "memory", "pods"
 
+NOT_COUNTED = frozenset({PODS, "pids"})
+"""Names that a container's amounts are not added up for: every pod is one of `pods`, however many it claims, and `pids`
+only bounds a container. Processes are not handed out, so no node has an amount of them."""
+
 AMOUNT_MAX = 2**53
 """Larger amounts count as this, so that sums stay within 64 bits whatever a manifest claims."""
 
@@ -75,7 +79,7 @@ def _amounts(containers: tuple[Container, ...]) -> tuple[tuple[str, int], ...]:
     total = {PODS: 1}
     for container in containers:
         for resource, quantity in _requests(container).items():
-            if resource != PODS:
+            if resource not in NOT_COUNTED:
                 total[resource] = min(total.get(resource, 0) + amount(resource, quantity), AMOUNT_MAX)
     return tuple(sorted((resource, count) for resource, count in total.items() if count))
 

@@ -132,6 +132,7 @@ ACCEPTANCES: dict[str, tuple[Node, list[Pod], Pod]] = {
     "an extended resource": (
         a_node("n", {**ROOMY, "example.com/gpu": "1"}), [], a_pod("p", requests={"example.com/gpu": "1"}),
     ),
+    "a bound of processes, which no node offers": (a_node("n"), [], a_pod("p", limits={"pids": "64"})),
     "no request on a node that people overfilled": (
         a_node("n"), [a_pod("q", requests={"cpu": "5"}, node="n")], a_pod("p", requests={"memory": "1Gi"}),
     ),
