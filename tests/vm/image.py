@@ -22,7 +22,17 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 RELEASE = "bookworm"
 PYTHON = "3.11"
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "iproute2", "procps", "kmod")
+PACKAGES = (
+    "systemd",
+    "systemd-sysv",
+    "libpam-systemd",
+    "dbus",
+    "python3",
+    "python3-venv",
+    "iproute2",
+    "procps",
+    "kmod",
+)
 PROGRAMS = {"debootstrap": "debootstrap", "cpio": "cpio", "qemu-system-x86_64": "qemu-system-x86", "dpkg": "dpkg"}
 KERNEL = "linux-image-cloud-amd64"
 

@@ -12,7 +12,8 @@ from tests.vm.guest.checks import AFTER_REBOOT, BEFORE_REBOOT
 
 pytestmark = pytest.mark.vm
 
-BUILD_AND_RUN_WITHIN_S = 1500
+LIVES_WITHIN_S = 1800
+BUILD_AND_RUN_WITHIN_S = LIVES_WITHIN_S + 600
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> machine.Run:
         pytest.skip("building a machine's file system needs root")
     folder: Path = tmp_path_factory.mktemp("machine")
     built = image.build()
-    return machine.live(built.kernel, cargo.load(built, folder), folder, within_s=900)
+    initrd = cargo.load(built, folder)
+    try:
+        return machine.live(built.kernel, initrd, folder, within_s=LIVES_WITHIN_S)
+    finally:
+        initrd.unlink()
 
 
 @pytest.mark.timeout(BUILD_AND_RUN_WITHIN_S)

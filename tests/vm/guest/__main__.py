@@ -10,7 +10,7 @@ from tests.vm.guest.checks import AFTER_REBOOT, BEFORE_REBOOT, FACTS, Check
 from tests.vm.guest.cluster import Cluster
 from tests.vm.guest.verdicts import Verdict
 
-CHECK_WITHIN_S = 180.0
+CHECK_WITHIN_S = 400.0
 
 
 async def main() -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from tests.vm.guest.cluster import Cluster, Raw
@@ -40,7 +39,7 @@ FACTS = Path("/var/lib/setpoint/facts.json")
 """What the checks after the reboot must know of the time before."""
 
 UNREACHABLE = [{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}]
-"""A pod with this toleration waits for its machine, however long the reboot takes."""
+"""A pod with this toleration waits for its machine, however long a slow agent or a reboot takes."""
 
 
 # -- the units of deploy/ ---------------------------------------------------------------------------
@@ -53,7 +52,7 @@ async def the_units_start(cluster: Cluster) -> None:
 
 
 async def the_node_is_ready_and_keeps_all_limits(cluster: Cluster) -> None:
-    await eventually(lambda: cluster.ready("hub"), "the node is Ready", within_s=120)
+    await eventually(lambda: cluster.ready("hub"), "the node is Ready")
     condition = (await cluster.node("hub"))["CgroupLimits"]
     assert condition["status"] == "True", condition
 
@@ -62,7 +61,7 @@ async def the_node_is_ready_and_keeps_all_limits(cluster: Cluster) -> None:
 
 
 async def limits_are_in_the_kernels_files(cluster: Cluster) -> None:
-    pod = await cluster.run("subject", FOR_EVER, limits=LIMITS)
+    pod = await cluster.run("subject", FOR_EVER, limits=LIMITS, tolerations=UNREACHABLE)
     group = group_of(pids_of(pod["metadata"]["uid"])[0])
     content = {
         name: (group / name).read_text().strip() for name in ("memory.max", "memory.swap.max", "cpu.max", "pids.max")
@@ -76,7 +75,7 @@ async def limits_are_in_the_kernels_files(cluster: Cluster) -> None:
 
 
 async def every_group_lies_in_a_delegated_subtree(cluster: Cluster) -> None:
-    workload = group_of(await _subject_pid(cluster))
+    workload = group_of(await _first_pid(cluster, "subject"))
     scope = workload.parent.parent
     assert scope.suffix == ".scope", workload
     assert os.getxattr(scope, "trusted.delegate") == b"1"
@@ -193,7 +192,7 @@ async def a_restart_of_the_nats_server_disturbs_nothing(cluster: Cluster) -> Non
 async def new_pods_still_have_limits(cluster: Cluster) -> None:
     pod = await cluster.run("late", FOR_EVER, limits=LIMITS)
     group = group_of(pids_of(pod["metadata"]["uid"])[0])
-    assert group.parent == group_of(await _subject_pid(cluster)).parent
+    assert group.parent == group_of(await _first_pid(cluster, "subject")).parent
     assert (group / "memory.max").read_text().strip() == str(64 << 20)
     await cluster.delete("late")
 
@@ -229,9 +228,9 @@ async def a_reboot_is_prepared(cluster: Cluster) -> None:
 
 
 async def the_machine_goes_down_at_once(cluster: Cluster) -> None:
-    booted_at_s = keyed_boot_time_s()
-    took_s = booted_at_s - json.loads(FACTS.read_text())["asked_at_s"]
-    assert took_s < 40, f"{took_s:.0f} s from the request to the kernel's start"
+    """A workload or a supervisor that does not end would be waited for, 90 seconds."""
+    took_s = _kernel_started_at_s() - json.loads(FACTS.read_text())["asked_at_s"]
+    assert took_s < 80, f"{took_s:.0f} s from the request to the kernel's start"
 
 
 async def workloads_are_asked_to_end_first(cluster: Cluster) -> None:
@@ -239,7 +238,7 @@ async def workloads_are_asked_to_end_first(cluster: Cluster) -> None:
 
 
 async def the_node_comes_back(cluster: Cluster) -> None:
-    await eventually(lambda: cluster.ready("hub"), "the node is Ready", within_s=120)
+    await eventually(lambda: cluster.ready("hub"), "the node is Ready")
 
 
 async def a_pod_of_before_is_restarted_for_the_reboot(cluster: Cluster) -> None:
@@ -250,11 +249,11 @@ async def a_pod_of_before_is_restarted_for_the_reboot(cluster: Cluster) -> None:
     status = await eventually(again, "it runs again")
     assert (await cluster.pod("lasting"))["metadata"]["uid"] == json.loads(FACTS.read_text())["uid"]
     assert status["restartCount"] == 1
-    assert status["lastState"]["terminated"]["reason"] == "Reboot", status["lastState"]
+    assert "the machine restarted" in status["lastState"]["terminated"]["message"], status["lastState"]
 
 
 async def a_deployment_has_its_replicas_again(cluster: Cluster) -> None:
-    await eventually(lambda: _ready_pods(cluster), "both replicas run", within_s=120)
+    await eventually(lambda: _ready_pods(cluster), "both replicas run")
     uids = [pod["metadata"]["uid"] for pod in await _pods_of(cluster, "web")]
     assert len(uids) == 2 and all(pids_of(uid) for uid in uids)
 
@@ -263,10 +262,9 @@ async def a_deployment_has_its_replicas_again(cluster: Cluster) -> None:
 
 
 async def the_recipe_joins_a_machine(cluster: Cluster) -> None:
-    words = shlex.split(_recipe().replace("setpoint/agent", "setpoint/joined").replace(AGENT + " ", "joined ", 1))
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    await eventually(lambda: cluster.ready("node-3"), "the node is Ready", within_s=120)
+    recipe = _recipe("sudo systemd-run ").removeprefix("sudo ")
+    _perform(shlex.split(recipe.replace("setpoint/agent", "setpoint/joined").replace(AGENT + " ", "joined ", 1)))
+    await eventually(lambda: cluster.ready("node-3"), "the node is Ready")
     condition = (await cluster.node("node-3"))["CgroupLimits"]
     assert condition["status"] == "True", condition
 
@@ -283,35 +281,64 @@ async def a_joined_machine_keeps_limits_and_pods(cluster: Cluster) -> None:
         await eventually(lambda: cluster.ready("node-3"), "the node is Ready")
 
 
-def _recipe() -> str:
+async def an_ordinary_user_joins_a_machine(cluster: Cluster) -> None:
+    _perform(["useradd", "--create-home", "--uid", "1000", "worker"])
+    systemctl("start", "user@1000.service")
+    as_worker = ("runuser", "-u", "worker", "--", "env", "XDG_RUNTIME_DIR=/run/user/1000")
+    _perform([*as_worker, *shlex.split(_recipe("systemd-run --user "))])
+    await eventually(lambda: cluster.ready("node-4"), "the node is Ready")
+    condition = (await cluster.node("node-4"))["CgroupLimits"]
+    assert condition["status"] == "True", condition
+
+
+async def an_ordinary_users_pods_have_limits_and_go_on(cluster: Cluster) -> None:
+    selector = {"kubernetes.io/hostname": "node-4"}
+    pod = await cluster.run("own", FOR_EVER, limits=LIMITS, nodeSelector=selector, tolerations=UNREACHABLE)
+    group = group_of(pids_of(pod["metadata"]["uid"])[0])
+    assert "user@1000.service" in group.parts and (group / "memory.max").read_text().strip() == str(64 << 20)
+    home = group.parent.parent / "supervisor"
+    async with _Undisturbed(cluster, "own"):
+        (before,) = [pid for pid, place in supervisors().items() if place.endswith(f"{home.parent.name}/supervisor")]
+        os.kill(before, signal.SIGKILL)
+        await eventually(lambda: home in _homes(without=before), "another lives where the workloads are")
+
+
+def _recipe(beginning: str) -> str:
     """The line of the guide that starts an agent without a unit file."""
     lines = (Path(__file__).parent / "guide.md").read_text().splitlines()
-    (line,) = [line for line in lines if re.match(r"sudo systemd-run ", line)]
-    return line.removeprefix("sudo ")
+    (line,) = [line for line in lines if line.startswith(beginning)]
+    return line
+
+
+def _perform(command: Sequence[str]) -> None:
+    """Runs a command that must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)}: {done.stderr}"
 
 
 # -- what checks share ----------------------------------------------------------------------------------
 
 
 class _Undisturbed:
-    """Around what must not touch `subject`: the same process before and after, and no restart counted."""
+    """Around what must not touch a pod: the same process before and after, and no restart counted."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, pod: str = "subject") -> None:
         self._cluster = cluster
+        self._pod = pod
         self._pid = 0
 
     async def __aenter__(self) -> None:
-        self._pid = await _subject_pid(self._cluster)
+        self._pid = await _first_pid(self._cluster, self._pod)
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is None:
-            assert await _subject_pid(self._cluster) == self._pid
-            status = await self._cluster.container("subject")
+            assert await _first_pid(self._cluster, self._pod) == self._pid
+            status = await self._cluster.container(self._pod)
             assert status["restartCount"] == 0 and "running" in status["state"], status
 
 
-async def _subject_pid(cluster: Cluster) -> int:
-    return pids_of((await cluster.pod("subject"))["metadata"]["uid"])[0]
+async def _first_pid(cluster: Cluster, pod: str) -> int:
+    return pids_of((await cluster.pod(pod))["metadata"]["uid"])[0]
 
 
 def _homes(without: int) -> list[Path]:
@@ -330,8 +357,8 @@ async def _agent_works(cluster: Cluster) -> None:
     await cluster.delete(name)
 
 
-def keyed_boot_time_s() -> float:
-    """When the kernel started."""
+def _kernel_started_at_s() -> float:
+    """When the present boot began, in Unix seconds."""
     stat = Path("/proc/stat").read_text()
     return float(next(line.split()[1] for line in stat.splitlines() if line.startswith("btime ")))
 
@@ -394,4 +421,6 @@ AFTER_REBOOT: tuple[Check, ...] = (
     a_deployment_has_its_replicas_again,
     the_recipe_joins_a_machine,
     a_joined_machine_keeps_limits_and_pods,
+    an_ordinary_user_joins_a_machine,
+    an_ordinary_users_pods_have_limits_and_go_on,
 )
