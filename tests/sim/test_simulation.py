@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.sim.scenario import simulate
+
+ROOT = Path(__file__).parents[2]
 
 CI_SEEDS = range(1, 33)
 SOAK_SEEDS = range(1_000, 1_000 + int(os.environ.get("SIM_SEEDS", "500")))
@@ -38,6 +41,6 @@ def _hash_in_another_process(seed: int, hash_seed: str) -> str:
     """The trace's hash from a process in which sets of strings are walked in another order."""
     program = f"from tests.sim.scenario import simulate; print(simulate({seed}).hash)"
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    return subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=60
-    ).stdout.strip()
+    run = subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
