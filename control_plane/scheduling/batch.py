@@ -14,9 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 from control_plane.scheduling import filters, scores
-from control_plane.scheduling.filters.filter import room_of
 from control_plane.scheduling.needs import Needs
-from control_plane.scheduling.rows import UNLIMITED, Counts, Floats, Rows
+from control_plane.scheduling.rows import Counts, Floats, Mask, Rows
 from control_plane.scheduling.table import NodeTable
 
 PLACES_MAX = 250_000
@@ -28,9 +27,8 @@ def choose(needs: Needs, count: int, table: NodeTable) -> Rows:
 
     Fewer than `count` when no more fit. The table is not changed.
     """
-    room = room_for(needs, table)
-    rows = np.flatnonzero(room)
-    room = room[rows]
+    rows = np.flatnonzero(_feasible(needs, table))
+    room = _room(needs, count, table, rows)
     chosen: list[Rows] = []
     placed = np.zeros(len(rows), dtype=np.int64)
     left, look_ahead = count, _evenly(count, len(rows)) + 1
@@ -45,11 +43,22 @@ def choose(needs: Needs, count: int, table: NodeTable) -> Rows:
     return np.concatenate(chosen) if chosen else rows[:0]
 
 
-def room_for(needs: Needs, table: NodeTable) -> Counts:
-    """How many pods of `needs` each row could take, by all filters; 0 for rows without a node."""
-    room = np.where(table.present, np.int64(UNLIMITED), np.int64(0))
+def _feasible(needs: Needs, table: NodeTable) -> Mask:
+    """The rows that could take a pod of `needs`, by all filters."""
+    mask = table.present.copy()
     for filter_ in filters.ALL:
-        np.minimum(room, room_of(filter_, needs, table), out=room)
+        mask &= filter_.check(needs, table)
+    return mask
+
+
+def _room(needs: Needs, count: int, table: NodeTable, rows: Rows) -> Counts:
+    """How many pods of `needs` each of the feasible `rows` could take, of `count`."""
+    room = np.full(len(rows), count, dtype=np.int64)
+    if count > 1:
+        for filter_ in filters.ALL:
+            limit = filter_.room(needs, table, rows)
+            if limit is not None:
+                np.minimum(room, limit, out=room)
     return room
 
 

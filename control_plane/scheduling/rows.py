@@ -16,6 +16,3 @@ Counts = NDArray[np.int64]
 
 Floats = NDArray[np.float64]
 """Real numbers of the same shapes."""
-
-UNLIMITED = 2**62
-"""A room that equal pods cannot fill."""

@@ -29,9 +29,9 @@ class HostPorts(Filter):
             mask[table.ports.rows(port)] = False
         return mask
 
-    def room(self, needs: Needs, table: NodeTable) -> Counts | None:
+    def room(self, needs: Needs, table: NodeTable, rows: Rows) -> Counts | None:
         """One pod with a fixed port a row."""
-        return self.check(needs, table).astype(np.int64) if needs.ports else None
+        return np.ones(len(rows), dtype=np.int64) if needs.ports else None
 
     def explain(self, needs: Needs, table: NodeTable, refused: Rows) -> Counter[str]:
         """One reason for all."""

@@ -10,7 +10,7 @@ import numpy as np
 from control_plane.scheduling.changes import Change
 from control_plane.scheduling.filters.filter import Filter
 from control_plane.scheduling.needs import PODS, Needs
-from control_plane.scheduling.rows import UNLIMITED, Counts, Mask, Rows
+from control_plane.scheduling.rows import Counts, Mask, Rows
 from control_plane.scheduling.table import NodeTable
 
 
@@ -21,14 +21,16 @@ class NodeResources(Filter):
 
     def check(self, needs: Needs, table: NodeTable) -> Mask:
         """Rows with room for one more."""
-        return self.room(needs, table) > 0
-
-    def room(self, needs: Needs, table: NodeTable) -> Counts:
-        """How many more fit, by the scarcest of the resources that the pod asks for."""
-        room = np.full(len(table.nodes), UNLIMITED, dtype=np.int64)
+        mask = np.ones(len(table.nodes), dtype=np.bool_)
         for resource, wanted in needs.amounts:
-            np.minimum(room, _free(table, resource) // wanted, out=room)
-        return np.maximum(room, 0)
+            mask &= _free(table, resource) >= wanted
+        return mask
+
+    def room(self, needs: Needs, table: NodeTable, rows: Rows) -> Counts:
+        """How many more fit, by the scarcest of the resources that the pod asks for."""
+        each = [_free(table, resource)[rows] // wanted for resource, wanted in needs.amounts]
+        room: Counts = np.minimum.reduce(each)
+        return room
 
     def explain(self, needs: Needs, table: NodeTable, refused: Rows) -> Counter[str]:
         """Every resource that is short; a row that lacks two counts for both."""

@@ -25,7 +25,7 @@ class LeastAllocated(Score):
 def used_share(resource: str, needs: Needs, table: NodeTable, rows: Rows, extra: Counts) -> Floats:
     """The share of each row's offer that is in use once one more pod than `extra` is there, from 0 to 1."""
     offered, taken = table.resources.offered(resource), table.resources.taken(resource)
-    assert offered is not None and taken is not None, "cpu, memory and pods always have a column"
+    assert offered is not None and taken is not None, "cpu, memory and pods are always known"
     wanted = dict(needs.amounts).get(resource, 0)
     after = taken[rows] + wanted * (extra + 1)
     return np.minimum(after / np.maximum(offered[rows], 1), 1.0)
