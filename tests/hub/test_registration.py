@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
 
@@ -13,39 +10,11 @@ from proto.bus.memory import MemoryBus
 from proto.node import HeartbeatReply, Registration
 from proto.objects.coordination import Lease
 from proto.objects.core import Node, NodeSpec, Taint
-from proto.objects.meta import ObjectMeta, find_condition
-from tests.engine.replicas import Ground, Replica, replicas
-from tests.hub.agent import SpokenAgent
+from proto.objects.meta import ObjectMeta
+from tests.engine.replicas import Ground, replicas
+from tests.hub.scene import Scene, scene
 from tests.virtual import in_virtual_time
 from tests.waiting import eventually
-
-
-@dataclass
-class Scene:
-    """A leader, and agents that may join."""
-
-    ground: Ground
-    replica: Replica
-
-    def agent(self, node: str, incarnation: str, previous: str = "") -> SpokenAgent:
-        return SpokenAgent(MemoryBus(self.ground.network, f"machine-{incarnation}"), node, incarnation, previous)
-
-    def node(self, name: str) -> Node:
-        found = self.replica.mirror.get(Node, "", name)
-        assert found is not None, f"no node {name}"
-        return found
-
-    def ready(self, name: str) -> tuple[str, str]:
-        condition = find_condition(self.node(name).status.conditions, "Ready")
-        assert condition is not None
-        return condition.status, condition.reason
-
-
-@asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
-    ground = Ground()
-    async with replicas(ground, "a") as (replica,):
-        yield Scene(ground, replica)
 
 
 @in_virtual_time
