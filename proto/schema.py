@@ -79,7 +79,13 @@ def read_model(raw: dict[str, Any], model: type[Model]) -> Reading:
     made, causes = _validate(clean, model, shape)
     causes = (*findings.causes, *causes)[:_CAUSES_MAX]
     obj = made if isinstance(made, Object) and not causes else None
-    return Reading(clean, tuple(findings.warnings[:_CAUSES_MAX]), causes, obj)
+    return Reading(clean, _bounded(findings.warnings), causes, obj)
+
+
+def _bounded(warnings: list[str]) -> tuple[str, ...]:
+    """The first warnings, and how many more there are: an answer stays short, and nothing is left out silently."""
+    more = len(warnings) - _CAUSES_MAX
+    return (*warnings[:_CAUSES_MAX], *([f"and {more} more warnings of this kind"] if more > 0 else ()))
 
 
 def _read(shape: Shape, raw: Any, path: str, findings: _Findings) -> Any:

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from control_plane.api.committing import check_preconditions
 from control_plane.api.defaults import with_defaults
 from control_plane.api.request import Request
 from control_plane.api.validation import check_new, check_update
 from control_plane.api.warnings import warnings_of
 from control_plane.store.mirror import Mirror
 from proto.catalog import Kind
-from proto.errors import BadRequest, Cause, Conflict, Forbidden, Invalid, NotFound
+from proto.errors import BadRequest, Cause, Forbidden, Invalid, NotFound
 from proto.ids import Ids
 from proto.names import SUBDOMAIN_LENGTH_MAX
 from proto.objects.core import Namespace
@@ -87,7 +88,7 @@ class Admission:
         """
         reading = read_body(body, request.kind, request.kind.model, request.name)
         obj = self._placed(reading, request)
-        _check_same_object(request.kind, old, obj)
+        check_preconditions(obj.metadata, old)
         if request.subresource:
             return Admitted(obj, reading.warnings)
         obj = with_defaults(obj)
@@ -180,13 +181,3 @@ def _name_in(body: dict[str, Any]) -> str:
     metadata = body.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else ""
     return name if isinstance(name, str) else ""
-
-
-def _check_same_object(kind: Kind, old: Object, new: Object) -> None:
-    uid = new.metadata.uid
-    if uid and uid != old.metadata.uid:
-        raise Conflict(
-            f'Operation cannot be fulfilled on {kind.qualified_resource} "{old.metadata.name}": Precondition failed: '
-            f"UID in precondition: {uid:.80}, UID in object meta: {old.metadata.uid}",
-            details={"name": old.metadata.name, "kind": kind.resource},
-        )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from control_plane.api.options import parse_revision
 from control_plane.store.mirror import Mirror
 from control_plane.store.port import (
     OBJECT_BYTES_MAX,
@@ -20,9 +21,10 @@ from control_plane.store.port import (
     StoreError,
     StoreUnavailable,
 )
+from proto import catalog
 from proto.catalog import Kind
 from proto.errors import ApiError, Conflict, InternalError, RequestTooLarge, Timeout, Unavailable
-from proto.objects.meta import Object, evolve
+from proto.objects.meta import Object, ObjectMeta, evolve
 
 Obj = TypeVar("Obj", bound=Object)
 
@@ -99,6 +101,29 @@ def modified(kind: Kind, name: str) -> Conflict:
         "please apply your changes to the latest version and try again",
         details={"name": name, "kind": kind.resource},
     )
+
+
+def precondition_failed(kind: Kind, name: str, word: str, wanted: str, found: str) -> Conflict:
+    """The refusal of a write that named a UID or ResourceVersion (`word`) which is not the object's."""
+    return Conflict(
+        f'Operation cannot be fulfilled on {kind.qualified_resource} "{name}": Precondition failed: '
+        f"{word} in precondition: {wanted:.80}, {word} in object meta: {found}",
+        details={"name": name, "kind": kind.resource},
+    )
+
+
+def check_preconditions(wanted: ObjectMeta, old: Object) -> None:
+    """A uid and a resourceVersion that a writer names, if any, must be those of the newest state.
+
+    Raises:
+        Conflict: the object has moved on, or is another one of the same name.
+        BadRequest: the API never gave such a resourceVersion.
+    """
+    kind, name = catalog.of(old), old.metadata.name
+    if wanted.uid and wanted.uid != old.metadata.uid:
+        raise precondition_failed(kind, name, "UID", wanted.uid, old.metadata.uid)
+    if parse_revision(wanted.resource_version, "metadata.resourceVersion") not in (0, old.metadata.revision):
+        raise modified(kind, name)
 
 
 def _told(error: StoreError) -> ApiError:

@@ -8,14 +8,17 @@ Reads: bytes that anyone may have sent. Writes nothing.
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import msgpack
 
 from control_plane.store.port import OBJECT_BYTES_MAX
 from proto.errors import BadRequest, RequestTooLarge
+from proto.schema import shown
 
 REQUEST_BYTES_MAX = OBJECT_BYTES_MAX * 3 // 2
 """JSON is a little longer than what is stored of it; a request beyond this is not even read."""
@@ -43,6 +46,7 @@ def decode_json(data: bytes) -> Any:
     Raises:
         BadRequest: not UTF-8, not JSON, a key twice, or a value that cannot be kept.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip():
         return None
     try:
@@ -70,7 +74,7 @@ def decode_msgpack(data: bytes) -> Any:
     if not data:
         return None
     try:
-        value = msgpack.unpackb(data, strict_map_key=False)
+        value = msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_unique)
     except msgpack.ExtraData:
         raise BadRequest("the request body is not valid msgpack: there is more behind its end") from None
     except UnicodeDecodeError:
@@ -84,14 +88,15 @@ def decode_msgpack(data: bytes) -> Any:
     return value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
     """A mapping of `pairs`; a key given twice is a mistake that must not be decided silently."""
+    pairs = list(pairs)
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
-        seen: set[str] = set()
+        seen: set[Any] = set()
         for key, _ in pairs:
             if key in seen:
-                raise BadRequest(f'the request body has the key "{key:.80}" twice')
+                raise BadRequest(f"the request body has the key {shown(key)} twice")
             seen.add(key)
     return mapping
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 
-from control_plane.api.committing import ATTEMPTS_MAX, Committer, modified
+from control_plane.api.committing import ATTEMPTS_MAX, Committer, modified, precondition_failed
 from control_plane.api.options import DeletionOptions, parse_revision, read_deletion_options, read_list_options
 from control_plane.api.reading import Reader, catch_up, not_found
 from control_plane.api.reply import FRAME_BYTES, Answer, encode_parts, success
@@ -20,7 +20,7 @@ from control_plane.store.mirror import Mirror
 from control_plane.store.port import RevisionMismatch
 from proto.catalog import Kind
 from proto.clock import Clock
-from proto.errors import Conflict, Forbidden, MethodNotAllowed, NotFound
+from proto.errors import Forbidden, MethodNotAllowed, NotFound
 from proto.objects.meta import Object
 
 AT_ONCE_MAX = 64
@@ -112,8 +112,4 @@ def _check_preconditions(kind: Kind, obj: Object, options: DeletionOptions) -> N
         ("ResourceVersion", options.revision, obj.metadata.resource_version),
     ):
         if wanted and wanted != found:
-            raise Conflict(
-                f'Operation cannot be fulfilled on {kind.qualified_resource} "{obj.metadata.name}": Precondition '
-                f"failed: {word} in precondition: {wanted:.80}, {word} in object meta: {found}",
-                details={"name": obj.metadata.name, "kind": kind.resource},
-            )
+            raise precondition_failed(kind, obj.metadata.name, word, wanted, found)

@@ -16,6 +16,7 @@ from control_plane.store.deletion import Propagation
 from proto.catalog import Kind
 from proto.errors import BadRequest
 from proto.objects.meta import LabelSelector
+from proto.schema import shown
 from proto.selectors import FieldRequirement, check_field_selector, parse_field_selector, parse_label_selector
 from proto.spelling import did_you_mean
 
@@ -116,7 +117,7 @@ def read_list_options(options: Options, kind: Kind) -> ListOptions:
     if match not in ("", "Exact", "NotOlderThan"):
         raise BadRequest(f'resourceVersionMatch: must be "Exact" or "NotOlderThan", found "{match:.60}"')
     revision = read_revision(options)
-    if match and not revision:
+    if match and not _text(options, "resourceVersion"):
         raise BadRequest("resourceVersionMatch is forbidden unless resourceVersion is provided")
     return ListOptions(
         selection=read_selection(options, kind),
@@ -144,7 +145,7 @@ def read_dry_run(options: Options) -> bool:
         return False
     if asked in ("All", ["All"]):
         return True
-    raise BadRequest(f'dryRun: must be "All", found {_shown(asked)}')
+    raise BadRequest(f'dryRun: must be "All", found {shown(asked)}')
 
 
 def check_field_validation(options: Options) -> None:
@@ -158,7 +159,7 @@ def read_deletion_options(options: Options) -> DeletionOptions:
     """Options of delete and deletecollection."""
     conditions = options.get("preconditions") or {}
     if not isinstance(conditions, dict):
-        raise BadRequest(f"preconditions: must be a mapping, found {_shown(conditions)}")
+        raise BadRequest(f"preconditions: must be a mapping, found {shown(conditions)}")
     for name in conditions:
         if name not in ("uid", "resourceVersion"):
             raise BadRequest(f'unknown precondition "{name:.80}"{did_you_mean(name, ("uid", "resourceVersion"))}')
@@ -207,16 +208,17 @@ def _text(options: Options, name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):  # People write `"resourceVersion": 12` by hand.
         return str(value)
     if not isinstance(value, str):
-        raise BadRequest(f"{name}: must be a string, found {_shown(value)}")
+        raise BadRequest(f"{name}: must be a string, found {shown(value)}")
     return value
 
 
 def _number(options: Options, name: str) -> int:
-    text = _text(options, name)
-    if not text:
+    value = options.get(name)
+    if value in (None, ""):
         return 0
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise BadRequest(f'{name}: must be a whole number ≥ 0, found "{text:.60}"')
+        raise BadRequest(f"{name}: must be a whole number ≥ 0, found {shown(value)}")
     return int(text)
 
 
@@ -226,8 +228,4 @@ def _flag(options: Options, name: str) -> bool:
         return False
     if value in ("true", True, "1"):
         return True
-    raise BadRequest(f"{name}: must be true or false, found {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    return f'"{value:.60}"' if isinstance(value, str) else repr(value)[:60]
+    raise BadRequest(f"{name}: must be true or false, found {shown(value)}")

@@ -11,46 +11,57 @@ Reads and writes: itself. Source: Kubernetes API concepts, "Retrieving large res
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from control_plane.api.options import Selection
+from proto.catalog import Kind
 from proto.clock import Clock
 from proto.errors import BadRequest, Expired
 from proto.objects.meta import Object
+from proto.selectors import format_label_selector
 
 KEPT_MAX = 64
 KEPT_S = 60.0
 
 
 class Token(NamedTuple):
-    """Where a list goes on: behind `namespace`/`name`, which is item `start` of the list `taken` at `revision`."""
+    """Where a list goes on: behind `namespace`/`name`, which is item `start` of the list `taken` at `revision`.
+
+    `asked` says what the list is of (see `digest`): a token continues no other list.
+    """
 
     revision: int
     namespace: str
     name: str
     taken: str
     start: int
+    asked: str
 
     def encode(self) -> str:
         """The token as users pass it."""
         return base64.urlsafe_b64encode(json.dumps(list(self)).encode()).decode().rstrip("=")
 
     @classmethod
-    def decode(cls, text: str) -> Token:
-        """The token that `encode` made.
+    def decode(cls, text: str, asked: str) -> Token:
+        """The token that `encode` made, for the list that `asked` is the digest of.
 
         Raises:
-            BadRequest: it did not.
+            BadRequest: it did not, or for another list.
         """
         try:
             fields = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-            if [type(field) for field in fields] != [int, str, str, str, int]:
+            if [type(field) for field in fields] != [int, str, str, str, int, str]:
                 raise ValueError
         except (ValueError, TypeError, RecursionError):
             raise BadRequest(f'continue: "{text:.60}" is not a token that a list gave') from None
-        return cls(*fields)
+        token = cls(*fields)
+        if token.asked != asked:
+            raise BadRequest("continue: the token is of another list, ask with the same kind, namespace and selectors")
+        return token
 
 
 class Page(NamedTuple):
@@ -58,13 +69,14 @@ class Page(NamedTuple):
 
     revision: int
     taken: str
+    asked: str
     items: Sequence[Object]
     start: int = 0
 
     def token(self, count: int) -> Token:
         """Where the list goes on when `count` items of this page were read."""
         last = self.items[self.start + count - 1].metadata
-        return Token(self.revision, last.namespace, last.name, self.taken, self.start + count)
+        return Token(self.revision, last.namespace, last.name, self.taken, self.start + count, self.asked)
 
 
 class Lists:
@@ -84,9 +96,17 @@ class Lists:
     def page(self, token: Token) -> Page | None:
         """Where that list goes on, if it is kept here; it stays kept, because an answer may be lost and asked again."""
         kept_s, page = self._kept.get(token.taken, (0.0, None))
-        if page is None or kept_s < self._clock.monotonic_s() - KEPT_S or not 0 <= token.start <= len(page.items):
+        if page is None or page.asked != token.asked or kept_s < self._clock.monotonic_s() - KEPT_S:
+            return None
+        if not 0 <= token.start <= len(page.items):
             return None
         return page._replace(start=token.start)
+
+
+def digest(kind: Kind, namespace: str, selection: Selection) -> str:
+    """What a list is of, the same at every replica: kind, namespace and selectors."""
+    asked = (kind.qualified_resource, namespace, format_label_selector(selection.labels), selection.fields)
+    return hashlib.blake2b(repr(asked).encode(), digest_size=9).hexdigest()
 
 
 def expired() -> Expired:

@@ -13,6 +13,7 @@ import jsonpointer
 
 from control_plane.api.request import MERGE_PATCH
 from proto.errors import BadRequest, Invalid
+from proto.schema import shown
 from proto.spelling import did_you_mean
 
 OPERATIONS_MAX = 1000
@@ -68,8 +69,8 @@ def apply_json_patch(operations: list[Any], document: dict[str, Any]) -> dict[st
             changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
         except jsonpatch.JsonPatchTestFailed:
             raise Invalid(f"the patch cannot be applied: {where}: the value there is not the tested one") from None
-        except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, LookupError) as error:
-            raise Invalid(f"the patch cannot be applied: {where}: {_first_line(error)}") from None
+        except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, LookupError):
+            raise Invalid(f"the patch cannot be applied: {where}: {_obstacle(operation, changed)}") from None
         if not isinstance(changed, dict):
             raise Invalid(f"the patch cannot be applied: {where}: what remains is not an object")
     return cast("dict[str, Any]", changed)
@@ -93,7 +94,7 @@ def _check_operation(operation: Any, where: str) -> None:
     if not isinstance(name, str) or name not in _MEMBERS:
         hint = did_you_mean(name, _MEMBERS) if isinstance(name, str) else ""
         raise BadRequest(
-            f"the patch is not valid: {where}: op must be one of {', '.join(_MEMBERS)}, found {name!r:.40}{hint}"
+            f"the patch is not valid: {where}: op must be one of {', '.join(_MEMBERS)}, found {shown(name)}{hint}"
         )
     for member in ("path", *_MEMBERS[name]):
         if member not in operation:
@@ -103,7 +104,7 @@ def _check_operation(operation: Any, where: str) -> None:
         if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
             raise BadRequest(
                 f'the patch is not valid: {where} ({name}): "{member}" must be a path such as /spec/replicas, '
-                f"found {pointer!r:.60}"
+                f"found {shown(pointer)}"
             )
 
 
@@ -122,5 +123,16 @@ def _weight(value: Any) -> int:
     return VALUE_WEIGHT + (len(value) if isinstance(value, str) else 0)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _obstacle(operation: dict[str, Any], document: Any) -> str:
+    """Why an operation cannot be done: the first part of its paths that leads nowhere."""
+    for member in ("from", "path"):
+        at, value = "", document
+        for part in str(operation.get(member, "")).split("/")[1:]:
+            if not isinstance(value, dict | list):
+                return f"{at:.120} is {shown(value)}, which has no members"
+            at = f"{at}/{part}"
+            try:
+                value = jsonpointer.JsonPointer(f"/{part}").resolve(value)
+            except jsonpointer.JsonPointerException:
+                return f"there is no {at:.120}"
+    return "it cannot be done to the object as a whole"

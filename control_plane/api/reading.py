@@ -88,11 +88,12 @@ class Reader:
             BadRequest | Expired | Unavailable | Timeout
         """
         options = read_list_options(request.options, request.kind)
-        token = Token.decode(options.continue_token) if options.continue_token else None
+        asked = paging.digest(request.kind, request.namespace, options.selection)
+        token = Token.decode(options.continue_token, asked) if options.continue_token else None
         await catch_up(self._mirror, token.revision if token else options.revision)
         if options.exact and options.revision != self._mirror.revision:
             raise Expired(f"resourceVersion {options.revision} is not held exactly, the newest is served only")
-        page = self._continued(request, options, token) if token else self._taken(request, options)
+        page = self._continued(request, options, token) if token else self._taken(request, options, asked)
         end = page.start + options.limit if options.limit else len(page.items)
         space = min(bytes_max, PAGE_BYTES_MAX) - FRAME_BYTES
         wanted = islice(page.items, page.start, end)
@@ -118,10 +119,10 @@ class Reader:
             return self._mirror.by_selector(kind.model, namespace, selection.labels)
         return self._mirror.list(kind.model)
 
-    def _taken(self, request: Request, options: ListOptions) -> Page:
+    def _taken(self, request: Request, options: ListOptions, asked: str) -> Page:
         """A list of what there is now."""
         items = self.select(request.kind, request.namespace, options.selection)
-        return Page(self._mirror.revision, self._ids.suffix(12), items)
+        return Page(self._mirror.revision, self._ids.suffix(12), asked, items)
 
     def _continued(self, request: Request, options: ListOptions, token: Token) -> Page:
         """The rest of a list, as it was taken or, if that is not kept here, from what there is now."""
@@ -132,7 +133,7 @@ class Reader:
             raise paging.expired()
         behind = (token.namespace, token.name)
         items = [obj for obj in self.select(request.kind, request.namespace, options.selection) if obj.key > behind]
-        return Page(token.revision, self._ids.suffix(12), items)
+        return Page(token.revision, self._ids.suffix(12), token.asked, items)
 
     def _metadata(self, page: Page, count: int) -> dict[str, Any]:
         metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}

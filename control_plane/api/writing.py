@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from control_plane.api.admission import Admission, Admitted, invalid, read_body
-from control_plane.api.committing import ATTEMPTS_MAX, Committer, modified
+from control_plane.api.committing import ATTEMPTS_MAX, Committer, check_preconditions, modified
 from control_plane.api.options import check_field_validation, parse_revision, read_dry_run
 from control_plane.api.patching import apply_patch
 from control_plane.api.reading import catch_up, not_found
@@ -25,14 +25,15 @@ from control_plane.api.validation.problems import Problems
 from control_plane.store import lifecycle
 from control_plane.store.mirror import Mirror
 from control_plane.store.port import RevisionMismatch
-from proto import catalog, codec
+from proto import codec
 from proto.catalog import Kind
 from proto.clock import Clock
 from proto.errors import AlreadyExists, BadRequest
 from proto.ids import Ids
+from proto.names import subdomain_problem
 from proto.objects.apps import Scale
 from proto.objects.core import Binding, Namespace
-from proto.objects.meta import Object, ObjectMeta, evolve
+from proto.objects.meta import Object, evolve
 from proto.objects.pod import Pod
 
 DRAWS_MAX = 8
@@ -112,7 +113,7 @@ class Writer:
 
         def change(old: Object) -> Admitted:
             assert isinstance(old, Pod), "only pods have bindings"
-            _check_precondition(binding.metadata, old)
+            check_preconditions(binding.metadata, old)
             return Admitted(lifecycle.for_binding(old, binding.target.name, self._clock.now()), reading.warnings)
 
         await catch_up(self._mirror, parse_revision(binding.metadata.resource_version))
@@ -153,7 +154,6 @@ class Writer:
             return self._scaled(request, body, old)
         admitted = self._admission.admit_update(request, body, old)
         new = admitted.object
-        _check_precondition(new.metadata, old)
         match request.subresource:
             case "status":
                 new = lifecycle.for_status(old, new)
@@ -170,7 +170,7 @@ class Writer:
         assert isinstance(scale, Scale), "it was read as one"
         if scale.metadata.name not in ("", request.name) or scale.metadata.namespace not in ("", request.namespace):
             raise BadRequest("the name or namespace of the scale does not match the request")
-        _check_precondition(scale.metadata, old)
+        check_preconditions(scale.metadata, old)
         return Admitted(lifecycle.for_update(old, with_replicas(old, scale)), reading.warnings)
 
     def _refuse_existing(self, kind: Kind, obj: Object) -> None:
@@ -203,16 +203,12 @@ def _revision_in(body: dict[str, Any]) -> int:
     return parse_revision(named, "metadata.resourceVersion") if isinstance(named, str) else 0
 
 
-def _check_precondition(wanted: ObjectMeta, old: Object) -> None:
-    """A named revision, if there is one, must be the newest."""
-    if parse_revision(wanted.resource_version, "metadata.resourceVersion") not in (0, old.metadata.revision):
-        raise modified(catalog.of(old), old.metadata.name)
-
-
 def _check_binding(request: Request, binding: Binding) -> None:
     problems = Problems()
     if not binding.target.name:
         problems.required("target.name")
+    else:
+        problems.name("target.name", binding.target.name, subdomain_problem(binding.target.name))
     if binding.target.kind not in ("", "Node"):
         problems.unsupported("target.kind", binding.target.kind, ("Node", "<empty>"))
     if problems.causes:

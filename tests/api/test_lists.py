@@ -88,6 +88,31 @@ async def test_pages_are_of_one_revision_whatever_happens_between(api: Cluster) 
     assert rest["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
 
 
+@pytest.mark.parametrize(
+    ("subject", "options"),
+    [
+        pytest.param("list.core.pods.default", {}, id="of another kind"),
+        pytest.param("list.core.configmaps.kube-system", {}, id="of another namespace"),
+        pytest.param("list.core.configmaps", {}, id="of all namespaces"),
+        pytest.param("list.core.configmaps.default", {"labelSelector": "parity=odd"}, id="with another selector"),
+    ],
+)
+async def test_a_token_continues_no_other_list(api: Cluster, subject: str, options: dict[str, str]) -> None:
+    await fill(api, 3)
+    token = (await api.ok("list.core.configmaps.default", {"limit": 1}))["metadata"]["continue"]
+    assert await api.refused(subject, {**options, "continue": token}) == (
+        400,
+        "BadRequest",
+        "continue: the token is of another list, ask with the same kind, namespace and selectors",
+    )
+
+
+async def test_any_state_not_older_than_the_beginning_will_do(api: Cluster) -> None:
+    await fill(api, 1)
+    options = {"resourceVersion": "0", "resourceVersionMatch": "NotOlderThan"}
+    assert names(await api.ok("list.core.configmaps.default", options)) == ["c00"]
+
+
 async def test_another_replica_continues_a_list(two: Cluster) -> None:
     """Requests go to the replicas in turn, so each page is answered by the other one."""
     await fill(two, 7)

@@ -62,6 +62,20 @@ async def test_a_warning_for_what_is_not_implemented(api: Cluster) -> None:
     assert "volumes" not in json.loads(answer.data)["spec"]
 
 
+async def test_many_warnings_are_counted(api: Cluster) -> None:
+    probes = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "volumeMounts")
+    containers = [{"name": f"c{n}", **{probe: {} for probe in probes}} for n in range(5)]
+    answer = await api.send("sp.api.create.core.pods.default", json.dumps(pod(containers=containers)).encode())
+    warnings = answer.headers["Sp-Warning"].split("\n")
+    assert len(warnings) == 21
+    assert warnings[-1] == "and 5 more warnings of this kind"
+
+
+async def test_json_may_begin_with_a_byte_order_mark(api: Cluster) -> None:
+    made = await api.ok("create.core.configmaps.default", b'\xef\xbb\xbf{"metadata": {"name": "c"}}')
+    assert made["metadata"]["name"] == "c"
+
+
 async def test_a_warning_for_a_port_that_is_not_mapped(api: Cluster) -> None:
     ports = [{"containerPort": 80, "hostPort": 8080}, {"containerPort": 81, "hostPort": 81}]
     body = json.dumps(pod(containers=[{"name": "c", "ports": ports}])).encode()
