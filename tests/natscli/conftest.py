@@ -1,6 +1,7 @@
 """A cluster and a real `nats` command: the client that users have who have nothing of ours.
 
-The command is built once by Go's own tool and kept in the user's cache folder.
+The command is built once by Go's own tool and kept in the user's cache folder. A first build downloads and compiles for
+minutes, so the tests of this room have a longer limit than others.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from setpoint.local.cluster import ClusterShape, LocalCluster
 
 VERSION = "v0.5.0"
 PACKAGE = f"github.com/nats-io/natscli/nats@{VERSION}"
+BUILD_S_MAX = 900
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +34,10 @@ def nats_command() -> Path:
         if shutil.which("go") is None:
             pytest.skip("building the nats command needs Go")
         environment = {**os.environ, "GOBIN": str(cache), "CGO_ENABLED": "0"}
-        subprocess.run(["go", "install", PACKAGE], env=environment, check=True, timeout=600, capture_output=True)
+        build = subprocess.run(
+            ["go", "install", PACKAGE], env=environment, timeout=BUILD_S_MAX, capture_output=True, text=True
+        )
+        assert build.returncode == 0, build.stderr
     return command
 
 
@@ -59,8 +64,14 @@ class NatsCommand:
         return output.decode()
 
     async def json(self, subject: str, body: object = "", *, headers: Sequence[str] = ()) -> dict[str, Any]:
-        """The one reply, read as JSON."""
-        answer = json.loads(await self.request(subject, body, headers=headers))
+        """The one reply, read as JSON.
+
+        Raises:
+            AssertionError: nobody answered, which the command tells on stderr with exit status 0.
+        """
+        text = await self.request(subject, body, headers=headers)
+        assert text.strip(), f"no reply to {subject}"
+        answer = json.loads(text)
         assert isinstance(answer, dict)
         return answer
 

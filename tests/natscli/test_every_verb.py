@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
-from tests.natscli.conftest import NatsCommand
+import pytest
+
+from tests.natscli.conftest import BUILD_S_MAX, NatsCommand
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.timeout(BUILD_S_MAX + 120)
 
 POD = {
     "apiVersion": "v1",
