@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from proto.errors import ApiError
 from setpoint.cli.errors import CliError
@@ -44,6 +44,14 @@ VERBS: dict[str, Verb] = {
 }
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that tells what is wrong with a call as all of this program does: in one line, with exit status 1."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program."""
+        self.exit(1, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
 def usage() -> str:
     """The help of the whole program."""
     width = max(map(len, VERBS)) + 2
@@ -64,7 +72,7 @@ def usage() -> str:
 def build_parser(name: str) -> argparse.ArgumentParser:
     """The parser of one verb; its `run` default is the verb's function."""
     module = import_module(VERBS[name].module)
-    parser = argparse.ArgumentParser(prog=f"setpoint {name}", description=VERBS[name].summary, allow_abbrev=False)
+    parser = OneLineParser(prog=f"setpoint {name}", description=VERBS[name].summary, allow_abbrev=False)
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)
     return parser
@@ -75,11 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
-        return 0 if arguments else 2
+        return 0
     name = {"--version": "version"}.get(arguments[0], arguments[0])
     if name not in VERBS:
         print(f'setpoint: unknown verb "{name}"{_nearest(name)}; see `setpoint --help`', file=sys.stderr)
-        return 2
+        return 1
     options = build_parser(name).parse_args(arguments[1:])
     return _guarded(name, options)
 

@@ -148,9 +148,31 @@ async def test_a_bad_manifest_is_refused_in_one_line(setpoint: Setpoint, text: s
     assert outcome.err.count("\n") == 1
 
 
-async def test_wrong_calls_exit_with_2(setpoint: Setpoint) -> None:
-    for words in (["bogus"], [], ["get"], ["get", "pods", "-o", "xml"], ["scale", "deploy/web"]):
-        assert (await setpoint(*words, ok=False)).status == 2
+WRONG_CALLS = [
+    pytest.param(["bogus"], 'setpoint: unknown verb "bogus"', id="no such verb"),
+    pytest.param(["gte"], 'did you mean "get"?', id="misspelt verb"),
+    pytest.param(["get"], "setpoint get: the following arguments are required: resource", id="nothing to get"),
+    pytest.param(["get", "pods", "-o", "xml"], "invalid choice: 'xml'", id="unknown format"),
+    pytest.param(["get", "pods", "--bogus"], "unrecognized arguments: --bogus", id="unknown flag"),
+    pytest.param(["scale", "deploy/web"], "required: --replicas", id="scale to what"),
+    pytest.param(["scale", "deploy/web", "--replicas=x"], "invalid int value: 'x'", id="scale to a word"),
+    pytest.param(["rollout"], "setpoint rollout: ", id="rollout of nothing"),
+    pytest.param(["completion", "csh"], "invalid choice: 'csh'", id="unknown shell"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG_CALLS)
+async def test_a_wrong_call_is_one_line_on_stderr_and_status_1(
+    setpoint: Setpoint, words: list[str], message: str
+) -> None:
+    outcome = await setpoint(*words, ok=False)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+async def test_no_verb_at_all_shows_the_help(setpoint: Setpoint) -> None:
+    assert (await setpoint()).out.startswith("usage: setpoint VERB")
 
 
 async def test_versions_resources_and_completion(setpoint: Setpoint) -> None:
