@@ -88,7 +88,8 @@ async def _session(bus: Bus, subject: str, options: dict[str, Any]) -> AsyncIter
             raise from_bus_error(error) from None
         while True:
             try:
-                message = await asyncio.wait_for(arrived.get(), SILENCE_S_MAX)
+                async with asyncio.timeout(SILENCE_S_MAX):  # wait_for of Python 3.11 may lose a cancellation.
+                    message = await arrived.get()
             except TimeoutError:
                 raise _Interrupted from None
             if message.headers.get("Status") == "503" or message.headers.get("Sp-End"):

@@ -21,6 +21,8 @@ from proto.objects.core import Node
 from proto.objects.pod import Pod
 from setpoint.demo.lives import NodeLife, PodLife, saw_node, saw_pod
 
+_CANCEL_AGAIN_S = 0.2
+
 
 class Witness:
     """What was seen of one namespace's pods (by uid), of nodes and of heartbeats (by node name)."""
@@ -47,11 +49,10 @@ class Witness:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        while going := [task for task in self._tasks if not task.done()]:
+            for task in going:
+                task.cancel()  # Again, should a library have lost it.
+            await asyncio.wait(going, timeout=_CANCEL_AGAIN_S)
         await self._heartbeats.unsubscribe()
 
     async def until(self, holds: Callable[[], bool], *, within_s: float) -> bool:
@@ -67,7 +68,8 @@ class Witness:
                 return False
             self._changed.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), remaining_s)
+                async with asyncio.timeout(remaining_s):  # Unlike wait_for in 3.11, it never loses a cancellation.
+                    await self._changed.wait()
             for task in self._tasks:
                 if task.done():
                     task.result()

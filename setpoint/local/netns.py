@@ -117,7 +117,9 @@ class NetnsFleet:
             await asyncio.to_thread(links.plug_in, self._bridge, 0, tree.pid)
             argv = (sys.executable, "-I", "-S", "-c", _REACH_HUB, self.hub_address, str(port))
             attempt = await tree.start(argv, log=Path("/dev/null"))
-            if await asyncio.wait_for(attempt.wait(), _REACH_WITHIN_S) != 0:
+            async with asyncio.timeout(_REACH_WITHIN_S):
+                status = await attempt.wait()
+            if status != 0:
                 raise LocalError(f"a machine on {self._bridge.name} cannot reach this host (a firewall?)")
         except TimeoutError as error:
             raise LocalError(f"a machine on {self._bridge.name} cannot reach this host (a firewall?)") from error

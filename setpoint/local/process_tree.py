@@ -56,7 +56,8 @@ class Program:
         """Ask it to end (SIGTERM), and kill it when it still runs after `grace_s` seconds."""
         self.signal(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(self.wait(), grace_s)
+            async with asyncio.timeout(grace_s):
+                return await self.wait()
         except TimeoutError:
             self.signal(signal.SIGKILL)
             return await self.wait()
@@ -161,7 +162,8 @@ class ProcessTree:
         assert stdin is not None
         stdin.close()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._init.wait(), _CLOSE_WITHIN_S)
+            async with asyncio.timeout(_CLOSE_WITHIN_S):
+                await self._init.wait()
         if self._reader is not None:
             await self._reader
         with suppress(BrokenPipeError, ConnectionResetError):

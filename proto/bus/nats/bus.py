@@ -129,6 +129,7 @@ class NatsBus:
             NoResponders | RequestTimeout | Disconnected
         """
         self._check_sendable(subject, data, headers)
+        cancelled_before = _cancellations()
         try:
             answer = await self._client.request(subject, data, timeout_s, headers=_on_the_wire(headers))
         except errors.NoRespondersError:
@@ -139,6 +140,8 @@ class NatsBus:
             raise RequestTimeout(f"the connection broke while waiting for an answer on {subject}") from None
         except errors.Error as error:
             raise Disconnected(f"cannot ask on {subject}: {_words(error)}") from None
+        if _cancellations() > cancelled_before:
+            raise asyncio.CancelledError  # nats-py's wait_for loses one that meets the answer (Python 3.11).
         return _message(answer)
 
     async def subscribe(self, subject: str, handler: Handler, *, queue: str = "") -> NatsSubscription:
@@ -280,6 +283,12 @@ def _header_bytes(headers: Headers | None) -> int:
         return 0
     lines = sum((len(name) + 4) * (value.count("\n") + 1) + len(value.encode()) for name, value in headers.items())
     return lines + len("NATS/1.0\r\n\r\n")
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 def _unreachable(servers: str | list[str], why: str) -> str:
