@@ -48,6 +48,7 @@ OUTLIVES_AGENT = "outlives-agent"
 _CONNECTED_WITHIN_S = 10.0
 _KILLING_MAX_S = 15.0
 """How long the end of a container may take after its grace: longer than the supervisor goes on killing."""
+_LEAVING_MAX_S = 1.0
 _RETRY_FIRST_S = 0.05
 _RETRY_LAST_S = 5.0
 _REPEATS = 3
@@ -76,12 +77,14 @@ class ProcessRuntime:
         self._keeping = asyncio.create_task(self._keep_attached(), name="runtime-process")
 
     async def close(self) -> None:
-        """Lets go; the supervisor and its workloads go on."""
+        """Lets go; the supervisor and its workloads go on. One that keeps nothing is asked to leave too."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
         self._connected.clear()
         if self._client is not None:
+            if not self._states:
+                await _dismiss(self._client)
             await self._client.close()
             self._client = None
         self._feed.close()
@@ -219,6 +222,13 @@ class ProcessRuntime:
             self._states[state.id] = state
             self._feed.publish(state)
         return self._states[state.id]
+
+
+async def _dismiss(client: SupervisorClient) -> None:
+    """Asks an idle supervisor to leave and sees it off; what it might have started meanwhile would go on."""
+    with contextlib.suppress(SupervisorGone, SupervisorRefused, TimeoutError):
+        await client.call("shutdown", within_s=_LEAVING_MAX_S)
+        await asyncio.wait_for(client.lost.wait(), _LEAVING_MAX_S)
 
 
 def _start_message(spec: ContainerSpec) -> dict[str, Any]:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 ANSWERED_WITHIN_S = 10.0
 """How long a call may take that does not wait for a workload to end."""
 
+_LEAVING_PAUSES_S = (0.0, 0.2, 0.5)
 _STARTED_WITHIN_S = 30.0
 _INHERITED = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 _READ_LIMIT_BYTES = 64 * 1024 * 1024
@@ -158,21 +159,27 @@ async def ensure_supervisor(place: SupervisorPlace) -> SupervisorClient:
     Raises:
         SupervisorGone: None could be started; the message says why.
     """
-    try:
-        client, protocol = await _greet(place)
-    except SupervisorSilent:
-        raise
-    except SupervisorGone:
-        await _spawn(place)
-        client, protocol = await _greet(place)
+    client, protocol = await _summon(place)
     if protocol == PROTOCOL:
         return client
     await client.call("shutdown")
     await client.lost.wait()
     await client.close()
-    await _spawn(place)
-    client, _ = await _greet(place)
+    client, _ = await _summon(place)
     return client
+
+
+async def _summon(place: SupervisorPlace) -> tuple[SupervisorClient, int]:
+    """Greets the supervisor, starting one if none answers. One that is leaving holds its place a moment longer."""
+    for pause_s in _LEAVING_PAUSES_S:
+        try:
+            return await _greet(place)
+        except SupervisorSilent:
+            raise
+        except SupervisorGone:
+            await _spawn(place)
+        await asyncio.sleep(pause_s)
+    return await _greet(place)
 
 
 async def _greet(place: SupervisorPlace) -> tuple[SupervisorClient, int]:

@@ -56,10 +56,10 @@ class AgentProgram:
         return self.process.returncode or 0
 
     def supervisor_pid(self) -> int:
-        """The process that holds the supervisor's lock."""
+        """The process that holds the supervisor's lock; 0 if none does."""
         inode = (self.state_dir / "supervisor" / "lock").stat().st_ino
         held = [line.split() for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line]
-        return int(held[0][4])
+        return int(held[0][4]) if held else 0
 
     async def power_off(self) -> None:
         """End everything that this machine runs."""
@@ -196,8 +196,17 @@ async def test_a_held_name_is_refused_with_one_line(hub: ScriptedHub, agent: Age
     _, errors = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 1
     assert errors.decode().splitlines()[-1] == "setpoint-node-agent: node node-1 is held by another agent"
-    await other.power_off()
     assert hub.holder == hub.registrations[0].incarnation
+    await eventually(lambda: not other.supervisor_pid(), what="the supervisor of the refused one has left too")
+
+
+async def test_nothing_is_left_of_an_agent_without_pods_and_the_next_one_starts_at_once(
+    hub: ScriptedHub, agent: AgentProgram
+) -> None:
+    for _ in range(2):
+        await agent.start()
+        assert await agent.end(signal.SIGTERM) == 0
+    await eventually(lambda: not agent.supervisor_pid())
 
 
 async def test_a_state_directory_in_use_is_refused(hub: ScriptedHub, agent: AgentProgram) -> None:

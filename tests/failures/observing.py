@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,8 +155,9 @@ def container_of(pid: int) -> str:
 def supervisor_of(pids: tuple[int, ...]) -> int:
     """The pid of the supervisor among a machine's processes."""
     for pid in pids:
-        if b"node_agent.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-            return pid
+        with contextlib.suppress(OSError):  # It ended while we looked.
+            if b"node_agent.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                return pid
     raise AssertionError("no supervisor runs there")
 
 
