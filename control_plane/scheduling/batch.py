@@ -16,6 +16,7 @@ import numpy as np
 from control_plane.scheduling import filters, scores
 from control_plane.scheduling.needs import Needs
 from control_plane.scheduling.rows import Counts, Floats, Mask, Rows
+from control_plane.scheduling.scores.candidates import Candidates
 from control_plane.scheduling.table import NodeTable
 
 PLACES_MAX = 250_000
@@ -35,7 +36,7 @@ def choose(needs: Needs, count: int, table: NodeTable) -> Rows:
     while left and (placed < room).any():
         look_ahead = min(look_ahead, left, max(PLACES_MAX // len(rows), 1))
         extra = placed + np.arange(look_ahead)[:, None]
-        picks = _picks(_worth(needs, table, rows, extra), extra, room, table.ranks[rows], left)
+        picks = _picks(_worth(Candidates(needs, table, rows, extra)), extra, room, table.ranks[rows], left)
         chosen.append(rows[picks])
         placed += np.bincount(picks, minlength=len(rows))
         left -= len(picks)
@@ -62,11 +63,11 @@ def _room(needs: Needs, count: int, table: NodeTable, rows: Rows) -> Counts:
     return room
 
 
-def _worth(needs: Needs, table: NodeTable, rows: Rows, extra: Counts) -> Floats:
+def _worth(candidates: Candidates) -> Floats:
     """What each place is worth: (look-ahead x rows), levelled so that no place counts for more than one before it."""
-    worth = np.zeros(extra.shape)
+    worth = np.zeros(candidates.extra.shape)
     for weight, score in scores.ALL:
-        worth += weight * score.score(needs, table, rows, extra)
+        worth += weight * score.score(candidates)
     return np.minimum.accumulate(worth, axis=0)
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control_plane.scheduling import Decision, Scheduling
+from control_plane.scheduling.needs import Needs, needs_of
 from proto.objects.core import Node, Taint
-from proto.objects.meta import evolve
 from proto.objects.pod import ContainerPort, Pod
 from tests.scheduling.making import a_node, a_pod
 
@@ -104,11 +104,9 @@ def test_what_is_forgotten_leaves_nothing_behind(machines: list[Node], pods: lis
 
 def grouped(decisions: list[Decision]) -> list[Decision]:
     """In the order in which they were placed: group by group, as the groups first appear."""
-    groups: dict[str, list[Decision]] = {}
+    groups: dict[Needs, list[Decision]] = {}
     for decision in decisions:
-        pod = decision.pod
-        kind = evolve(pod, **{"metadata.name": "", "metadata.uid": ""}).model_dump_json()
-        groups.setdefault(kind, []).append(decision)
+        groups.setdefault(needs_of(decision.pod), []).append(decision)
     return [decision for group in groups.values() for decision in group]
 
 

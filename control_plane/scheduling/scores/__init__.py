@@ -6,6 +6,7 @@ equal in everything are taken in the order of their names.
 """
 
 from control_plane.scheduling.scores.balanced_allocation import BalancedAllocation
+from control_plane.scheduling.scores.candidates import Candidates
 from control_plane.scheduling.scores.least_allocated import LeastAllocated
 from control_plane.scheduling.scores.owner_spread import OwnerSpread
 from control_plane.scheduling.scores.score import Score
@@ -19,4 +20,4 @@ ALL: tuple[tuple[float, Score], ...] = (
 )
 """(weight, score)."""
 
-__all__ = ["ALL", "BalancedAllocation", "LeastAllocated", "OwnerSpread", "Score", "SoftTaints"]
+__all__ = ["ALL", "BalancedAllocation", "Candidates", "LeastAllocated", "OwnerSpread", "Score", "SoftTaints"]

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from control_plane.scheduling.needs import Needs
-from control_plane.scheduling.rows import Counts, Floats, Rows
-from control_plane.scheduling.table import NodeTable
+from control_plane.scheduling.rows import Floats
+from control_plane.scheduling.scores.candidates import Candidates
 
 
 class Score(Protocol):
     """One reason to prefer a node; more is better."""
 
-    def score(self, needs: Needs, table: NodeTable, rows: Rows, extra: Counts) -> Floats | float:
-        """How good each of `rows` is for one more pod of `needs`, when `extra` such pods were put there already.
-
-        `extra` has the shape (look-ahead, rows), and the result one that broadcasts to it: so a whole batch of equal
-        pods is judged at once.
-        """
+    def score(self, candidates: Candidates) -> Floats | float:
+        """How good each candidate is for one more pod; of a shape that broadcasts to that of `candidates.extra`."""
         ...

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from control_plane.scheduling.filters.taints import tolerates
-from control_plane.scheduling.needs import Needs
-from control_plane.scheduling.rows import Counts, Floats, Rows
+from control_plane.scheduling.rows import Floats
+from control_plane.scheduling.scores.candidates import Candidates
 from control_plane.scheduling.scores.score import Score
-from control_plane.scheduling.table import NodeTable
 from proto.objects.core import Node
 
 
 class SoftTaints(Score):
     """Minus the number of such taints (Kubernetes: TaintToleration)."""
 
-    def score(self, needs: Needs, table: NodeTable, rows: Rows, extra: Counts) -> Floats | float:
+    def score(self, candidates: Candidates) -> Floats | float:
         """0, -1, -2, … for each row."""
-        return -table.facet(_untolerated, needs.tolerations)[rows].astype(float)
+        soft = candidates.table.facet(_untolerated, candidates.needs.tolerations)
+        return -soft[candidates.rows].astype(float)
 
 
 def _untolerated(key: tuple[Any, ...], node: Node) -> int:
