@@ -15,18 +15,22 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
 
 import uvloop
 
 from control_plane.hub.hub import HubPace
-from control_plane.program import ControlPlane, Settings
+from control_plane.program import ControlPlane, PartEnded, Settings
 from control_plane.store.nats import NatsLeaderKeys, open_store
 from control_plane.store.port import StoreError
 from proto.bus.nats import NatsBus
 from proto.bus.port import BusError
 from proto.clock import SystemClock
 from proto.ids import RandomIds
+
+T = TypeVar("T")
 
 PROGRAM = "setpoint-control-plane"
 DEFAULT_NATS = "nats://127.0.0.1:4222"
@@ -47,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(serve(arguments))
-        except (BusError, StoreError) as error:
+        except (BusError, StoreError, PartEnded) as error:
             print(f"{PROGRAM}: {error}", file=sys.stderr)
             return 1
 
@@ -69,45 +73,53 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def serve(arguments: argparse.Namespace) -> int:
-    """Connect, serve, and stop in order."""
+    """Connect, serve, and stop in order; the exit status. A signal ends it at every step."""
     stopped = _stop_signal()
-    bus = await NatsBus.connect(arguments.nats, name=PROGRAM)
-    clock, ids = SystemClock(), RandomIds()
-    try:
-        store = await open_store(bus, clock, replicas=arguments.replicas)
-        settings = Settings(
-            holder=f"{arguments.name}-{os.getpid()}",
-            hub=HubPace(heartbeat_s=arguments.heartbeat_s, grace_s=arguments.grace_s),
-        )
-        keys = await NatsLeaderKeys.open(bus, clock, replicas=arguments.replicas)
-        control_plane = ControlPlane(bus, store, keys, clock, ids, settings)
-        try:
-            return await _run(control_plane, settings, stopped)
-        finally:
-            await control_plane.stop()
-            await keys.close()
-            await store.close()
-    finally:
-        await bus.close()
-
-
-async def _run(control_plane: ControlPlane, settings: Settings, stopped: asyncio.Event) -> int:
-    """Start, say so, and wait for a signal or a death; the exit status."""
-    stopping = asyncio.ensure_future(stopped.wait())
-    failing = asyncio.ensure_future(control_plane.failed())
-    starting = asyncio.ensure_future(control_plane.start())
-    try:
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if stopping.done():
+    async with AsyncExitStack() as opened:
+        control_plane = await _unless(stopped, _compose(arguments, opened))
+        if control_plane is None:
             return 0
-        starting.result()
-        _tune_collector()
-        print(f"ready name={settings.holder}", flush=True)
-        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
-        return 0 if stopping.done() else 1
+        opened.push_async_callback(control_plane.stop)
+        if await _unless(stopped, _start(control_plane)) is None:
+            return 0
+        return 0 if await _unless(stopped, control_plane.failed()) is None else 1
+
+
+async def _compose(arguments: argparse.Namespace, opened: AsyncExitStack) -> ControlPlane:
+    """A control plane on NATS; what it stands on is closed with `opened`."""
+    clock, ids = SystemClock(), RandomIds()
+    bus = await NatsBus.connect(arguments.nats, name=PROGRAM)
+    opened.push_async_callback(bus.close)
+    store = await open_store(bus, clock, replicas=arguments.replicas)
+    opened.push_async_callback(store.close)
+    keys = await NatsLeaderKeys.open(bus, clock, replicas=arguments.replicas)
+    opened.push_async_callback(keys.close)
+    settings = Settings(
+        holder=f"{arguments.name}-{os.getpid()}",
+        hub=HubPace(heartbeat_s=arguments.heartbeat_s, grace_s=arguments.grace_s),
+    )
+    return ControlPlane(bus, store, keys, clock, ids, settings)
+
+
+async def _start(control_plane: ControlPlane) -> bool:
+    """Begin to serve, and say so."""
+    await control_plane.start()
+    _tune_collector()
+    print(f"ready name={control_plane.holder}", flush=True)
+    return True
+
+
+async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`; None if the program was told to stop before there was one."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
+    either: set[asyncio.Future[Any]] = {working, stopping}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        return None if stopping.done() else working.result()
     finally:
-        for task in (stopping, failing, starting):
+        for task in either:
             task.cancel()
+        await asyncio.wait(either)
 
 
 def _stop_signal() -> asyncio.Event:

@@ -24,9 +24,13 @@ from proto.clock import Clock
 from proto.ids import Ids
 from proto.objects.core import Namespace
 
-__all__ = ["ControlPlane", "Settings"]
+__all__ = ["ControlPlane", "PartEnded", "Settings"]
 
 READY_POLL_S = 0.05
+
+
+class PartEnded(Exception):
+    """Something that must not end has ended; its last words are in the log."""
 
 
 class ControlPlane:
@@ -34,6 +38,7 @@ class ControlPlane:
 
     def __init__(self, bus: Bus, store: Store, leader_keys: LeaderKeys, clock: Clock, ids: Ids, settings: Settings):
         self.mirror = Mirror(store, clock=clock)
+        self.holder = settings.holder
         self._clock = clock
         self._tasks = Tasks(self._fail)
         self._election_task = Tasks(self._fail)
@@ -56,7 +61,11 @@ class ControlPlane:
         return self.election.leading
 
     async def start(self) -> None:
-        """Load the mirror, serve the API, stand for election; returns when the cluster can take objects."""
+        """Load the mirror, serve the API, stand for election; returns when the cluster can take objects.
+
+        Raises:
+            PartEnded
+        """
         self._tasks.spawn("mirror", self.mirror.run())
         await self._unless_failed(self.mirror.wait_synced())
         await self._api.start()
@@ -88,7 +97,7 @@ class ControlPlane:
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                raise RuntimeError(f"{self._failed.result()} ended while the control plane was starting")
+                raise PartEnded(f"{self._failed.result()} ended while the control plane was starting")
             task.result()
         finally:
             task.cancel()

@@ -3,6 +3,10 @@
 A heartbeat touches memory only. A node that was silent for `grace_s` of *hearing* time (see `hearing`) is marked
 Ready=Unknown and its pods not Ready; what else follows (taints, evictions) is the node lifecycle controller's.
 
+While nobody at all is heard, one node's silence says little about that node: those whose time has come are then judged
+together, with the last one or as soon as somebody is heard. So when all are cut off at once, all are seen to be lost
+at once, and node eviction does not take the first one for a single loss.
+
 A new leader knows nobody's last heartbeat: everyone gets a full grace period from its start.
 
 *Reads*: sessions, Nodes, pods. *Writes*: conditions of Nodes, Ready of the pods on lost ones.
@@ -32,6 +36,9 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 0.25
 
+LULL_SHARE = 0.5
+"""Nobody is heard when the last word of anyone is older than this share of the grace period: two heartbeats."""
+
 
 class Liveness:
     """Judges all nodes, for one term of leadership."""
@@ -55,6 +62,8 @@ class Liveness:
         self._grace_s = grace_s
         self._lease_s = lease_s
         self._wheel: Wheel[str] = Wheel(TICK_S, hearing.now_s)
+        self._overdue: dict[str, None] = {}
+        self._heard_s = 0.0
         self._unsettled: dict[str, None] = {}
         self._wake = asyncio.Event()
 
@@ -84,7 +93,7 @@ class Liveness:
 
     def heard(self, session: Session, heartbeat: Heartbeat | None = None) -> None:
         """The node's agent spoke; grants its lease anew."""
-        session.heard_s = self._hearing.now_s
+        session.heard_s = self._heard_s = self._hearing.now_s
         session.granted_until_s = self._clock.monotonic_s() + self._lease_s
         if heartbeat is not None:
             session.usage = heartbeat.usage or session.usage
@@ -101,9 +110,22 @@ class Liveness:
         """Look for silence, for ever."""
         while True:
             await self._hearing.tick()
-            for node in self._wheel.advance(self._hearing.now_s, self._due_s):
-                self._lose(node)
+            self._overdue.update(dict.fromkeys(self._wheel.advance(self._hearing.now_s, self._due_s)))
+            self._judge()
             await self._clock.sleep(TICK_S)
+
+    def _judge(self) -> None:
+        """Lose the nodes whose time has come, unless nobody is heard and others' time is still to come."""
+        if not self._overdue:
+            return
+        lull = self._hearing.silence_s(self._heard_s) > self._grace_s * LULL_SHARE
+        if lull and not all(self._is_silent(session) for session in self._sessions if session.alive):
+            return
+        overdue, self._overdue = self._overdue, {}
+        for node in overdue:
+            session = self._sessions.get(node)
+            if session is not None and session.alive and self._is_silent(session):
+                self._lose(session)
 
     async def run_settling(self) -> None:
         """Write what changed about nodes, for ever; all that is waiting at a time together."""
@@ -168,10 +190,10 @@ class Liveness:
             return None
         return self._hearing.now_s + self._grace_s - self._hearing.silence_s(session.heard_s)
 
-    def _lose(self, node: str) -> None:
-        session = self._sessions.get(node)
-        if session is None:
-            return
+    def _is_silent(self, session: Session) -> bool:
+        return self._hearing.silence_s(session.heard_s) >= self._grace_s
+
+    def _lose(self, session: Session) -> None:
         session.alive = False
-        log.warning("node is silent node=%s grace_s=%.2f", node, self._grace_s)
-        self._settle(node)
+        log.warning("node is silent node=%s grace_s=%.2f", session.node, self._grace_s)
+        self._settle(session.node)

@@ -48,6 +48,22 @@ async def test_a_node_is_lost_after_its_grace_and_well_again_when_it_is_heard() 
 
 
 @in_virtual_time
+async def test_those_who_fall_silent_with_everybody_are_lost_together() -> None:
+    async with scene() as on:
+        agents = [on.agent(f"n{number}", f"life-{number}") for number in range(3)]
+        for agent in agents:
+            await agent.join()
+            await asyncio.sleep(0.35)
+
+        for agent in agents:
+            await agent.stop()
+        await eventually(lambda: on.ready("n0")[0] == "Unknown", every_s=0.01)
+        first_s = on.ground.clock.monotonic_s()
+        await eventually(lambda: {on.ready(f"n{number}")[0] for number in range(3)} == {"Unknown"}, every_s=0.01)
+        assert on.ground.clock.monotonic_s() - first_s < 0.05
+
+
+@in_virtual_time
 async def test_heartbeats_write_nothing() -> None:
     async with scene() as on:
         agent = on.agent("n1", "one")
