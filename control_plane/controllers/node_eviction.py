@@ -9,6 +9,8 @@ looked at together:
     at least `DISRUPTED_PERCENT` of it       one node every `SLOW_INTERVAL_S`, the longest silent first
     all of it                                none, and evictions that are under way are called off
 
+When the first are back after all were lost, the others are given `RETURN_S` to return, too, before they count as lost.
+
 A node is evicted by a `NoExecute` taint; `taint_eviction` does the rest. Nodes that were declared and never heard of
 count neither as known nor as down.
 
@@ -24,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from control_plane.controllers.taints import Verdict, down_key, find_taint, verdict
@@ -36,8 +38,11 @@ AT_ONCE_MAX = 2
 DISRUPTED_PERCENT = 55
 SETTLE_S = 1.0
 SLOW_INTERVAL_S = 10.0
+RETURN_S = 5.0
+"""Connections that broke together are not made again together: an agent's next attempt may be seconds away."""
 
 ALL_NODES = Key("", "")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Pace(Enum):
@@ -71,12 +76,16 @@ def _keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterabl
 
 @dataclass(frozen=True, slots=True)
 class LossView:
-    """Who is down. `waiting`: not evicted yet; `evicted`: with the `NoExecute` taint; `known`: how many there are."""
+    """Who is down. `waiting`: not evicted yet; `evicted`: with the `NoExecute` taint; `known`: how many there are.
+
+    `well_since`: since when some node has been well without a break; None if that is not known.
+    """
 
     waiting: tuple[Node, ...]
     evicted: tuple[Node, ...]
     known: int
     now: datetime
+    well_since: datetime | None = None
 
 
 class NodeEvictionController:
@@ -90,13 +99,15 @@ class NodeEvictionController:
         known = 0
         waiting: list[Node] = []
         evicted: list[Node] = []
+        well_since: list[datetime] = []
         for node in snapshot.list(Node):
             judged = verdict(node)
             known += judged is not Verdict.DECLARED
-            if not judged.down:
-                continue
-            (waiting if find_taint(node, down_key(node), "NoExecute") is None else evicted).append(node)
-        return LossView(tuple(waiting), tuple(evicted), known, now)
+            if judged is Verdict.READY:
+                well_since.append(_since(node, _LONG_AGO))
+            elif judged.down:
+                (waiting if find_taint(node, down_key(node), "NoExecute") is None else evicted).append(node)
+        return LossView(tuple(waiting), tuple(evicted), known, now, min(well_since, default=None))
 
     def reconcile(self, view: LossView) -> Plan:
         """Evict who is due; look again when the next one is."""
@@ -112,10 +123,9 @@ class NodeEvictionController:
 
 def _due(view: LossView, step: Pace) -> tuple[list[Node], datetime | None]:
     """The nodes whose time has come, and when the next one's comes."""
-    queue = sorted(view.waiting, key=lambda node: (_down_since(node, view.now), node.metadata.name))
-    if step is Pace.AT_ONCE:
-        return queue, None
-    times = [_down_since(node, view.now) + timedelta(seconds=SETTLE_S) for node in queue]
+    queue = sorted(view.waiting, key=lambda node: (_since(node, view.now), node.metadata.name))
+    settle_s = 0.0 if step is Pace.AT_ONCE else SETTLE_S
+    times = [_counts_from(node, view) + timedelta(seconds=settle_s) for node in queue]
     if step is Pace.SLOWED and queue:
         queue, times = queue[:1], [max(times[0], _last_eviction(view) + timedelta(seconds=SLOW_INTERVAL_S))]
     due = [node for node, at in zip(queue, times, strict=True) if at <= view.now]
@@ -125,9 +135,18 @@ def _due(view: LossView, step: Pace) -> tuple[list[Node], datetime | None]:
     return due, min(later, default=None)
 
 
-def _down_since(node: Node, now: datetime) -> datetime:
+def _counts_from(node: Node, view: LossView) -> datetime:
+    """From when a node's loss counts: that it fell silent, unless everybody had (Kubernetes: handleDisruption)."""
+    down_since = _since(node, view.now)
+    if view.well_since is None or view.well_since <= down_since:
+        return down_since
+    return view.well_since + timedelta(seconds=RETURN_S)
+
+
+def _since(node: Node, unknown: datetime) -> datetime:
+    """When its `Ready` condition changed last; `unknown` where nobody said."""
     ready = find_condition(node.status.conditions, "Ready")
-    return now if ready is None or ready.last_transition_time is None else ready.last_transition_time
+    return unknown if ready is None or ready.last_transition_time is None else ready.last_transition_time
 
 
 def _last_eviction(view: LossView) -> datetime:

@@ -119,13 +119,17 @@ class Liveness:
         if not self._overdue:
             return
         lull = self._hearing.silence_s(self._heard_s) > self._grace_s * LULL_SHARE
-        if lull and not all(self._is_silent(session) for session in self._sessions if session.alive):
+        if lull and any(session.alive and session.node not in self._overdue for session in self._sessions):
             return
         overdue, self._overdue = self._overdue, {}
         for node in overdue:
             session = self._sessions.get(node)
-            if session is not None and session.alive and self._is_silent(session):
+            if session is None or not session.alive:
+                continue
+            if self._hearing.silence_s(session.heard_s) >= self._grace_s:
                 self._lose(session)
+            else:
+                self._watch(session)
 
     async def run_settling(self) -> None:
         """Write what changed about nodes, for ever; all that is waiting at a time together."""
@@ -189,9 +193,6 @@ class Liveness:
         if session is None or not session.alive:
             return None
         return self._hearing.now_s + self._grace_s - self._hearing.silence_s(session.heard_s)
-
-    def _is_silent(self, session: Session) -> bool:
-        return self._hearing.silence_s(session.heard_s) >= self._grace_s
 
     def _lose(self, session: Session) -> None:
         session.alive = False

@@ -124,6 +124,10 @@ def well(count: int) -> list[Node]:
     return [node(f"well{number}") for number in range(count)]
 
 
+def back(since_s: float, name: str = "back") -> Node:
+    return node(name, since=ago(since_s))
+
+
 def evictions(plan: Plan) -> list[str]:
     return [a.object.metadata.name for a in plan.actions if isinstance(a, Update)]
 
@@ -151,6 +155,11 @@ def evictions(plan: Plan) -> list[str]:
             [lost(1, 0), node("d1", "Never"), node("d2", "Never")], [], None, id="declared nodes are no company"
         ),
         pytest.param([node("n1", "Unknown"), *well(2)], [], None, id="none before it is closed to new pods"),
+        pytest.param([lost(1, 30), lost(2, 29), back(1)], [], 4, id="all were, and one is back: the others may return"),
+        pytest.param([lost(1, 30), lost(2, 29), back(5)], ["lost1", "lost2"], None, id="those who do not return"),
+        pytest.param(
+            [lost(1, 5), back(1), back(9, "never-lost")], ["lost1"], None, id="not all were, though one is back"
+        ),
         pytest.param(well(3), [], None, id="nobody is lost"),
     ],
 )

@@ -57,9 +57,13 @@ async def test_those_who_fall_silent_with_everybody_are_lost_together() -> None:
 
         for agent in agents:
             await agent.stop()
-        await eventually(lambda: on.ready("n0")[0] == "Unknown", every_s=0.01)
+
+        def lost() -> int:
+            return sum(on.ready(f"n{number}")[0] == "Unknown" for number in range(3))
+
+        await eventually(lost, every_s=0.01)
         first_s = on.ground.clock.monotonic_s()
-        await eventually(lambda: {on.ready(f"n{number}")[0] for number in range(3)} == {"Unknown"}, every_s=0.01)
+        await eventually(lambda: lost() == 3, every_s=0.01)
         assert on.ground.clock.monotonic_s() - first_s < 0.05
 
 
