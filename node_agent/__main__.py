@@ -92,7 +92,7 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             base_env={"PATH": DEFAULT_PATH} | {name: os.environ[name] for name in INHERITED if name in os.environ},
             pods_max=arguments.pods_max,
         ),
-        machine=HostMachine(),
+        machine=HostMachine(arguments.state_dir),
         storage=DiskStorage(arguments.state_dir),
     )
 

@@ -49,10 +49,11 @@ def describe_machine(
             VERSION_LABEL: running,
             **settings.labels,
         },
-        capacity=_resources(machine.cpu_millis, machine.memory_bytes, settings.pods_max),
+        capacity=_resources(machine.cpu_millis, machine.memory_bytes, machine.storage_bytes, settings.pods_max),
         allocatable=_resources(
             max(machine.cpu_millis - settings.reserved_cpu_millis, 0),
             max(machine.memory_bytes - settings.reserved_memory_bytes, 0),
+            machine.storage_bytes,
             settings.pods_max,
         ),
         addresses=(
@@ -83,5 +84,10 @@ def limits_condition(fingerprint: Fingerprint, now: Instant) -> Condition:
     )
 
 
-def _resources(cpu_millis: int, memory_bytes: int, pods: int) -> ResourceList:
-    return {"cpu": format_cpu(cpu_millis), "memory": f"{memory_bytes // 1024}Ki", "pods": str(pods)}
+def _resources(cpu_millis: int, memory_bytes: int, storage_bytes: int, pods: int) -> ResourceList:
+    return {
+        "cpu": format_cpu(cpu_millis),
+        "memory": f"{memory_bytes // 1024}Ki",
+        "ephemeral-storage": f"{storage_bytes // 1024}Ki",
+        "pods": str(pods),
+    }

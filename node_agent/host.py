@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shutil
 import socket
 from functools import cached_property
 from pathlib import Path
@@ -25,9 +26,10 @@ _SOCKETS = {
 
 
 class HostMachine:
-    """The computer this program runs on."""
+    """The computer this program runs on. `state_dir`: where its pods write, once that folder is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
         self.hostname = socket.gethostname()
         psutil.cpu_percent(None)
 
@@ -40,6 +42,11 @@ class HostMachine:
     def memory_bytes(self) -> int:
         """All memory of the machine."""
         return int(psutil.virtual_memory().total)
+
+    @cached_property
+    def storage_bytes(self) -> int:
+        """All of the file system of the state directory."""
+        return shutil.disk_usage(self._state_dir).total
 
     def system_info(self) -> NodeSystemInfo:
         """What `/etc` and `/proc` say."""

@@ -34,6 +34,10 @@ class Machine(Protocol):
     def memory_bytes(self) -> int:
         """Its memory."""
 
+    @property
+    def storage_bytes(self) -> int:
+        """The size of the file system on which pods write."""
+
     def system_info(self) -> NodeSystemInfo:
         """Kernel, operating system, architecture, machine id."""
 
@@ -51,6 +55,7 @@ class MemoryMachine:
     hostname: str = "memory"
     cpu_millis: int = 4000
     memory_bytes: int = 8 * 2**30
+    storage_bytes: int = 64 * 2**30
     taken_ports: set[int] = field(default_factory=set)
 
     def system_info(self) -> NodeSystemInfo:

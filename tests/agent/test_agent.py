@@ -42,7 +42,8 @@ async def test_registers_with_what_the_machine_is(cluster: Cluster) -> None:
     (registration,) = cluster.hub.registrations
     assert registration.node == NODE
     assert registration.incarnation == agent.incarnation
-    assert registration.capacity == {"cpu": "4", "memory": "8388608Ki", "pods": "250"}
+    size = {"cpu": "4", "memory": "8388608Ki", "ephemeral-storage": "67108864Ki", "pods": "250"}
+    assert registration.capacity == size
     assert registration.labels["zone"] == "a"
     assert registration.labels["kubernetes.io/hostname"] == NODE
     assert "setpoint.dev/agent-version" in registration.labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -81,6 +82,20 @@ async def test_a_partition_that_heals_in_time_changes_nothing(observer: Observer
     await cut(observer, victim)
     await heal(observer, victim)
 
+    await observer.settled(REPLICAS)
+    assert await observer.lives() == before
+
+
+async def test_all_machines_are_cut_off_at_once_and_no_pod_moves_for_it(observer: Observer) -> None:
+    await observer.deploy("web", REPLICAS)
+    before = await observer.lives()
+    machines = observer.cluster.machines
+
+    await asyncio.gather(*(cut(observer, name) for name in machines))
+    await asyncio.gather(*(observer.node_lost(name) for name in machines))
+    await asyncio.gather(*(heal(observer, name) for name in machines))
+
+    await observer.all_ready(3)
     await observer.settled(REPLICAS)
     assert await observer.lives() == before
 
