@@ -1,9 +1,9 @@
 """One container's life: launching, running, emptying, ended.
 
-    launching   the child was forked and its pid is on disk; whether the program could be executed is not
-    known yet running     the program was executed, or adopted from an earlier supervisor emptying    its
-    first process has ended; what it left behind is being killed ended       nothing of it lives; the
-    outcome is on disk and was told to everyone who waited
+    launching   the child was forked and its pid is on disk; whether the program could be executed is not known yet
+    running     the program was executed, or adopted from an earlier supervisor
+    emptying    its first process has ended; what it left behind is being killed
+    ended       nothing of it lives; the outcome is on disk and was told to everyone who waited
 
 A life only moves forward. What ends it is always noticed, never asked for in turns: by SIGCHLD for our
 children, by a pidfd for adopted processes.
