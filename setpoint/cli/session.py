@@ -55,7 +55,6 @@ async def connect(options: argparse.Namespace) -> AsyncIterator[RawClient]:
         CliError: no server answers there.
     """
     from proto.bus.nats import NatsBus
-
     from proto.bus.port import Disconnected
 
     server = server_of(options)

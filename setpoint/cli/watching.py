@@ -9,12 +9,11 @@ import argparse
 import json
 from typing import Any
 
-from proto.printing import table
-
 from proto import codec
 from proto.client.raw import RawClient
 from proto.client.watch import watch_raw
 from proto.clock import SystemClock
+from proto.printing import table
 from setpoint.cli.get import selectors
 from setpoint.cli.output import columns, object_name, print_objects, table_rows
 from setpoint.cli.resources import Target, namespace_for
