@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from proto.bus.nats import NatsBus
 
+from proto.bus.nats import NatsBus
 from proto.client.typed import Client
 from setpoint.local.cluster import ClusterShape, LocalCluster
 from tests.failures.observing import Observer
