@@ -26,7 +26,7 @@ test: $(VENV)/dev.stamp ## set up and pass the tests
 
 check: $(VENV)/dev.stamp ## format, lint, strict types, import contracts
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
