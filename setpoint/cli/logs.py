@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from proto.client.raw import RawClient
 from proto.errors import NotFound
 from proto.streams import StreamBroken, open_stream
 from setpoint.cli.errors import CliError
+from setpoint.cli.following import followed
 from setpoint.cli.resources import Target, parse_targets
 from setpoint.cli.session import add_cluster_arguments, connect
 
@@ -154,11 +155,13 @@ def _request(source: Source, options: argparse.Namespace) -> bytes:
 
 async def _print(bus: Bus, source: Source, options: argparse.Namespace) -> None:
     prefix = f"[pod/{source.pod}/{source.container}] ".encode() if options.prefix else b""
+    subject = subjects.node_down(source.node, "logs")
     try:
-        async with aclosing(
-            open_stream(bus, subjects.node_down(source.node, "logs"), _request(source, options))
-        ) as text:
-            if not prefix and not (options.follow and options.selector):
+        if options.follow:
+            await _follow(bus, subject, source, options, prefix)
+            return
+        async with aclosing(open_stream(bus, subject, _request(source, options))) as text:
+            if not prefix:
                 async for chunk in text:
                     _write(chunk)
                 return
@@ -172,17 +175,29 @@ async def _print(bus: Bus, source: Source, options: argparse.Namespace) -> None:
         raise CliError(f"the output of pod {source.pod} broke off: {error}") from None
 
 
+async def _follow(bus: Bus, subject: str, source: Source, options: argparse.Namespace, prefix: bytes) -> None:
+    """Print what there is and what comes, also from the agent's next life."""
+    timed = argparse.Namespace(**{**vars(options), "timestamps": True})
+    everything = argparse.Namespace(**{**vars(timed), "tail": -1, "since": None})
+    async for stamp, text in followed(
+        lambda: _lines(open_stream(bus, subject, _request(source, timed))),
+        lambda: _lines(open_stream(bus, subject, _request(source, everything))),
+    ):
+        _write(prefix + (stamp + b" " if options.timestamps else b"") + text)
+
+
 def _write(text: bytes) -> None:
     sys.stdout.buffer.write(text)
     sys.stdout.buffer.flush()
 
 
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines, each with its newline; the last one may lack it."""
+async def _lines(stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Whole lines, each with its newline; the last one may lack it. Ends the stream with itself."""
     rest = b""
-    async for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line + b"\n"
+    async with aclosing(stream) as chunks:
+        async for chunk in chunks:
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield line + b"\n"
     if rest:
         yield rest
