@@ -6,7 +6,7 @@ Reads: sockets of pods, `/proc`. Writes: nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from proto.clock import Clock
@@ -47,11 +47,14 @@ async def fetch(address: tuple[str, int]) -> str:
     return body.decode(errors="replace")
 
 
-async def silent_pods(lives: Iterable[PodLife], clock: Clock, *, within_s: float) -> tuple[str, ...]:
+async def silent_pods(lives: Sequence[PodLife], clock: Clock, *, within_s: float) -> tuple[str, ...]:
     """Ask every pod over HTTP who it is, again until `within_s`; the names of those that never said the right name.
 
     A pod is Ready when its program runs, which is a moment before the program listens.
     """
+    mute = sorted(life.name for life in lives if not any(c.ports for c in life.pod.spec.containers))
+    if mute:
+        return tuple(mute)  # They declare no port: nothing is worth waiting for.
     deadline_s = clock.monotonic_s() + within_s
     silent = {life.name: http_address(life.pod) for life in lives}
     while silent:

@@ -21,6 +21,7 @@ def pod(name: str, port: int) -> Pod:
     return Pod.model_validate(
         {
             "metadata": {"name": name, "uid": name},
+            "spec": {"containers": [{"name": "server", "ports": [{"containerPort": 0}]}]},
             "status": {
                 "podIP": "127.0.0.1",
                 "containerStatuses": [{"name": "server", "ports": [{"containerPort": port}]}],
@@ -62,6 +63,11 @@ async def test_a_pod_that_answers_with_anothers_name_is_silent() -> None:
     async with answering(b"HTTP/1.0 200 OK\r\n\r\nweb-1 on m1\n") as port:
         lives = [saw_pod(None, pod(name, port), 0.0) for name in ("web-1", "web-2")]
         assert await silent_pods(lives, SystemClock(), within_s=0.2) == ("web-2",)
+
+
+async def test_a_pod_without_a_port_is_silent_at_once() -> None:
+    lives = [saw_pod(None, Pod.model_validate({"metadata": {"name": "web-1"}}), 0.0)]
+    assert await silent_pods(lives, SystemClock(), within_s=3600) == ("web-1",)
 
 
 async def test_processes_are_told_apart_by_the_pod_in_their_environment(tmp_path: Path) -> None:
