@@ -156,7 +156,8 @@ class Watcher:
             self.end()
             return
         try:
-            await asyncio.wait_for(self._wake.wait(), min(left_s, BOOKMARK_S) if self._options.bookmarks else left_s)
+            async with asyncio.timeout(min(left_s, BOOKMARK_S) if self._options.bookmarks else left_s):
+                await self._wake.wait()
         except TimeoutError:
             if self._options.bookmarks and not self._waiting:
                 await self._send(self._bookmark(revision()))

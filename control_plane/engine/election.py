@@ -86,7 +86,8 @@ class Election:
         if self._revision is None:
             return
         try:
-            await asyncio.wait_for(self._keys.release(self._revision), self._pace.renew_s)
+            async with asyncio.timeout(self._pace.renew_s):
+                await self._keys.release(self._revision)
         except (StoreUnavailable, OutcomeUnknown, TimeoutError) as error:
             log.info("leadership not released, its time will run out holder=%s error=%s", self._holder, error)
         self._revision = None
@@ -143,7 +144,8 @@ class Election:
 
     async def _step_up(self) -> None:
         try:
-            epoch = await asyncio.wait_for(self._keys.next_epoch(), max(0.01, self._deadline_s - self._now_s()))
+            async with asyncio.timeout(max(0.01, self._deadline_s - self._now_s())):
+                epoch = await self._keys.next_epoch()
         except (StoreUnavailable, OutcomeUnknown, TimeoutError) as error:
             log.warning("no epoch for the new term holder=%s error=%s", self._holder, error)
             return

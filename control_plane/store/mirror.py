@@ -116,7 +116,8 @@ class Mirror:
         arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (revision, next(self._tickets), arrived))
         try:
-            await asyncio.wait_for(arrived, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await arrived
         except TimeoutError:
             return False
         return True

@@ -228,7 +228,8 @@ async def _dismiss(client: SupervisorClient) -> None:
     """Asks an idle supervisor to leave and sees it off; what it might have started meanwhile would go on."""
     with contextlib.suppress(SupervisorGone, SupervisorRefused, TimeoutError):
         await client.call("shutdown", within_s=_LEAVING_MAX_S)
-        await asyncio.wait_for(client.lost.wait(), _LEAVING_MAX_S)
+        async with asyncio.timeout(_LEAVING_MAX_S):
+            await client.lost.wait()
 
 
 def _start_message(spec: ContainerSpec) -> dict[str, Any]:

@@ -196,7 +196,8 @@ class MemoryBus:
         self._waiting[reply] = future
         try:
             self._send(Message(subject, bytes(data), reply, dict(headers or {})))
-            answer = await asyncio.wait_for(future, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                answer = await future
         except TimeoutError:
             raise RequestTimeout(f"no answer on {subject} within {timeout_s} s") from None
         finally:

@@ -73,7 +73,8 @@ class NatsBus:
         """
         bus = cls(name)
         try:
-            await asyncio.wait_for(bus._connect(servers, wait), within_s)
+            async with asyncio.timeout(within_s):
+                await bus._connect(servers, wait)
         except (errors.Error, OSError, ValueError, TimeoutError) as error:
             await bus._abandon()
             raise Disconnected(_unreachable(servers, bus._last_error or _words(error))) from None
@@ -183,7 +184,8 @@ class NatsBus:
             return
         try:
             if self._client.is_connected:
-                await asyncio.wait_for(self._client.flush(), CLOSE_WITHIN_S)
+                async with asyncio.timeout(CLOSE_WITHIN_S):
+                    await self._client.flush()
         except (errors.Error, OSError, TimeoutError):
             pass  # There is nobody to flush to.
         self._closing = True

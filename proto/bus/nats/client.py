@@ -21,7 +21,8 @@ class PromptTransport(TcpTransport):
     async def wait_closed(self) -> None:
         """Wait until what was written has left, but not for long: on a cut cable it never does."""
         try:
-            await asyncio.wait_for(super().wait_closed(), CLOSE_WITHIN_S)  # type: ignore[no-untyped-call]
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await super().wait_closed()  # type: ignore[no-untyped-call]
         except TimeoutError:
             if self._io_writer is not None:
                 self._io_writer.transport.abort()
