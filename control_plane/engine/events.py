@@ -25,9 +25,12 @@ from proto.objects.meta import Object, ObjectMeta, evolve
 log = logging.getLogger(__name__)
 
 REPEAT_S = 10.0
-RATE_PER_S = 100.0
-BURST = 500.0
+RATE_PER_S = 50.0
+BURST = 200.0
 SERIES_MAX = 2_000
+FORGET_S = 1.0
+"""How often a full memory is searched for room."""
+
 MESSAGE_CHARACTERS_MAX = 1024
 NAME_CHARACTERS_MAX = 253
 CLUSTER_NAMESPACE = "default"
@@ -65,6 +68,7 @@ class EventRecorder:
         self._queue: WorkQueue[SeriesKey] = WorkQueue(clock, backoff_s=1.0)
         self._tokens = BURST
         self._refilled_s = clock.monotonic_s()
+        self._forget_again_s = float("-inf")
         self.dropped = 0
 
     def record(self, emit: Emit) -> None:
@@ -146,7 +150,11 @@ class EventRecorder:
 
     def _forget_idle(self) -> bool:
         """Make room: drop the memory of series that may be written again at once anyway; whether there was one."""
-        horizon_s = self._clock.monotonic_s() - REPEAT_S
+        now_s = self._clock.monotonic_s()
+        if now_s < self._forget_again_s:
+            return False
+        self._forget_again_s = now_s + FORGET_S
+        horizon_s = now_s - REPEAT_S
         idle = [key for key, series in self._series.items() if not series.unwritten and series.written_s < horizon_s]
         for key in idle:
             del self._series[key]

@@ -24,7 +24,7 @@ from proto.node import (
     SyncRequest,
     pod_digest,
 )
-from proto.objects.core import NodeSystemInfo
+from proto.objects.core import NodeSystemInfo, NodeUsage
 from proto.objects.meta import Condition, Model
 from proto.objects.pod import Pod, PodStatus
 
@@ -44,6 +44,7 @@ class SpokenAgent:
         self.held: dict[str, Assignment] = {}
         self.messages: list[Assignments] = []
         self.deaf = False
+        self.usage: NodeUsage | None = None
         self.sequence = 0
         self._beating: asyncio.Task[None] | None = None
 
@@ -84,7 +85,13 @@ class SpokenAgent:
     async def heartbeat(self) -> HeartbeatReply:
         """One heartbeat."""
         self.sequence += 1
-        beat = Heartbeat(incarnation=self.incarnation, sequence=self.sequence, digest=self.digest, pods=len(self.held))
+        beat = Heartbeat(
+            incarnation=self.incarnation,
+            sequence=self.sequence,
+            digest=self.digest,
+            pods=len(self.held),
+            usage=self.usage,
+        )
         return await self.ask("heartbeat", beat, HeartbeatReply)
 
     async def sync(self) -> None:

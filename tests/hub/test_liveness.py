@@ -9,7 +9,8 @@ import pytest
 from control_plane.hub.hearing import Hearing
 from control_plane.hub.wheel import Wheel
 from proto.bus.memory import MemoryBus, MemoryNetwork
-from proto.objects.core import Node
+from proto.objects.coordination import Lease
+from proto.objects.core import Node, NodeUsage
 from proto.objects.meta import evolve, find_condition
 from proto.objects.pod import Toleration
 from tests.engine.replicas import Ground, replicas
@@ -77,6 +78,39 @@ async def test_heartbeats_write_nothing() -> None:
         for _ in range(100):
             await agent.heartbeat()
         assert on.node("n1").metadata.revision == before
+
+
+@in_virtual_time
+async def test_leases_and_usage_are_shown_at_a_slow_pace() -> None:
+    async with scene() as on:
+        agent = on.agent("n1", "one")
+        await agent.join()
+        agent.usage = NodeUsage(cpu="1500m", memory="1Gi", pods=0)
+
+        def lease() -> Lease:
+            found = on.replica.mirror.get(Lease, "kube-node-lease", "n1")
+            assert found is not None
+            return found
+
+        await asyncio.sleep(25)
+        assert on.node("n1").status.usage == agent.usage
+        renewed = lease()
+        assert renewed.spec.renew_time is not None
+        assert (on.ground.clock.now() - renewed.spec.renew_time).total_seconds() < 11
+        before = on.ground.server.revision
+        await asyncio.sleep(60)
+        assert lease().spec.renew_time != renewed.spec.renew_time
+        assert on.ground.server.revision - before < 20
+        await agent.stop()
+
+
+@in_virtual_time
+async def test_who_leads_is_shown() -> None:
+    async with scene() as on:
+        await eventually(lambda: on.replica.mirror.get(Lease, "kube-system", "setpoint-control-plane"))
+        lease = on.replica.mirror.get(Lease, "kube-system", "setpoint-control-plane")
+        assert lease is not None
+        assert (lease.spec.holder_identity, lease.spec.lease_transitions) == ("a", 1)
 
 
 @in_virtual_time
