@@ -18,7 +18,7 @@ from proto.node import Assignment, Assignments
 from proto.objects.meta import evolve, find_condition
 from tests.agent.cluster import NODE, Cluster, UnreliableRuntime
 from tests.agent.pods import fake, pod
-from tests.agent.virtual_time import run_virtual
+from tests.virtual import run_virtual
 from tests.waiting import eventually
 
 

@@ -3,24 +3,15 @@
 import asyncio
 from pathlib import Path
 
-import looptime
 import pytest
 
 from node_agent.runtime.fake import FakeBehaviour, FakeRuntime
 from node_agent.runtime.port import ContainerSpec, ExitReason, LogPolicy, StartFailed
+from tests.virtual import run_virtual
 
 
 def spec(container_id: str, *argv: str) -> ContainerSpec:
     return ContainerSpec(container_id, argv, LogPolicy(Path("/log")))
-
-
-def virtually(scenario: object) -> None:
-    """Runs a coroutine in virtual time: hours pass in milliseconds."""
-    loop = looptime.new_event_loop()
-    try:
-        loop.run_until_complete(scenario)  # type: ignore[arg-type]
-    finally:
-        loop.close()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +34,7 @@ def test_a_script_ends_as_written(words: str, exit_code: int, number: int | None
         assert (ended.exit_code, ended.signal, ended.reason) == (exit_code, number, reason)
         assert ended.finished_at_s == pytest.approx(ended.started_at_s + 3600)
 
-    virtually(scenario())
+    run_virtual(scenario())
 
 
 def test_a_slow_start_and_a_slow_stop_take_their_time() -> None:
@@ -54,7 +45,7 @@ def test_a_slow_start_and_a_slow_stop_take_their_time() -> None:
         assert (await runtime.stop("a", grace_s=30)).exit_code == 0
         assert loop.time() == pytest.approx(12)
 
-    virtually(scenario())
+    run_virtual(scenario())
 
 
 def test_a_reboot_ends_what_ran_and_keeps_what_had_ended() -> None:
@@ -68,7 +59,7 @@ def test_a_reboot_ends_what_ran_and_keeps_what_had_ended() -> None:
         assert [state.reason for state in await runtime.list()] == [ExitReason.REBOOT, ExitReason.COMPLETED]
         assert (await runtime.fingerprint()).boot_id != before.boot_id
 
-    virtually(scenario())
+    run_virtual(scenario())
 
 
 @pytest.mark.parametrize("words", ["--unknown 1", "--code", "--fail-start NOTHING", "--exit-after soon"])
@@ -77,7 +68,7 @@ def test_a_bad_script_does_not_start(words: str) -> None:
         with pytest.raises(StartFailed):
             await FakeRuntime().start(spec("a", "fake", *words.split()))
 
-    virtually(scenario())
+    run_virtual(scenario())
 
 
 def test_other_commands_just_run() -> None:
