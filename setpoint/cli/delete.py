@@ -12,6 +12,7 @@ from proto.client.raw import RawClient
 from proto.client.watch import watch_raw
 from proto.errors import ApiError, NotFound
 from setpoint.cli.apply import add_manifest_arguments, identify, read_manifests
+from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.resources import display, namespace_for, parse_targets
 from setpoint.cli.session import add_cluster_arguments, connect, warn
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="forget pods at once, even if they may still run")
     parser.add_argument("--ignore-not-found", action="store_true", help="not there is as good as deleted")
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=True, help="wait until it is gone")
-    parser.add_argument("--timeout", type=float, default=0, metavar="SECONDS", help="how long to wait; 0: for ever")
+    parser.add_argument("--timeout", type=duration_s, default=0, metavar="DURATION", help="such as 30s; 0: for ever")
     parser.add_argument("-o", "--output", choices=("text", "name"), default="text", help=argparse.SUPPRESS)
     parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: check, change nothing")
 

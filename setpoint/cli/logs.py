@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -18,6 +17,7 @@ from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
 from proto.errors import NotFound
 from proto.streams import StreamBroken, open_stream
+from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.following import followed
 from setpoint.cli.resources import Target, parse_targets
@@ -25,7 +25,6 @@ from setpoint.cli.session import add_cluster_arguments, connect
 
 Item = dict[str, Any]
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SELECTED_TAIL = 10
 """Lines of each pod that a selector chose, unless --tail says otherwise (as kubectl)."""
 
@@ -52,19 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timestamps", action="store_true", help="begin each line with its time")
     parser.add_argument("-l", "--selector", default="", help="of all pods with these labels")
     parser.add_argument("--prefix", action="store_true", help="begin each line with its pod and container")
-
-
-def duration_s(text: str) -> float:
-    """Seconds of `90`, `30s`, `5m`, `1h30m`.
-
-    Raises:
-        argparse.ArgumentTypeError: it is none of these.
-    """
-    match = _DURATION.fullmatch(text)
-    if not text or match is None:
-        raise argparse.ArgumentTypeError(f"must be a duration such as 30s, 5m or 1h30m, found {text!r}")
-    hours, minutes, seconds = match.groups()
-    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds or 0)
 
 
 async def run(options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from proto.client.raw import RawClient
 from proto.client.watch import watch_raw
 from proto.errors import NotFound
+from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.resources import Target, parse_targets
 from setpoint.cli.session import add_cluster_arguments, connect
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cluster_arguments(status)
     status.add_argument("resource", nargs="+", help="deployment NAME or deployment/NAME")
     status.add_argument("-w", "--watch", action=argparse.BooleanOptionalAction, default=True, help="wait for the end")
-    status.add_argument("--timeout", type=float, default=0, metavar="SECONDS", help="how long to wait; 0: for ever")
+    status.add_argument("--timeout", type=duration_s, default=0, metavar="DURATION", help="such as 30s; 0: for ever")
 
 
 async def run(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable
@@ -57,13 +58,13 @@ async def connect(options: argparse.Namespace) -> AsyncIterator[RawClient]:
     from proto.bus.nats import NatsBus
     from proto.bus.port import Disconnected
 
+    # What goes wrong is said once, as the verb's own failure.
+    logging.getLogger().addHandler(logging.NullHandler())
     server = server_of(options)
     try:
         bus = await NatsBus.connect(server, name="setpoint-cli", wait=False)
     except Disconnected as error:
-        raise CliError(
-            f"cannot reach the NATS server at {server} ({error}); start one with `setpoint up` or name it with --nats"
-        ) from None
+        raise CliError(f"{error}; start a cluster with `setpoint up`, or name one with --nats") from None
     try:
         yield RawClient(bus, timeout_s=options.request_timeout)
     finally:
