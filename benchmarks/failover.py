@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -14,6 +13,7 @@ from proto.objects.apps import Deployment
 from proto.objects.coordination import Lease
 from proto.objects.pod import Pod
 from setpoint.local.cluster import LocalCluster
+from tests.waiting import eventually
 
 ROUNDS = 10
 
@@ -51,11 +51,9 @@ async def _scale(client: Client, replicas: int) -> None:
 
 async def _all_serve(local: LocalCluster) -> None:
     """Wait until every replica has said so since its last start."""
-    async with asyncio.timeout(30):
-        for number, kept in enumerate(local.control_planes):
-            log = local.shape.data_dir / f"control_plane-{number}.log"
-            while log.read_text().count("ready name=") <= kept.restarts:
-                await asyncio.sleep(0.05)
+    for number, kept in enumerate(local.control_planes):
+        log = local.shape.data_dir / f"control_plane-{number}.log"
+        await eventually(lambda: log.read_text().count("ready name=") > kept.restarts, within_s=30)  # noqa: B023
 
 
 def _ready(pods: dict[str, Pod]) -> int:
