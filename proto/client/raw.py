@@ -16,7 +16,7 @@ from proto.bus.port import Bus, BusError, Disconnected, Message, NoResponders, R
 from proto.catalog import Kind
 
 REQUEST_TIMEOUT_S = 15.0
-READ_ATTEMPT_S = 3.0
+READ_ATTEMPT_S = 2.0
 """A read that is not answered in this time is asked again: its replica may have died with the request in its hands."""
 
 _READS = ("get", "list")

@@ -103,7 +103,7 @@ async def test_warnings_are_shown_and_the_object_is_made(setpoint: Setpoint) -> 
 MISTAKES = [
     pytest.param(["get", "gadgets"], 'there is no resource "gadgets"', id="unknown resource"),
     pytest.param(["get", "pod", "nope"], 'pods "nope" not found', id="no such pod"),
-    pytest.param(["get", "podz"], 'did you mean "pods"?', id="misspelt resource"),
+    pytest.param(["get", "podz"], 'did you mean "pod"?', id="misspelt resource"),
     pytest.param(["get", "pods", "-l", "a=b=c"], "setpoint get: ", id="bad selector"),
     pytest.param(["describe", "pod", "nope"], 'pods "nope" not found', id="describe nothing"),
     pytest.param(["scale", "deploy/nope", "--replicas=1"], "not found", id="scale nothing"),
