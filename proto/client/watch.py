@@ -18,8 +18,8 @@ from proto.bus.port import Bus, BusError, Message
 from proto.catalog import Kind
 from proto.client.raw import from_bus_error
 
-SILENCE_S_MAX = 4.0
-"""Bookmarks come every second; after this long without one the server is taken for lost."""
+SILENCE_S_MAX = 2.0
+"""Bookmarks come every second; after two without one the server is taken for lost. To resume costs little."""
 
 RETRY_S = 0.25
 
