@@ -58,6 +58,7 @@ class Kind:
 
 _CORE = "proto.objects.core"
 _APPS = "proto.objects.apps"
+_BATCH = "proto.objects.batch"
 
 KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "Namespace", "namespaces", "namespace", False, _CORE, ("ns",), "label", ("status", "finalize")),
@@ -69,6 +70,8 @@ KINDS: tuple[Kind, ...] = (
          ("status", "scale")),
     Kind("apps", "v1", "ReplicaSet", "replicasets", "replicaset", True, _APPS, ("rs",), "subdomain",
          ("status", "scale")),
+    Kind("batch", "v1", "Job", "jobs", "job", True, _BATCH, (), "subdomain", ("status",)),
+    Kind("batch", "v1", "CronJob", "cronjobs", "cronjob", True, _BATCH, ("cj",), "subdomain", ("status",)),
     Kind("coordination.k8s.io", "v1", "Lease", "leases", "lease", True, "proto.objects.coordination"),
 )  # fmt: skip
 

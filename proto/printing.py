@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from proto.catalog import Kind
 from proto.durations import age
 from proto.objects.apps import Deployment, DeploymentStatus, ReplicaSet
+from proto.objects.batch import CronJob, Job
 from proto.objects.coordination import Lease
 from proto.objects.core import ConfigMap, Event, Namespace, Node
 from proto.objects.meta import LabelSelector, Object, find_condition
@@ -223,6 +224,38 @@ def event_cells(event: Event, now: datetime) -> Sequence[Cell]:
     )
 
 
+def job_cells(job: Job, now: datetime) -> Sequence[Cell]:
+    """NAME STATUS COMPLETIONS DURATION AGE."""
+    spec, status = job.spec, job.status
+    words = {"Complete": "Complete", "Failed": "Failed", "FailureTarget": "FailureTarget", "Suspended": "Suspended"}
+    state = next((word for kind, word in words.items() if _holds(job, kind)), "Running")
+    wanted = f"1 of {spec.parallelism or 1}" if spec.completions is None else str(spec.completions)
+    ended = status.completion_time or now
+    duration = "" if status.start_time is None else age(status.start_time, ended)
+    name = "Terminating" if job.deleting else state
+    return job.metadata.name, name, f"{status.succeeded}/{wanted}", duration, _age(job, now)
+
+
+def _holds(job: Job, kind: str) -> bool:
+    condition = find_condition(job.status.conditions, kind)
+    return condition is not None and condition.status == "True"
+
+
+def cron_job_cells(cron_job: CronJob, now: datetime) -> Sequence[Cell]:
+    """NAME SCHEDULE TIMEZONE SUSPEND ACTIVE LAST SCHEDULE AGE."""
+    spec, status = cron_job.spec, cron_job.status
+    last = NONE if status.last_schedule_time is None else age(status.last_schedule_time, now)
+    return (
+        cron_job.metadata.name,
+        spec.schedule,
+        spec.time_zone or NONE,
+        spec.suspend,
+        len(status.active),
+        last,
+        _age(cron_job, now),
+    )
+
+
 def _namespace_cells(namespace: Namespace, now: datetime) -> Sequence[Cell]:
     return namespace.metadata.name, namespace.status.phase, _age(namespace, now)
 
@@ -266,6 +299,12 @@ _PRINTERS: dict[str, Printer] = {
         (_NAME, Column("Desired", "integer"), Column("Current", "integer"), Column("Ready", "integer"), _AGE,
          *_TEMPLATE),
         replica_set_cells,
+    ),
+    "Job": Printer((_NAME, Column("Status"), Column("Completions"), Column("Duration"), _AGE), job_cells),
+    "CronJob": Printer(
+        (_NAME, Column("Schedule"), Column("Timezone"), Column("Suspend", "boolean"), Column("Active", "integer"),
+         Column("Last Schedule"), _AGE),
+        cron_job_cells,
     ),
     "Namespace": Printer((_NAME, Column("Status"), _AGE), _namespace_cells),
     "ConfigMap": Printer((_NAME, Column("Data", "integer"), _AGE), _config_map_cells),

@@ -1,7 +1,7 @@
 """Defaults that depend on other fields of the object; all others are the models' own.
 
 Pure: one function from an object to the object with what its writer left unsaid.
-Source: Kubernetes `pkg/apis/{core,apps}/v1/defaults.go`.
+Source: Kubernetes `pkg/apis/{core,apps,batch}/v1/defaults.go`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from proto.objects.apps import Deployment, DeploymentStrategy, ReplicaSet, RollingUpdateDeployment
+from proto.objects.batch import CronJob, Job, JobSpec
 from proto.objects.core import Event, ObjectReference
-from proto.objects.meta import Model, Object, evolve
+from proto.objects.meta import INT32_MAX, Model, Object, evolve
 from proto.objects.pod import Container, Pod, PodSpec
 
 Obj = TypeVar("Obj", bound=Object)
@@ -28,6 +29,11 @@ def with_defaults(obj: Object) -> Object:
         case ReplicaSet():
             template = obj.spec.template.spec
             return _changed(obj, "spec.template.spec", template, _pod_spec(template))
+        case Job():
+            return _changed(obj, "spec", obj.spec, _job_spec(obj.spec))
+        case CronJob():
+            spec = obj.spec.job_template.spec
+            return _changed(obj, "spec.job_template.spec", spec, _job_spec(spec))
         case Event():
             return evolve(obj, involved_object=_in_namespace(obj.involved_object, obj.metadata.namespace))
     return obj
@@ -57,6 +63,23 @@ def _strategy(strategy: DeploymentStrategy) -> DeploymentStrategy:
     if strategy.type != "RollingUpdate" or strategy.rolling_update is not None:
         return strategy
     return evolve(strategy, rolling_update=RollingUpdateDeployment())
+
+
+def _job_spec(spec: JobSpec) -> JobSpec:
+    """Neither count given: one pod. A limit for each index, or a policy for failures, changes what else is usual."""
+    changes: dict[str, object] = {}
+    if spec.parallelism is None:
+        changes["parallelism"] = 1
+        if spec.completions is None:
+            changes["completions"] = 1
+    if spec.backoff_limit is None:
+        changes["backoff_limit"] = 6 if spec.backoff_limit_per_index is None else INT32_MAX
+    if spec.pod_replacement_policy is None:
+        changes["pod_replacement_policy"] = "TerminatingOrFailed" if spec.pod_failure_policy is None else "Failed"
+    template = _pod_spec(spec.template.spec)
+    if template is not spec.template.spec:
+        changes["template.spec"] = template
+    return evolve(spec, **changes) if changes else spec
 
 
 def _in_namespace(reference: ObjectReference, namespace: str) -> ObjectReference:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from proto.objects.apps import Deployment, ReplicaSet
+from proto.objects.batch import CronJob, Job
 from proto.objects.meta import Object
 from proto.objects.pod import Pod, PodSpec
 
@@ -17,7 +18,10 @@ def warnings_of(obj: Object) -> tuple[str, ...]:
     match obj:
         case Pod():
             return tuple(_unmapped_ports(obj.spec, "spec"))
-        case Deployment() | ReplicaSet():
+        case CronJob():
+            template = obj.spec.job_template.spec.template.spec
+            return tuple(_unmapped_ports(template, "spec.jobTemplate.spec.template.spec"))
+        case Deployment() | ReplicaSet() | Job():
             return tuple(_unmapped_ports(obj.spec.template.spec, "spec.template.spec"))
     return ()
 

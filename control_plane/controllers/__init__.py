@@ -21,6 +21,9 @@ What every controller here keeps to:
 
     deployment          revisions and sizes of ReplicaSets      rules: rollout, revisions, scaling, progress
     replicaset          pods                                    rules: pods, claims, names
+    job                 pods that are to end                rules: job_pods, job_counting, job_policies
+    job_cleanup         finished Jobs by age, and pods of Jobs that are gone
+    cron_job            Jobs at the times of a schedule     rules: control_plane.schedules
     node_lifecycle      taints for a node's verdict             rules: taints
     node_eviction       which lost nodes give up their pods, and how fast
     taint_eviction      pods leave tainted nodes
@@ -36,8 +39,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from control_plane.controllers.cron_job import CronJobController
 from control_plane.controllers.deployment import DeploymentController
 from control_plane.controllers.event_gc import EventGarbageController
+from control_plane.controllers.job import JobController
+from control_plane.controllers.job_cleanup import FinishedJobsGarbage, LeftBehindPods
 from control_plane.controllers.namespace import NamespaceController
 from control_plane.controllers.node_eviction import NodeEvictionController
 from control_plane.controllers.node_lifecycle import NodeLifecycleController
@@ -50,6 +56,10 @@ from control_plane.plan import Controller
 ALL: tuple[Controller[Any], ...] = (
     DeploymentController(),
     ReplicaSetController(),
+    JobController(),
+    FinishedJobsGarbage(),
+    LeftBehindPods(),
+    CronJobController(),
     NodeLifecycleController(),
     NodeEvictionController(),
     TaintEvictionController(),

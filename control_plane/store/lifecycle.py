@@ -15,8 +15,9 @@ from typing import TypeVar
 from control_plane.store.deletion import DeleteOptions, Marking, Removal, for_delete, may_be_removed, next_generation
 from proto.clock import Instant
 from proto.errors import Cause, Conflict, Invalid
+from proto.objects.batch import CONTROLLER_UID_LABEL, Job, JobSpec, job_labels
 from proto.objects.core import Namespace, NamespaceSpec
-from proto.objects.meta import Condition, Object, evolve, with_condition
+from proto.objects.meta import Condition, LabelSelector, Object, evolve, with_condition
 from proto.objects.pod import Pod
 
 __all__ = [
@@ -26,7 +27,7 @@ __all__ = [
 
 Obj = TypeVar("Obj", bound=Object)
 
-GENERATION_KINDS = frozenset({"Pod", "Deployment", "ReplicaSet"})
+GENERATION_KINDS = frozenset({"Pod", "Deployment", "ReplicaSet", "Job", "CronJob"})
 """Kinds whose `metadata.generation` counts the changes of their spec. (Kubernetes: the others have none.)"""
 
 NAMESPACE_FINALIZER = "kubernetes"
@@ -56,6 +57,8 @@ def for_create(obj: Obj, *, uid: str, now: Instant, keep_status: bool = False) -
         changes["status"] = type(obj).model_fields["status"].default  # Frozen, so it is shared.
     if isinstance(obj, Namespace) and NAMESPACE_FINALIZER not in obj.spec.finalizers:
         changes["spec.finalizers"] = (*obj.spec.finalizers, NAMESPACE_FINALIZER)
+    if isinstance(obj, Job) and not obj.spec.manual_selector:
+        changes["spec"] = _selecting_its_own(obj, uid)
     return evolve(obj, **changes)
 
 
@@ -115,6 +118,18 @@ def for_binding(pod: Pod, node: str, now: Instant) -> Pod:
     placed = Condition(type="PodScheduled", status="True", last_transition_time=to_milliseconds(now))
     conditions = with_condition(pod.status.conditions, placed)
     return evolve(pod, **{"spec.node_name": node, "status.conditions": conditions})
+
+
+def _selecting_its_own(job: Job, uid: str) -> JobSpec:
+    """A Job's spec with the selector that no other Job can have (Kubernetes: job strategy, generateSelector)."""
+    labels = job_labels(job.metadata.name, uid)
+    return evolve(
+        job.spec,
+        **{
+            "selector": LabelSelector(match_labels={CONTROLLER_UID_LABEL: uid}),
+            "template.metadata.labels": {**job.spec.template.metadata.labels, **labels},
+        },
+    )
 
 
 def _kept_identity(old: Object, new: Object) -> object:

@@ -82,7 +82,7 @@ def test_what_cannot_be_read_says_why_and_where(text: str | bytes, message: str)
             {"apiVersion": "v1", "kind": "Deployment"},
             'f: no matches for kind "Deployment" in version "v1", did you mean apiVersion "apps/v1"?',
         ),
-        ({"apiVersion": "batch/v1", "kind": "Job"}, 'f: no matches for kind "Job" in version "batch/v1"'),
+        ({"apiVersion": "batch/v1", "kind": "Chore"}, 'f: no matches for kind "Chore" in version "batch/v1"'),
     ],
 )
 def test_a_manifest_of_no_known_kind(raw: dict[str, object], message: str) -> None:

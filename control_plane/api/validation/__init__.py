@@ -12,15 +12,28 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from control_plane.api.validation import config_map, deployment, event, lease, metadata, node, pod, replica_set
+from control_plane.api.validation import (
+    config_map,
+    cron_job,
+    deployment,
+    event,
+    job,
+    lease,
+    metadata,
+    node,
+    pod,
+    replica_set,
+)
 from control_plane.api.validation.problems import EnoughProblems, Problems
 from proto.errors import Cause
 from proto.objects.meta import Object
 
 _NEW: dict[str, Callable[[Any, Problems], None]] = {
     "ConfigMap": config_map.check,
+    "CronJob": cron_job.check,
     "Deployment": deployment.check,
     "Event": event.check,
+    "Job": job.check,
     "Lease": lease.check,
     "Node": node.check,
     "Pod": pod.check,
@@ -29,6 +42,7 @@ _NEW: dict[str, Callable[[Any, Problems], None]] = {
 _UPDATE: dict[str, Callable[[Any, Any, Problems], None]] = {
     "ConfigMap": config_map.check_update,
     "Deployment": deployment.check_update,
+    "Job": job.check_update,
     "Pod": pod.check_update,
     "ReplicaSet": replica_set.check_update,
 }

@@ -26,12 +26,17 @@ def check(pod: Pod, problems: Problems) -> None:
 
 
 def check_template(template: PodTemplateSpec, path: str, problems: Problems) -> None:
-    """The template of a controller: its pods must run for ever."""
+    """The template of a controller whose pods must run for ever."""
+    check_any_template(template, path, problems)
+    if template.spec.restart_policy != "Always":
+        problems.unsupported(f"{path}.spec.restartPolicy", template.spec.restart_policy, ("Always",))
+
+
+def check_any_template(template: PodTemplateSpec, path: str, problems: Problems) -> None:
+    """The template of any controller."""
     check_labels(template.metadata.labels, f"{path}.metadata.labels", problems)
     check_annotations(template.metadata.annotations, f"{path}.metadata.annotations", problems)
     check_spec(template.spec, f"{path}.spec", problems)
-    if template.spec.restart_policy != "Always":
-        problems.unsupported(f"{path}.spec.restartPolicy", template.spec.restart_policy, ("Always",))
 
 
 def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
