@@ -14,6 +14,8 @@ import os
 import time
 from itertools import pairwise
 
+from node_agent.supervisor.pending import NOWHERE, LogPosition
+
 RECORD_BYTES_MAX = 16 * 1024
 
 
@@ -77,6 +79,31 @@ class RotatedLog:
                 self.dropped_bytes += len(records) - start
                 return
             start = end
+
+    def position(self) -> LogPosition:
+        """Where the next record will be written; `NOWHERE` if it cannot be told."""
+        try:
+            self._open()
+            assert self._fd is not None
+            return LogPosition(os.fstat(self._fd).st_ino, self._size_bytes)
+        except OSError:
+            return NOWHERE
+
+    def take_back(self, position: LogPosition) -> None:
+        """Removes what was written behind `position`, in its file and in those that a rotation has begun since."""
+        self.close()
+        newer: list[str] = []
+        for path in self._all_paths():
+            try:
+                found = os.stat(path)
+                if found.st_ino == position.inode:
+                    os.truncate(path, min(position.size_bytes, found.st_size))
+                    for each in newer:
+                        os.truncate(each, 0)
+                    return
+            except OSError:
+                return
+            newer.append(path)
 
     def close(self) -> None:
         """Lets go of the file; a later write opens it again."""

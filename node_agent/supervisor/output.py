@@ -14,7 +14,7 @@ import time
 
 from node_agent.supervisor.logfile import LineSplitter, RotatedLog
 from node_agent.supervisor.loop import Loop
-from node_agent.supervisor.pending import Pending
+from node_agent.supervisor.pending import NOWHERE, Pending
 
 STREAMS = ("stdout", "stderr")
 _CHUNK_BYTES = 64 * 1024
@@ -30,7 +30,10 @@ class Stream:
         self._splitter = LineSplitter(name)
         self._pending = Pending(f"{folder}/{name}.pending")
         self._fd: int | None = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if left_behind := self._pending.recover():
+        left_behind, position = self._pending.recover()
+        if position != NOWHERE:
+            log.take_back(position)
+        if left_behind:
             self._store(left_behind)
         loop.watch(self._fd, lambda events: self._on_ready())
 
@@ -57,12 +60,14 @@ class Stream:
                 break
         self._release()
         if records := self._splitter.finish(time.time_ns()):
+            self._pending.logging(self._log.position())
             self._log.write(records)
         self._pending.keep(b"")
         self._pending.close()
 
     def _store(self, chunk: bytes) -> None:
         if records := self._splitter.feed(chunk, time.time_ns()):
+            self._pending.logging(self._log.position())
             self._log.write(records)
         self._pending.keep(self._splitter.rest)
 
