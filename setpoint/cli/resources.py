@@ -11,7 +11,7 @@ from proto import catalog
 from proto.catalog import Kind
 from setpoint.cli.errors import CliError
 
-ALL_RESOURCES = ("pods", "deployments", "replicasets")
+ALL_RESOURCES = ("pods", "deployments", "replicasets", "jobs", "cronjobs")
 """What `all` means, as for kubectl: the workloads."""
 
 
