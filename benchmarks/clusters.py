@@ -25,15 +25,16 @@ SLEEPER = ("/bin/sleep", "1000000")
 
 @asynccontextmanager
 async def cluster(
-    machines: int, *, control_planes: int = 1, sync_always: bool = True
+    machines: int, *, control_planes: int = 1, sync_always: bool = True, arguments: tuple[str, ...] = ()
 ) -> AsyncIterator[tuple[LocalCluster, Client]]:
-    """A cluster whose machines are all Ready, and a client of it."""
+    """A cluster whose machines are all Ready, and a client of it; `arguments` are the control planes'."""
     with tempfile.TemporaryDirectory(prefix="setpoint-bench-") as folder:
         shape = ClusterShape(
             data_dir=Path(folder),
             machines=tuple(f"m{number}" for number in range(1, machines + 1)),
             control_planes=control_planes,
             sync_always=sync_always,
+            control_plane_arguments=arguments,
         )
         async with LocalCluster(shape) as local:
             bus = await NatsBus.connect(local.url, name="bench")
