@@ -16,7 +16,17 @@ from pathlib import Path
 
 from benchmarks.measuring import Figure, machine_facts
 
-MEASUREMENTS = ("scheduling", "store", "command_line", "latency", "recovery", "failover", "footprint", "throughput")
+MEASUREMENTS = (
+    "bad_input",
+    "scheduling",
+    "store",
+    "command_line",
+    "latency",
+    "recovery",
+    "failover",
+    "footprint",
+    "throughput",
+)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -9,6 +9,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgpack
@@ -59,8 +60,8 @@ TIME = "must be a time with its zone, such as 2026-11-24T03:10:40Z"
 FORM = "sp.api.<verb>.<group>.<resource>.<namespace or _>[.<name>]"
 
 
-@pytest.fixture
-async def filled() -> AsyncIterator[Cluster]:
+@asynccontextmanager
+async def filled_cluster() -> AsyncIterator[Cluster]:
     """A cluster with one object of most kinds."""
     async with cluster(max_payload_bytes=8 * 1024 * 1024) as api:
         await api.ok("create.core.namespaces", {"metadata": {"name": "ending"}})
@@ -71,6 +72,13 @@ async def filled() -> AsyncIterator[Cluster]:
         await api.ok("create.apps.deployments.default", deployment("old"))
         await api.ok("create.core.configmaps.default", {"metadata": {"name": "fixed"}, "data": {"a": "1"},
                                                         "immutable": True})  # fmt: skip
+        yield api
+
+
+@pytest.fixture
+async def filled() -> AsyncIterator[Cluster]:
+    """Such a cluster for one test."""
+    async with filled_cluster() as api:
         yield api
 
 
