@@ -136,6 +136,8 @@ def _line(error: yaml.MarkedYAMLError) -> int:
 def _one_line(error: yaml.MarkedYAMLError, text: str) -> str:
     """What is wrong; the character that cannot begin a value is named, above all a tab."""
     problem, mark = error.problem or "not YAML", error.problem_mark
+    if "maximum nesting depth" in problem:  # libyaml's own limit, since 0.2.6: far above ours, found while it scans.
+        return f"nested more than {DEPTH_MAX} levels deep"
     if "cannot start any token" in problem and mark is not None and mark.index < len(text):
         if text[mark.index] == "\t":
             return "found a tab where YAML wants spaces: indent with spaces"
