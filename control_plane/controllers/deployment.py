@@ -39,6 +39,7 @@ from proto.objects.apps import Deployment, DeploymentStatus, ReplicaSet
 from proto.objects.core import Namespace
 from proto.objects.meta import Object, evolve
 from proto.objects.pod import Pod
+from proto.rollouts import REVISION
 
 
 def _recreate_keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:
@@ -204,7 +205,7 @@ def _renumbered(deployment: Deployment, fleet: Fleet) -> tuple[Action, ...]:
     number = 0 if fleet.current is None else revisions.revision(fleet.current)
     if number == 0 or number == revisions.revision(deployment):
         return ()
-    annotations = {**deployment.metadata.annotations, revisions.REVISION: str(number)}
+    annotations = {**deployment.metadata.annotations, REVISION: str(number)}
     return (Update(evolve(deployment, **{"metadata.annotations": annotations}), "revision"),)
 
 

@@ -134,7 +134,7 @@ class JobController:
             return _Changes(delete=(*strays, *active))
         wanted = 0 if verdict is not None or job.spec.suspend else _wanted(job, status, len(kept))
         surplus = max(0, len(kept) - wanted)
-        victims = sorted(kept, key=lambda pod: deletion_rank(pod, 0))[:surplus]
+        victims = sorted(kept, key=lambda pod: deletion_rank(pod, 0, view.now))[:surplus]
         # What is let go in this pass runs on until the next one; strays are stopped before anything is created.
         occupied = sum(map(is_active, view.pods)) - len(strays)
         if job.spec.pod_replacement_policy == "Failed":

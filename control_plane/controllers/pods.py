@@ -96,25 +96,31 @@ def count_pods(pods: Iterable[Pod], labels: Mapping[str, str], min_ready_s: int,
     return PodCounts(replicas, fully_labeled, ready, available, wait_s)
 
 
-def deletion_rank(pod: Pod, neighbours: int) -> tuple[object, ...]:
+def deletion_rank(pod: Pod, neighbours: int, now: datetime) -> tuple[object, ...]:
     """Sorts pods so that those which are missed least come first; `neighbours`: how many siblings share its node.
 
-    In this order: without a node; pending before running; not ready; the lower deletion cost; more siblings on its
-    node; ready for a shorter time; restarted more often; younger. Equal ones by uid, so that two observers agree.
+    In this order: without a node; pending before running; not ready; the lower deletion cost; ready for a shorter time;
+    restarted more often; younger; more siblings on its node. Times are compared by their order of magnitude, so that
+    the node decides between pods of about one age; then they are compared exactly. Equal ones by uid, so that two
+    observers agree.
 
-    Source: Kubernetes `ActivePodsWithRanks`.
+    Source: Kubernetes `ActivePodsWithRanksAndTimestamps`, where the fuller node comes before the age.
     """
     ready = is_ready(pod)
     condition = ready_condition(pod)
+    ready_ms = _age_ms(condition.last_transition_time if ready and condition is not None else None, now)
+    age_ms = _age_ms(pod.metadata.creation_timestamp, now)
     return (
         bool(pod.spec.node_name),
         _PHASE_RANK.get(pod.status.phase, 1),
         ready,
         _deletion_cost(pod),
-        -neighbours,
-        -_seconds(condition.last_transition_time if ready and condition is not None else None),
+        ready_ms.bit_length(),
         -sum(container.restart_count for container in pod.status.container_statuses),
-        -_seconds(pod.metadata.creation_timestamp),
+        age_ms.bit_length(),
+        -neighbours,
+        ready_ms,
+        age_ms,
         pod.metadata.uid,
     )
 
@@ -142,6 +148,6 @@ def _deletion_cost(pod: Pod) -> int:
         return 0
 
 
-def _seconds(instant: datetime | None) -> float:
-    """Seconds since the epoch; an unknown time counts as just now, so that it sorts as the youngest."""
-    return float("inf") if instant is None else instant.timestamp()
+def _age_ms(since: datetime | None, now: datetime) -> int:
+    """Milliseconds since then; an unknown time counts as just now, so that it sorts as the youngest."""
+    return 0 if since is None else max(0, (now - since) // timedelta(milliseconds=1))

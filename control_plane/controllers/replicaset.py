@@ -139,7 +139,11 @@ def _victims(view: ReplicaSetView, surplus: int) -> Sequence[Pod]:
     """The pods that are missed least; where all must go, in any order."""
     if surplus <= 0 or view.replica_set.spec.replicas == 0:
         return view.pods[: max(0, surplus)]
-    return nsmallest(surplus, view.pods, key=lambda pod: deletion_rank(pod, view.neighbours.get(pod.spec.node_name, 0)))
+
+    def rank(pod: Pod) -> tuple[object, ...]:
+        return deletion_rank(pod, view.neighbours.get(pod.spec.node_name, 0), view.now)
+
+    return nsmallest(surplus, view.pods, key=rank)
 
 
 def _may_create(snapshot: Snapshot, replica_set: ReplicaSet) -> bool:

@@ -20,16 +20,8 @@ from proto.ids import derived_suffix
 from proto.objects.apps import Deployment, ReplicaSet, ReplicaSetSpec
 from proto.objects.meta import LabelSelector, Object, ObjectMeta, evolve
 from proto.objects.pod import PodTemplateSpec
+from proto.rollouts import DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION, REVISION_HISTORY, STAYS
 
-HASH_LABEL = "pod-template-hash"
-REVISION = "deployment.kubernetes.io/revision"
-REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
-DESIRED_REPLICAS = "deployment.kubernetes.io/desired-replicas"
-MAX_REPLICAS = "deployment.kubernetes.io/max-replicas"
-
-_NOT_COPIED = frozenset(
-    {REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, "kubectl.kubernetes.io/last-applied-configuration"}
-)
 _REVISION_HISTORY_LENGTH_MAX = 2000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -99,7 +91,7 @@ def as_current(replica_set: ReplicaSet, deployment: Deployment, former: Iterable
     Its revision is above all former ones. The numbers it had before stay in the history annotation.
     """
     annotations = dict(replica_set.metadata.annotations)
-    annotations |= {k: v for k, v in deployment.metadata.annotations.items() if k not in _NOT_COPIED}
+    annotations |= {k: v for k, v in deployment.metadata.annotations.items() if k not in STAYS}
     newest, own = max(map(revision, former), default=0) + 1, revision(replica_set)
     if own < newest:
         annotations[REVISION] = str(newest)

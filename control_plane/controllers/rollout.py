@@ -18,9 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from control_plane.controllers.revisions import DESIRED_REPLICAS, MAX_REPLICAS, by_age, remembered
+from control_plane.controllers.revisions import by_age, remembered
 from control_plane.controllers.scaling import Bounds, bounds, rounded
 from proto.objects.apps import Deployment, ReplicaSet
+from proto.rollouts import DESIRED_REPLICAS, MAX_REPLICAS
 
 Sizes = dict[str, int]
 """Wanted replicas by the ReplicaSet's uid."""

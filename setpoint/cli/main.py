@@ -34,7 +34,7 @@ VERBS: dict[str, Verb] = {
     "delete": Verb("setpoint.cli.delete", "delete objects"),
     "logs": Verb("setpoint.cli.logs", "print the output of a pod"),
     "scale": Verb("setpoint.cli.scale", "set the number of replicas"),
-    "rollout": Verb("setpoint.cli.rollout", "follow a deployment's rollout"),
+    "rollout": Verb("setpoint.cli.rollout", "follow, hold, undo and restart rollouts"),
     "cordon": Verb("setpoint.cli.cordon", "keep new pods away from a node"),
     "uncordon": Verb("setpoint.cli.uncordon", "let new pods onto a node again"),
     "events": Verb("setpoint.cli.events", "list what happened"),

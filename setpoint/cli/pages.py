@@ -160,7 +160,8 @@ def _node(item: Item) -> list[str]:
     return lines + _amounts("System Info", status.get("nodeInfo") or {})
 
 
-def _template(spec: Item) -> list[str]:
+def template_lines(spec: Item) -> list[str]:
+    """A spec's pod template, for `describe` and for the history of rollouts."""
     template = spec.get("template", {})
     lines = [*mapping("Labels", template.get("metadata", {}).get("labels", {})), "Containers:"]
     for container in template.get("spec", {}).get("containers", ()):
@@ -186,7 +187,7 @@ def _deployment(item: Item) -> list[str]:
     if rolling:
         text = f"{rolling.get('maxUnavailable', '25%')} max unavailable, {rolling.get('maxSurge', '25%')} max surge"
         lines.append(field("RollingUpdate", text))
-    return lines + _template(spec) + _conditions(status)
+    return lines + template_lines(spec) + _conditions(status)
 
 
 def _replica_set(item: Item) -> list[str]:
@@ -194,7 +195,7 @@ def _replica_set(item: Item) -> list[str]:
     counts = f"{status.get('replicas', 0)} current / {spec.get('replicas', 1)} desired"
     ready = f"{status.get('readyReplicas', 0)} ready, {status.get('availableReplicas', 0)} available"
     lines = [field("Selector", _selector(spec)), field("Replicas", counts), field("Pods", ready)]
-    return lines + _template(spec) + _conditions(status)
+    return lines + template_lines(spec) + _conditions(status)
 
 
 def _config_map(item: Item) -> list[str]:

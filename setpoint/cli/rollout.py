@@ -1,93 +1,60 @@
-"""`setpoint rollout status`: follow a Deployment until its rollout is complete.
+"""`setpoint rollout`: follow rollouts, look back, go back, hold them and pass them on.
 
-The rules and words are kubectl's (`polymorphichelpers/rollout_status.go`): a rollout is complete when the controller
-has seen the newest spec, all replicas are of the newest revision, none of an older one is left, and all are available.
+What each subverb does stands in `setpoint.cli.rollouts`; here are its arguments.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from proto.client.raw import RawClient
-from proto.client.watch import watch_raw
-from proto.errors import NotFound
 from setpoint.cli.durations import duration_s
-from setpoint.cli.errors import CliError
-from setpoint.cli.resources import Target, parse_targets
+from setpoint.cli.rollouts import changing, following, looking_back
+from setpoint.cli.rollouts.kinds import Subject, subjects
 from setpoint.cli.session import add_cluster_arguments, connect
+
+Act = Callable[[RawClient, Subject, argparse.Namespace], Awaitable[None]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's arguments."""
-    subverbs = parser.add_subparsers(dest="subverb", required=True, metavar="status")
-    status = subverbs.add_parser("status", help="follow a rollout until it is complete", allow_abbrev=False)
-    add_cluster_arguments(status)
-    status.add_argument("resource", nargs="+", help="deployment NAME or deployment/NAME")
-    status.add_argument("-w", "--watch", action=argparse.BooleanOptionalAction, default=True, help="wait for the end")
+    """The subverbs and their arguments."""
+    subverbs = parser.add_subparsers(dest="subverb", required=True, metavar="SUBVERB")
+
+    def add(name: str, act: Act, summary: str) -> argparse.ArgumentParser:
+        subverb = subverbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        add_cluster_arguments(subverb)
+        subverb.add_argument("resource", nargs="+", help="KIND NAME…, KIND/NAME…, or KIND for all of them")
+        subverb.add_argument("-l", "--selector", default="", help="those with these labels")
+        subverb.set_defaults(act=act)
+        return subverb
+
+    status = add("status", following.status, "follow a rollout until it is complete")
+    # Spelt out, because a flag of argparse takes either no value or, with a space, the next word too.
+    status.add_argument("-w", "--watch", "--watch=true", action="store_true", default=True, help="wait for the end")
+    status.add_argument("--no-watch", "--watch=false", dest="watch", action="store_false", help="tell once, and end")
     status.add_argument("--timeout", type=duration_s, default=0, metavar="DURATION", help="such as 30s; 0: for ever")
+    status.add_argument("--revision", type=_revision, default=0, metavar="N", help="only while this is the newest one")
+    past = add("history", looking_back.history, "list the revisions with their causes")
+    past.add_argument("--revision", type=_revision, default=0, metavar="N", help="show the template of this one")
+    undo = add("undo", looking_back.undo, "go back to a former revision")
+    undo.add_argument("--to-revision", type=_revision, default=0, metavar="N", help="which (default: the one before)")
+    undo.add_argument("--dry-run", choices=("none", "server"), default="none", help="change nothing")
+    add("pause", changing.pause, "hold a rollout where it is")
+    add("resume", changing.resume, "let a paused rollout go on")
+    add("restart", changing.restart, "replace all pods, as the strategy says")
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Print the state, and follow it."""
+    """Do what the subverb says with every object that is meant."""
     async with connect(options) as client:
-        for target in parse_targets(options.resource):
-            if target.kind.kind != "Deployment" or not target.name:
-                raise CliError("a rollout has a deployment: name one, such as deployment/web")
-            try:
-                async with asyncio.timeout(options.timeout or None):
-                    await _follow(client, target, options)
-            except TimeoutError:
-                raise CliError(f"the rollout was not complete within {options.timeout:g} s") from None
+        for subject in await subjects(client, options):
+            await options.act(client, subject, options)
     return 0
 
 
-async def _follow(client: RawClient, target: Target, options: argparse.Namespace) -> None:
-    deployment = (await client.call("get", target.kind, options.namespace, target.name)).body
-    done, told = state(deployment)
-    print(told, flush=True)
-    if done or not options.watch:
-        return
-    events = watch_raw(
-        client.bus,
-        target.kind,
-        options.namespace,
-        revision=str(deployment["metadata"]["resourceVersion"]),
-        field_selector=f"metadata.name={target.name}",
-    )
-    async for event in events:
-        if event.type == "DELETED":
-            raise NotFound(f'deployment "{target.name}" was deleted while its rollout was followed')
-        done, now = state(event.object)
-        if now != told:
-            print(now, flush=True)
-            told = now
-        if done:
-            return
-
-
-def state(deployment: dict[str, Any]) -> tuple[bool, str]:
-    """Whether the rollout is complete, and the line that tells how far it is.
-
-    Raises:
-        CliError: it passed its progress deadline.
-    """
-    name = deployment["metadata"]["name"]
-    spec, status = deployment.get("spec", {}), deployment.get("status", {})
-    if deployment["metadata"].get("generation", 0) > status.get("observedGeneration", 0):
-        return False, "Waiting for deployment spec update to be observed..."
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
-            raise CliError(f'deployment "{name}" exceeded its progress deadline')
-    wanted = spec.get("replicas", 1)
-    updated, total = status.get("updatedReplicas", 0), status.get("replicas", 0)
-    available = status.get("availableReplicas", 0)
-    waiting = f'Waiting for deployment "{name}" rollout to finish: '
-    if updated < wanted:
-        return False, f"{waiting}{updated} out of {wanted} new replicas have been updated..."
-    if total > updated:
-        return False, f"{waiting}{total - updated} old replicas are pending termination..."
-    if available < updated:
-        return False, f"{waiting}{available} of {updated} updated replicas are available..."
-    return True, f'deployment "{name}" successfully rolled out'
+def _revision(word: str) -> int:
+    """The number of a revision; 0 means that none is named."""
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f'must be a revision number such as 2, found "{word}"')
+    return int(word)

@@ -111,7 +111,7 @@ MISTAKES = [
     pytest.param(["scale", "cm/x", "--replicas=1"], "configmaps have no replicas to scale", id="scale a configmap"),
     pytest.param(["delete", "pods"], "name the pods to delete, choose them with --selector, or say --all", id="all?"),
     pytest.param(["apply", "-f", "/nonexistent.yaml"], "/nonexistent.yaml: there is no such file", id="no such file"),
-    pytest.param(["rollout", "status", "pod/x"], "a rollout has a deployment", id="rollout of a pod"),
+    pytest.param(["rollout", "status", "pod/x"], "pods have no rollouts: name a deployment", id="rollout of a pod"),
     pytest.param(["cordon", "nope"], 'nodes "nope" not found', id="cordon nothing"),
     pytest.param(["logs", "nope"], 'pods "nope" not found', id="logs of nothing"),
     pytest.param(["get", "pods", "--nats", "nats://127.0.0.1:1"], "cannot reach the NATS server", id="no server"),

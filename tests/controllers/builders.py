@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from control_plane.controllers.revisions import DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION
 from control_plane.plan import Controller, Key, Plan
 from control_plane.store.mirror import Mirror
 from proto.objects.apps import (
@@ -21,6 +20,7 @@ from proto.objects.apps import (
 from proto.objects.core import Namespace, Node, Taint
 from proto.objects.meta import Condition, LabelSelector, Object, ObjectMeta, OwnerReference, evolve
 from proto.objects.pod import Container, ContainerStatus, Pod, PodSpec, PodTemplateSpec, Toleration
+from proto.rollouts import DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 Obj = TypeVar("Obj", bound=Object)

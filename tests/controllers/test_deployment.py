@@ -7,18 +7,12 @@ from typing import Any
 import pytest
 
 from control_plane.controllers.deployment import DeploymentController
-from control_plane.controllers.revisions import (
-    HASH_LABEL,
-    REVISION,
-    REVISION_HISTORY,
-    current_name,
-    same_template,
-    template_hash,
-)
+from control_plane.controllers.revisions import current_name, same_template, template_hash
 from control_plane.plan import Create, Delete, Emit, Plan, SetStatus, Update
 from proto.objects.apps import Deployment, DeploymentStatus, ReplicaSet
 from proto.objects.meta import Condition, LabelSelector, evolve, find_condition
 from proto.objects.pod import PodSpec
+from proto.rollouts import HASH_LABEL, REVISION, REVISION_HISTORY
 from tests.controllers.builders import (
     NOW,
     RECREATE,

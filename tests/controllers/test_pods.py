@@ -70,20 +70,28 @@ COST = {"metadata.annotations": {"controller.kubernetes.io/pod-deletion-cost": "
         ),
         pytest.param((pod("a", restarts=4), 1), (pod("b", restarts=1), 1), id="restarted more often first"),
         pytest.param((pod("a", age_s=1), 1), (pod("b", age_s=9), 1), id="the younger first"),
+        pytest.param(
+            (pod("a", ready_since=ago(1)), 1),
+            (pod("b", ready_since=ago(9)), 3),
+            id="ready for less time before a fuller node",
+        ),
+        pytest.param((pod("a", age_s=1), 1), (pod("b", age_s=9), 3), id="the younger before a fuller node"),
+        pytest.param((pod("a", age_s=11), 3), (pod("b", age_s=10), 1), id="of about one age one on a fuller node"),
+        pytest.param((pod("a", age_s=10), 1), (pod("b", age_s=11), 1), id="and then the younger after all"),
         pytest.param((pod("a"), 1), (pod("b"), 1), id="otherwise by uid, so that all agree"),
     ],
 )
 def test_deletion_order(first: tuple[Pod, int], second: tuple[Pod, int]) -> None:
-    assert deletion_rank(*first) < deletion_rank(*second)
+    assert deletion_rank(*first, NOW) < deletion_rank(*second, NOW)
 
 
 def test_an_unreadable_deletion_cost_counts_as_none() -> None:
     odd = pod("p", **{"metadata.annotations": {"controller.kubernetes.io/pod-deletion-cost": "cheap"}})
-    assert deletion_rank(odd, 0) == deletion_rank(pod("p"), 0)
+    assert deletion_rank(odd, 0, NOW) == deletion_rank(pod("p"), 0, NOW)
 
 
 def test_deletion_order_does_not_depend_on_the_order_of_the_list() -> None:
     pods = [pod(f"p{number}", age_s=number % 3, restarts=number % 2) for number in range(20)]
-    wanted = sorted(pods, key=lambda each: deletion_rank(each, 0))
+    wanted = sorted(pods, key=lambda each: deletion_rank(each, 0, NOW))
     random.Random(1).shuffle(pods)
-    assert sorted(pods, key=lambda each: deletion_rank(each, 0)) == wanted
+    assert sorted(pods, key=lambda each: deletion_rank(each, 0, NOW)) == wanted

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control_plane.controllers.revisions import DESIRED_REPLICAS, MAX_REPLICAS
 from control_plane.controllers.rollout import Fleet, Sizes, available, first_size, recreated, rescaled, rolled
 from control_plane.controllers.scaling import bounds
 from proto.objects.apps import ReplicaSet
 from proto.objects.meta import evolve
+from proto.rollouts import DESIRED_REPLICAS, MAX_REPLICAS
 from tests.controllers.builders import RECREATE, deployment, replica_set
 
 

@@ -1,0 +1,58 @@
+"""The revisions that an object still remembers, whoever keeps them.
+
+Reads: ReplicaSets of a Deployment. Writes: nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from proto.catalog import BY_KIND
+from proto.client.raw import RawClient
+from proto.rollouts import CHANGE_CAUSE, HASH_LABEL, REVISION
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A template under its number. `annotations`: those of the object at that time, None where nobody kept them."""
+
+    number: int
+    template: Item
+    cause: str = ""
+    annotations: dict[str, str] | None = None
+
+
+async def of_deployment(client: RawClient, deployment: Item) -> list[Revision]:
+    """Oldest first. Source: kubectl `polymorphichelpers/history.go`, DeploymentHistoryViewer."""
+    revisions = []
+    for item in await _owned(client, "ReplicaSet", deployment):
+        annotations = item["metadata"].get("annotations", {})
+        number = annotations.get(REVISION, "")
+        if number.isdecimal():
+            cause = annotations.get(CHANGE_CAUSE, "")
+            revisions.append(Revision(int(number), _without_hash(item["spec"]["template"]), cause, annotations))
+    return sorted(revisions, key=lambda revision: revision.number)
+
+
+async def _owned(client: RawClient, kind: str, owner: Item) -> list[Item]:
+    """The objects of `kind` that `owner` controls."""
+    metadata = owner["metadata"]
+    labels = owner["spec"].get("selector", {}).get("matchLabels", {})
+    selector = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else {}
+    listed = (await client.list_all(BY_KIND[kind], metadata["namespace"], **selector)).body
+    return [item for item in listed.get("items", ()) if _controller_uid(item) == metadata["uid"]]
+
+
+def _controller_uid(item: Item) -> str:
+    owners = item["metadata"].get("ownerReferences", ())
+    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")
+
+
+def _without_hash(template: Item) -> Item:
+    """The template as the Deployment had it: the hash label is the controller's."""
+    metadata = template.get("metadata", {})
+    labels = {key: value for key, value in metadata.get("labels", {}).items() if key != HASH_LABEL}
+    return {**template, "metadata": {**metadata, "labels": labels}}

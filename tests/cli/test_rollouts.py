@@ -1,0 +1,113 @@
+"""Looking back, going back, holding and restarting rollouts, by the real program against a real cluster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import WEB, Setpoint
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NAME = "turns"
+
+
+def manifest(folder: Path, word: str, cause: str = "") -> str:
+    """A Deployment whose program says `word`."""
+    text = WEB.replace("web", NAME).replace("started", word)
+    if cause:
+        text = text.replace(
+            f"  name: {NAME}\n", f'  name: {NAME}\n  annotations: {{kubernetes.io/change-cause: "{cause}"}}\n', 1
+        )
+    path = folder / "turns.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+async def rolled_out(setpoint: Setpoint) -> None:
+    await setpoint("rollout", "status", f"deployment/{NAME}", "--timeout", "40")
+
+
+async def says(setpoint: Setpoint) -> str:
+    """The word in the present template."""
+    shown = json.loads((await setpoint("get", "deploy", NAME, "-o", "json")).out)
+    script = shown["spec"]["template"]["spec"]["containers"][0]["command"][2]
+    return str(script.split()[1])
+
+
+async def test_a_deployment_goes_forth_and_back(setpoint: Setpoint, tmp_path: Path) -> None:
+    await setpoint("apply", "-f", manifest(tmp_path, "one", "the first"))
+    await rolled_out(setpoint)
+    assert (await setpoint("rollout", "undo", f"deploy/{NAME}", ok=False)).err == (
+        f'setpoint rollout: no rollout history found for deployment "{NAME}"\n'
+    )
+    await setpoint("apply", "-f", manifest(tmp_path, "two", "the second"))
+    await rolled_out(setpoint)
+
+    history = (await setpoint("rollout", "history", f"deployment/{NAME}")).out
+    assert history.splitlines() == [
+        f"deployment.apps/{NAME}", "REVISION  CHANGE-CAUSE", "1         the first", "2         the second", ""
+    ]  # fmt: skip
+    first = (await setpoint("rollout", "history", "deploy", NAME, "--revision", "1")).out
+    assert first.startswith(f"deployment.apps/{NAME} with revision #1\nPod Template:\n  Labels:")
+    assert "echo one" in first
+    assert "pod-template-hash" not in first
+
+    assert (await setpoint("rollout", "undo", f"deployment/{NAME}")).out == f"deployment.apps/{NAME} rolled back\n"
+    await rolled_out(setpoint)
+    assert await says(setpoint) == "one"
+    history = (await setpoint("rollout", "history", f"deployment/{NAME}")).out
+    assert history.splitlines()[2:4] == ["2         the second", "3         the first"]
+    again = await setpoint("rollout", "undo", f"deploy/{NAME}", "--to-revision=3")
+    assert again.out == (f"deployment.apps/{NAME} skipped rollback (current template already matches revision 3)\n")
+    dry = await setpoint("rollout", "undo", f"deploy/{NAME}", "--to-revision=2", "--dry-run=server")
+    assert dry.out == f"deployment.apps/{NAME} rolled back (server dry run)\n"
+    assert await says(setpoint) == "one"
+    missing = await setpoint("rollout", "undo", f"deploy/{NAME}", "--to-revision=9", ok=False)
+    assert missing.err == "setpoint rollout: unable to find specified revision 9 in history\n"
+
+    assert (await setpoint("rollout", "pause", f"deploy/{NAME}")).out == f"deployment.apps/{NAME} paused\n"
+    for words, refusal in (
+        (["pause"], f'deployments.apps "{NAME}" is already paused'),
+        (["undo"], "cannot rollback a paused deployment; resume it first with 'setpoint rollout resume' and try again"),
+        (["restart"], "can't restart paused deployment (run rollout resume first)"),
+    ):
+        refused = await setpoint("rollout", *words, f"deploy/{NAME}", ok=False)
+        assert (refused.status, refused.err) == (1, f"setpoint rollout: {refusal}\n")
+    assert (await setpoint("rollout", "resume", f"deploy/{NAME}")).out == f"deployment.apps/{NAME} resumed\n"
+    refused = await setpoint("rollout", "resume", f"deploy/{NAME}", ok=False)
+    assert refused.err == f'setpoint rollout: deployments.apps "{NAME}" is not paused\n'
+
+    before = (await setpoint("get", "pods", "-l", f"app={NAME}", "-o", "name")).out.split()
+    restarted = await setpoint("rollout", "restart", "deployment", "-l", f"app={NAME}", ok=False)
+    assert restarted.err == "setpoint rollout: no resources found in default namespace\n"
+    assert (await setpoint("rollout", "restart", f"deploy/{NAME}")).out == f"deployment.apps/{NAME} restarted\n"
+    moving = await setpoint("rollout", "status", f"deploy/{NAME}", "--watch=false")
+    assert moving.out.count("\n") == 1
+    await rolled_out(setpoint)
+    other = await setpoint("rollout", "status", f"deploy/{NAME}", "--revision=2", ok=False)
+    assert other.err == "setpoint rollout: desired revision (2) is different from the running revision (4)\n"
+    after = (await setpoint("get", "pods", "-l", f"app={NAME}", "-o", "name")).out.split()
+    assert not set(before) & set(after) or len(after) > 2
+    await setpoint("delete", "deployment", NAME, "--cascade", "foreground")
+
+
+REFUSED = [
+    pytest.param(["pause", "pod/x"], "pods have no rollouts", id="pods"),
+    pytest.param(["undo", "deploy/nope"], 'deployments.apps "nope" not found', id="nobody"),
+    pytest.param(["history", "deploy/nope", "-l", "a=b"], "not both", id="named and chosen"),
+    pytest.param(["undo", "deploy/x", "--to-revision", "-1"], "must be a revision number", id="a negative revision"),
+    pytest.param(["history", "deploy/x", "--revision", "x"], "must be a revision number", id="a word for a revision"),
+    pytest.param(["status", "deploy/x", "--timeout", "soon"], "must be a duration", id="a word for a duration"),
+    pytest.param(["forward", "deploy/x"], "invalid choice: 'forward'", id="no such subverb"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), REFUSED)
+async def test_a_wrong_call_says_what_would_be_right(setpoint: Setpoint, words: list[str], message: str) -> None:
+    outcome = await setpoint("rollout", *words, ok=False)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
