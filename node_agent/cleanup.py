@@ -1,7 +1,10 @@
-"""Ends and removes what belongs to no pod of this node: containers and directories that were left over.
+"""Ends and removes what belongs to no pod of this node: containers, directories and control groups that were left over.
 
 Only after the hub has told everything once: before that, a container without a pod may be one whose assignment this
 agent has not heard of yet (its state directory may be new).
+
+Reads: pods, containers, the state directory, the runtime. Writes: ends and removes strays. Never: touches what belongs
+to a pod.
 """
 
 from __future__ import annotations
@@ -16,12 +19,14 @@ from node_agent.pods import Pods
 from node_agent.runtime.port import ContainerState, RuntimeFailure
 from node_agent.storage.port import Storage, StorageFailure
 from proto.clock import Clock
+from proto.garbage import Garbage
+from proto.objects.meta import evolve
 
 log = logging.getLogger(__name__)
 
 
 class Cleanup:
-    """Sweeps after each full word of the hub, and now and then."""
+    """Sweeps after each full word of the hub, now and then, and when it is asked to."""
 
     def __init__(
         self,
@@ -40,6 +45,11 @@ class Cleanup:
         self._every_s = every_s
         self._told = asyncio.Event()
 
+    @property
+    def allowed(self) -> bool:
+        """Whether it is known which pods belong here, and which containers there are."""
+        return self._told.is_set() and self._containers.listed
+
     def allow(self) -> None:
         """The hub has told everything: whatever is unknown now is left over."""
         self._told.set()
@@ -51,23 +61,40 @@ class Cleanup:
             await self.sweep()
             await self._clock.sleep(self._every_s)
 
-    async def sweep(self) -> None:
-        """Stop and remove strays, then remove directories."""
-        strays = [
+    async def survey(self) -> tuple[Garbage, ...]:
+        """What a sweep would remove now."""
+        strays = tuple(_of_container(state) for state in self._strays())
+        directories = tuple(
+            Garbage(kind="PodDirectory", name=uid, reason="no_pod", message="no pod of this node has that uid")
+            for uid in sorted(self._storage.pod_uids())
+            if uid not in self._pods
+        )
+        return (*strays, *directories)
+
+    async def sweep(self) -> tuple[Garbage, ...]:
+        """Stop and remove strays, then remove directories; what became of each."""
+        if not self._containers.listed:
+            return ()
+        ended = await asyncio.gather(*(self._end(state) for state in self._strays()))
+        removed = [
+            await self._remove_directory(uid)
+            for uid in sorted(self._storage.pod_uids())
+            if uid not in self._pods and uid not in self._containers.uids()
+        ]
+        return (*ended, *removed)
+
+    def _strays(self) -> list[ContainerState]:
+        return [
             state
             for uid in sorted(self._containers.uids())
             if uid not in self._pods
             for state in self._containers.of_pod(uid)
         ]
-        await asyncio.gather(*(self._end(state) for state in strays))
-        for uid in sorted(self._storage.pod_uids()):
-            if uid not in self._pods and uid not in self._containers.uids():
-                await self._remove_directory(uid)
 
-    async def _end(self, state: ContainerState) -> None:
+    async def _end(self, state: ContainerState) -> Garbage:
+        found = _of_container(state)
         key = parse_container_id(state.id)
-        if key is None:
-            return
+        assert key is not None, "the table holds containers of pods only"
         log.info("container_left_over id=%s running=%s", state.id, state.running)
         try:
             if state.running:
@@ -75,12 +102,23 @@ class Cleanup:
             await self._operations.remove(state.id)
         except RuntimeFailure as problem:
             log.warning("container_not_removed id=%s problem=%s", state.id, problem)
-        else:
-            self._containers.forget(state.id)
+            return evolve(found, outcome="Failed", problem=str(problem))
+        self._containers.forget(state.id)
+        return evolve(found, outcome="Removed")
 
-    async def _remove_directory(self, uid: str) -> None:
+    async def _remove_directory(self, uid: str) -> Garbage:
+        found = Garbage(kind="PodDirectory", name=uid, reason="no_pod", message="no pod of this node has that uid")
         log.info("pod_directory_left_over uid=%s", uid)
         try:
             await self._storage.remove_pod(uid)
         except StorageFailure as problem:
             log.warning("pod_directory_not_removed uid=%s problem=%s", uid, problem)
+            return evolve(found, outcome="Failed", problem=str(problem))
+        return evolve(found, outcome="Removed")
+
+
+def _of_container(state: ContainerState) -> Garbage:
+    words = (
+        "it runs, and no pod of this node has it" if state.running else "it has ended, and no pod of this node has it"
+    )
+    return Garbage(kind="Container", name=state.id, reason="no_pod", message=words)

@@ -21,6 +21,7 @@ from node_agent.cleanup import Cleanup
 from node_agent.containers import ContainerTable
 from node_agent.fingerprint import describe_machine
 from node_agent.lease import Lease
+from node_agent.leftovers import LeftoverServer
 from node_agent.logs import LogServer
 from node_agent.machine import Machine, MemoryMachine
 from node_agent.membership import Membership
@@ -178,6 +179,7 @@ class NodeAgent:
         self._cleanup = Cleanup(
             self.pods, self._containers, self._operations, self._storage, self._clock, settings.cleanup_every_s
         )
+        self._leftovers = LeftoverServer(self._bus, self._clock, self._background, settings.node, self._cleanup)
         self._logs = LogServer(self._bus, self._clock, self._background, settings.node, self.pods, self._containers)
 
     def _compose_membership(self, registration: Registration, predecessors: tuple[str, ...]) -> None:
@@ -210,6 +212,7 @@ class NodeAgent:
     async def _listen(self) -> None:
         await self._assignments.subscribe()
         await self._logs.subscribe()
+        await self._leftovers.subscribe()
 
     def _spawn_loops(self) -> None:
         spawn = self._background.spawn

@@ -6,6 +6,7 @@
     up.sync       agent -> hub    SyncRequest    => Assignments (full)
     up.goodbye    agent -> hub    Goodbye        => GoodbyeReply       a polite leave: the name is free at once
     down.assign   hub -> agent    Assignments (a change, or everything)
+    down.clean    api -> agent    CleanRequest => CleanReply           what was left over, and away with it
     down.logs     client -> agent LogRequest     => chunks, see `proto.streams`
 
 All are msgpack. Loss is noticed and healed: every assignment message carries the digest of what the node should hold
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from proto.garbage import Garbage
 from proto.ids import hash64
 from proto.objects.core import NodeAddress, NodeSystemInfo, NodeUsage, ResourceList
 from proto.objects.meta import Condition, Many, Model, StringMap
@@ -149,6 +151,19 @@ class Goodbye(Model):
 
 class GoodbyeReply(Model):
     """Noted."""
+
+
+class CleanRequest(Model):
+    """Remove what belongs to no pod; with `dry_run` only tell."""
+
+    dry_run: bool = False
+
+
+class CleanReply(Model):
+    """What was left over. `refused` says why this node cannot tell now."""
+
+    leftovers: Many[Garbage] = ()
+    refused: str = ""
 
 
 class LogRequest(Model):

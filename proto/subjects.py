@@ -1,6 +1,7 @@
 """Every NATS subject and stream name, built and parsed here and nowhere else.
 
     sp.api.<verb>.<group>.<resource>[/<subresource>].<namespace | _>[.<name>]   requests of clients
+    sp.api.gc.meta.garbage._          one garbage collection, see `proto.garbage`
     sp.node.<node>.up.<message>       a node to the leader
     sp.node.<node>.down.<message>     the leader, or a client, to a node
     sp.obj.<group>.<resource>.<namespace | _>.<name>    one object in the stream
@@ -19,6 +20,8 @@ API_PREFIX = "sp.api"
 NODE_PREFIX = "sp.node"
 OBJECT_PREFIX = "sp.obj"
 LEADER_PREFIX = "sp.leader"
+
+GC = f"{API_PREFIX}.gc.meta.garbage._"
 
 API_QUEUE = "sp-api"
 """The queue group in which control-plane replicas share the requests."""
@@ -98,7 +101,7 @@ def node_up(node: str, message: str) -> str:
 
 
 def node_down(node: str, message: str) -> str:
-    """To a node: assign, logs, …"""
+    """To a node: assign, clean, logs, …"""
     return f"{NODE_PREFIX}.{node_token(node)}.down.{message}"
 
 

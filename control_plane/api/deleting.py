@@ -44,7 +44,7 @@ class Deleter:
         """
         options = read_deletion_options(request.options)
         await catch_up(self._mirror, parse_revision(options.revision))
-        outcome = await self._delete(request.kind, request.namespace, request.name, options)
+        outcome = await self.remove(request.kind, request.namespace, request.name, options)
         if isinstance(outcome, Removal):
             return Answer(request.kind, plain=success(request.kind, outcome.object))
         return Answer(request.kind, object=outcome)
@@ -75,12 +75,16 @@ class Deleter:
         """One that is gone meanwhile is what was wanted."""
         async with room:
             try:
-                await self._delete(kind, *obj.key, options)
+                await self.remove(kind, *obj.key, options)
             except NotFound:
                 pass
 
-    async def _delete(self, kind: Kind, namespace: str, name: str, options: DeletionOptions) -> Removal | Object:
-        """The removal that was done, or the object as it is now marked."""
+    async def remove(self, kind: Kind, namespace: str, name: str, options: DeletionOptions) -> Removal | Object:
+        """The removal that was done, or the object as it is now marked.
+
+        Raises:
+            Conflict | NotFound | Forbidden | Unavailable | Timeout
+        """
         if kind.kind == "Namespace" and name in PERMANENT_NAMESPACES:
             raise Forbidden(f'namespaces "{name}" is forbidden: this namespace may not be deleted')
         meaning = DeleteOptions(propagation=options.propagation, grace_s=options.grace_s)

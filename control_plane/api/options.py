@@ -39,6 +39,7 @@ _BY_VERB: dict[str, frozenset[str]] = {
     "patch": _WRITE,
     "delete": _DELETE,
     "deletecollection": _DELETE | _LIST | {"timeoutSeconds"},
+    "gc": frozenset({"dryRun", "limit", "finishedPodsMax", "eventsTtlSeconds"}),
 }
 _COMMON = frozenset({"pretty"})
 
@@ -146,6 +147,11 @@ def read_dry_run(options: Options) -> bool:
     if asked in ("All", ["All"]):
         return True
     raise BadRequest(f'dryRun: must be "All", found {shown(asked)}')
+
+
+def read_count(options: Options, name: str) -> int:
+    """A whole number; 0 if it is not said."""
+    return _number(options, name)
 
 
 def check_field_validation(options: Options) -> None:

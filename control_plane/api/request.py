@@ -100,6 +100,19 @@ def read_request(message: Message) -> Request:
     return Request(route.verb, kind, route.subresource, route.namespace, route.name, options, body, patch_form, accept)
 
 
+def read_options(message: Message, verb: str) -> dict[str, Any]:
+    """The options of a request that is about no kind.
+
+    Raises:
+        ApiError: what is wrong with them.
+    """
+    decoding.check_size(message.data)
+    content_type = _media_type(message.headers.get("Content-Type", ""))
+    options = {**_header_options(message), **_body_options(_decode(message.data, content_type))}
+    check_names(verb, options)
+    return options
+
+
 def read_accept(message: Message) -> str:
     """The form of the answer that the Accept header asks for; the first that we speak."""
     accepted = [part.strip().replace(" ", "") for part in message.headers.get("Accept", "").split(",")]

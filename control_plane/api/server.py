@@ -13,6 +13,7 @@ import logging
 import traceback
 
 from control_plane.api import discovery
+from control_plane.api.collecting import Collecting
 from control_plane.api.committing import Committer
 from control_plane.api.deleting import Deleter
 from control_plane.api.reading import Reader
@@ -51,6 +52,7 @@ class ApiServer:
         self._reader = Reader(mirror, clock, ids)
         self._writer = Writer(committer, mirror, clock, ids)
         self._deleter = Deleter(committer, mirror, self._reader, clock)
+        self._collecting = Collecting(bus, mirror, self._deleter, clock)
         self._watching = Watching(bus, mirror, self._reader, clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight = 0
@@ -93,6 +95,8 @@ class ApiServer:
                 raise TooManyRequests("the control plane has too many requests in hand, try again later")
             if message.subject.startswith(discovery.PREFIX):
                 reply = Reply(codec.dump_json(discovery.answer(message.subject)), {"Content-Type": JSON})
+            elif message.subject == subjects.GC:
+                reply = Reply(codec.to_json(await self._collecting.answer(message)), {"Content-Type": JSON})
             else:
                 request = read_request(message)
                 if request.verb == "watch":

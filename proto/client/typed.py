@@ -15,11 +15,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from proto import catalog, codec
+from proto import catalog, codec, subjects
 from proto.bus.port import Bus
 from proto.catalog import Kind
 from proto.client.raw import JSON_PATCH, MERGE_PATCH, REQUEST_TIMEOUT_S, RawClient
 from proto.client.watch import watch_raw
+from proto.garbage import GarbageReport
 from proto.objects.meta import Object
 
 Obj = TypeVar("Obj", bound=Object)
@@ -149,6 +150,20 @@ class Client:
         """Set the wanted count through the scale subresource."""
         body = {"spec": {"replicas": replicas}}
         await self.raw.call("patch", _kind(model), namespace, name, subresource="scale", body=body)
+
+    async def collect_garbage(
+        self, *, dry_run: bool = False, finished_pods: int | None = None, events_ttl_s: int | None = None
+    ) -> GarbageReport:
+        """Remove what is of no use any more, now, on all nodes too; with `dry_run` only find it.
+
+        `finished_pods`: keep so many, `events_ttl_s`: keep Events so long; None: as the control plane does by itself.
+        Look at `remaining` and `silent_nodes` of the report before calling it the whole truth.
+        """
+        wanted = {"finishedPodsMax": finished_pods, "eventsTtlSeconds": events_ttl_s}
+        body: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+        if dry_run:
+            body["dryRun"] = ["All"]
+        return GarbageReport.model_validate((await self.raw.call_subject(subjects.GC, body)).body)
 
     async def _write(self, verb: str, obj: Obj, *, name: str, subresource: str = "", dry_run: bool = False) -> Obj:
         reply = await self.raw.call(

@@ -38,6 +38,7 @@ VERBS: dict[str, Verb] = {
     "cordon": Verb("setpoint.cli.cordon", "keep new pods away from a node"),
     "uncordon": Verb("setpoint.cli.uncordon", "let new pods onto a node again"),
     "events": Verb("setpoint.cli.events", "list what happened"),
+    "gc": Verb("setpoint.cli.gc", "remove what is of no use any more, now"),
     "api-resources": Verb("setpoint.cli.api_resources", "list the kinds of objects"),
     "version": Verb("setpoint.cli.version", "print the versions of client and cluster"),
     "completion": Verb("setpoint.cli.completion", "print a completion script for bash, zsh or fish"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from node_agent.machine import MemoryMachine
@@ -36,6 +37,7 @@ from proto.node import (
 from proto.objects.meta import Model, evolve
 from proto.objects.pod import Pod, PodStatus
 from proto.subjects import node_down, parse_node
+from tests.virtual import run_virtual
 from tests.waiting import eventually
 
 NODE = "node-1"
@@ -233,3 +235,17 @@ class Cluster:
         for agent in self.agents:
             await agent.stop(polite=False)
         await self.hub.bus.close()
+
+
+def scenario(story: Callable[[Cluster], Awaitable[None]]) -> Callable[[], None]:
+    """A test that runs with a cluster of its own in virtual time."""
+
+    async def told() -> None:
+        async with Cluster() as cluster:
+            await story(cluster)
+
+    def test() -> None:
+        run_virtual(told())
+
+    test.__name__, test.__doc__ = story.__name__, story.__doc__  # type: ignore[attr-defined]
+    return test

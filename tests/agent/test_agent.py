@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -16,24 +15,10 @@ from node_agent.storage.port import StateDirHeld
 from proto.clock import EPOCH
 from proto.node import Assignment, Assignments
 from proto.objects.meta import evolve, find_condition
-from tests.agent.cluster import NODE, Cluster, UnreliableRuntime
+from tests.agent.cluster import NODE, Cluster, UnreliableRuntime, scenario
 from tests.agent.pods import fake, pod
 from tests.virtual import run_virtual
 from tests.waiting import eventually
-
-
-def scenario(story: Callable[[Cluster], Awaitable[None]]) -> Callable[[], None]:
-    """A test that runs with a cluster of its own in virtual time."""
-
-    async def told() -> None:
-        async with Cluster() as cluster:
-            await story(cluster)
-
-    def test() -> None:
-        run_virtual(told())
-
-    test.__name__, test.__doc__ = story.__name__, story.__doc__  # type: ignore[attr-defined]
-    return test
 
 
 @scenario
