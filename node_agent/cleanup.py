@@ -16,7 +16,7 @@ from node_agent.containers import ContainerTable
 from node_agent.operations import Operations, annotated_grace_s
 from node_agent.plan.container_ids import parse_container_id
 from node_agent.pods import Pods
-from node_agent.runtime.port import ContainerState, RuntimeFailure
+from node_agent.runtime.port import ContainerState, RuntimeFailure, Swept
 from node_agent.storage.port import Storage, StorageFailure
 from proto.clock import Clock
 from proto.garbage import Garbage
@@ -69,7 +69,7 @@ class Cleanup:
             for uid in sorted(self._storage.pod_uids())
             if uid not in self._pods
         )
-        return (*strays, *directories)
+        return (*strays, *directories, *await self._groups(dry_run=True))
 
     async def sweep(self) -> tuple[Garbage, ...]:
         """Stop and remove strays, then remove directories; what became of each."""
@@ -81,7 +81,7 @@ class Cleanup:
             for uid in sorted(self._storage.pod_uids())
             if uid not in self._pods and uid not in self._containers.uids()
         ]
-        return (*ended, *removed)
+        return (*ended, *removed, *await self._groups())
 
     def _strays(self) -> list[ContainerState]:
         return [
@@ -106,6 +106,17 @@ class Cleanup:
         self._containers.forget(state.id)
         return evolve(found, outcome="Removed")
 
+    async def _groups(self, *, dry_run: bool = False) -> tuple[Garbage, ...]:
+        """Control groups of no container; none while the runtime cannot tell, it will be asked again."""
+        try:
+            swept = await self._operations.sweep(dry_run=dry_run)
+        except RuntimeFailure as problem:
+            log.info("groups_not_swept problem=%s", problem)
+            return ()
+        if swept and not dry_run:
+            log.info("groups_left_over names=%s", ",".join(each.name for each in swept))
+        return tuple(_of_group(each, dry_run=dry_run) for each in swept)
+
     async def _remove_directory(self, uid: str) -> Garbage:
         found = Garbage(kind="PodDirectory", name=uid, reason="no_pod", message="no pod of this node has that uid")
         log.info("pod_directory_left_over uid=%s", uid)
@@ -122,3 +133,14 @@ def _of_container(state: ContainerState) -> Garbage:
         "it runs, and no pod of this node has it" if state.running else "it has ended, and no pod of this node has it"
     )
     return Garbage(kind="Container", name=state.id, reason="no_pod", message=words)
+
+
+def _of_group(swept: Swept, *, dry_run: bool) -> Garbage:
+    words = f"{len(swept.pids)} processes live in it, and" if swept.pids else "it is empty, and"
+    return Garbage(
+        kind="ControlGroup",
+        name=swept.name,
+        reason="no_container",
+        message=f"{words} no container of this node has it",
+        outcome="Found" if dry_run else "Removed" if swept.removed else "Terminating",
+    )

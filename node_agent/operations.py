@@ -20,6 +20,8 @@ from node_agent.runtime.port import (
     LogPolicy,
     NoSuchContainer,
     Runtime,
+    Sweeps,
+    Swept,
 )
 from node_agent.settings import AgentSettings
 from node_agent.storage.port import Storage
@@ -92,6 +94,14 @@ class Operations:
             RuntimeUnavailable
         """
         await self._runtime.remove(container_id)
+
+    async def sweep(self, *, dry_run: bool = False) -> tuple[Swept, ...]:
+        """What the runtime knows to belong to no container, and away with it; nothing where it cannot tell.
+
+        Raises:
+            RuntimeFailure
+        """
+        return await self._runtime.sweep(dry_run=dry_run) if isinstance(self._runtime, Sweeps) else ()
 
     def _log(self, container_id: ContainerId) -> LogPolicy:
         path = self._storage.log_path(container_id.pod_uid, container_id.container, container_id.attempt)

@@ -69,6 +69,15 @@ def write_if_possible(path: str, text: str) -> bool:
     return True
 
 
+def children(directory: str) -> frozenset[str]:
+    """The names of the groups right below one; none where it does not exist."""
+    try:
+        with os.scandir(directory) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return frozenset()
+
+
 def descend(directory: str) -> Iterator[str]:
     """A group's directory and all below it, parents first; nothing where it does not exist."""
     try:

@@ -34,6 +34,10 @@ class Hybrid:
         """See the port."""
         return self._tree.procs(path)
 
+    def children(self, path: str) -> frozenset[str]:
+        """See the port."""
+        return self._tree.children(path) | self._limiting.children(path)
+
     def kill(self, path: str) -> None:
         """See the port."""
         self._tree.kill(path)

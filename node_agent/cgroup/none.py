@@ -25,6 +25,10 @@ class NoCgroups:
         """Membership is unknown."""
         return ()
 
+    def children(self, path: str) -> frozenset[str]:
+        """There are none."""
+        return frozenset()
+
     def kill(self, path: str) -> None:
         """Kills nothing."""
 

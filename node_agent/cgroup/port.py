@@ -72,6 +72,9 @@ class Cgroups(Protocol):
     def procs(self, path: str) -> tuple[int, ...]:
         """The pids in the group and in all groups below it; empty when it does not exist."""
 
+    def children(self, path: str) -> frozenset[str]:
+        """The names of the groups right below one; none when it does not exist."""
+
     def kill(self, path: str) -> None:
         """Sends SIGKILL to everything in the group and below; call it again until `procs` is empty."""
 

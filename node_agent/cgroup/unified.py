@@ -33,6 +33,10 @@ class UnifiedTree:
         """All pids in the group and below."""
         return files.pids_below(self.directory(path))
 
+    def children(self, path: str) -> frozenset[str]:
+        """The names of the groups right below one."""
+        return files.children(self.directory(path))
+
     def kill(self, path: str) -> None:
         """Kills everything in the group and below."""
         if not files.write_if_possible(self.directory(path) + "/cgroup.kill", "1"):

@@ -60,6 +60,10 @@ class V1:
         trees = self._trees()
         return files.pids_below(f"{trees[0]}/{path}") if trees else ()
 
+    def children(self, path: str) -> frozenset[str]:
+        """See the port. A group may be left over in one of the trees alone."""
+        return frozenset[str]().union(*(files.children(f"{base}/{path}") for base in self._trees()))
+
     def kill(self, path: str) -> None:
         """Forbids forks where the pids controller is there, then kills each process."""
         if PIDS in self._bases:

@@ -73,6 +73,10 @@ class V2:
         """See the port."""
         return self._tree.procs(path)
 
+    def children(self, path: str) -> frozenset[str]:
+        """See the port."""
+        return self._tree.children(path)
+
     def kill(self, path: str) -> None:
         """See the port."""
         self._tree.kill(path)

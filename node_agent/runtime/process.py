@@ -28,6 +28,7 @@ from node_agent.runtime.port import (
     RuntimeSettings,
     RuntimeUnavailable,
     StartFailed,
+    Swept,
     Usage,
 )
 from node_agent.supervisor.client import (
@@ -144,6 +145,11 @@ class ProcessRuntime:
         wanted = None if container_ids is None else list(container_ids)
         usage = (await self._call("stats", containers=wanted))["usage"]
         return {container_id: Usage(**figures) for container_id, figures in usage.items()}
+
+    async def sweep(self, *, dry_run: bool = False) -> tuple[Swept, ...]:
+        """Control groups that a supervisor left behind when it was killed."""
+        groups = (await self._call("sweep", dry_run=dry_run))["groups"]
+        return tuple(Swept(group["id"], tuple(group["pids"]), group["removed"]) for group in groups)
 
     async def _call(self, operation: str, work_s: float = 0.0, /, **parameters: Any) -> dict[str, Any]:
         """Asks the supervisor, again if it died meanwhile. `work_s` is what the operation itself may take.

@@ -14,6 +14,9 @@ from node_agent.supervisor.life import Host, Life
 from node_agent.supervisor.record import Record
 from node_agent.supervisor.wire import NO_SUCH_CONTAINER, START_FAILED, Refused, StartRequest
 
+_FIRST_RETRY_S = 0.005
+_CLEARING_MAX_S = 10.0
+
 Answer = Callable[[dict[str, Any] | Refused], None]
 
 
@@ -113,6 +116,29 @@ class Containers:
             del self._lives[life.record.id]
             life.erase()
         answer({})
+
+    def sweep(self, *, dry_run: bool) -> list[dict[str, Any]]:
+        """Empties and removes cgroups of containers that nobody knows: `id`, its `pids`, whether it is `removed`.
+
+        They come from a supervisor that was killed while it started or removed a container.
+        """
+        swept = []
+        for container_id in sorted(self._host.trees.known() - self._lives.keys()):
+            pids = list(self._host.trees.members(container_id, None))
+            removed = not dry_run and self._clear(container_id)
+            swept.append({"id": container_id, "pids": pids, "removed": removed})
+        return swept
+
+    def _clear(self, container_id: str, wait_s: float = _FIRST_RETRY_S) -> bool:
+        """Kills what is in a cgroup and removes it, if need be a little later; whether it is gone already."""
+        if container_id in self._lives:
+            return False
+        self._host.trees.kill(container_id, None)
+        if self._host.trees.remove(container_id):
+            return True
+        if wait_s < _CLEARING_MAX_S:
+            self._host.loop.call_later(wait_s, lambda: self._clear(container_id, wait_s * 2))
+        return False
 
     def stop_all(self, grace_s: float, done: Callable[[], None]) -> None:
         """Stops all containers and calls back when nothing lives."""

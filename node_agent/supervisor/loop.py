@@ -23,9 +23,9 @@ class Timer:
 
     __slots__ = ("_callback", "due_s")
 
-    def __init__(self, due_s: float, callback: Callable[[], None]) -> None:
+    def __init__(self, due_s: float, callback: Callable[[], object]) -> None:
         self.due_s = due_s
-        self._callback: Callable[[], None] | None = callback
+        self._callback: Callable[[], object] | None = callback
 
     def cancel(self) -> None:
         """Forgets the callback."""
@@ -62,7 +62,7 @@ class Loop:
         if self._handlers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
-    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+    def call_later(self, delay_s: float, callback: Callable[[], object]) -> Timer:
         """Calls back once after `delay_s` seconds, counted over a suspended machine too."""
         timer = Timer(now_s() + delay_s, callback)
         heapq.heappush(self._timers, (timer.due_s, next(self._order), timer))
@@ -95,7 +95,7 @@ class Loop:
             guarded(heapq.heappop(self._timers)[2].fire)
 
 
-def guarded(callback: Callable[[], None]) -> None:
+def guarded(callback: Callable[[], object]) -> None:
     """Calls back; an exception ends the callback only. The full story goes to stderr, since it is a defect."""
     try:
         callback()

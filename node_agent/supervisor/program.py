@@ -47,6 +47,7 @@ class Supervisor:
         become_subreaper()
         reaper = Reaper(self._loop, self._containers.on_child_ended, self._loop.stop)
         self._containers.adopt_all()
+        self._containers.sweep(dry_run=False)
         self._server = Server(self._socket_path, self._loop, self._operations())
         reaper.reap()
         ready()
@@ -62,6 +63,7 @@ class Supervisor:
             "stop": self._stop,
             "remove": self._remove,
             "stats": self._stats,
+            "sweep": self._sweep,
             "shutdown": self._shutdown,
         }
 
@@ -109,6 +111,10 @@ class Supervisor:
         if wanted is not None and not isinstance(wanted, list):
             raise Refused(BAD_REQUEST, "containers must be a list")
         _answer(connection, message)({"usage": self._containers.stats(wanted)})
+
+    def _sweep(self, connection: Connection, message: Message) -> None:
+        swept = self._containers.sweep(dry_run=bool(message.get("dry_run")))
+        _answer(connection, message)({"groups": swept})
 
     def _shutdown(self, connection: Connection, message: Message) -> None:
         """Leaves; with `stop_containers` after stopping them all, else they go on for the next supervisor."""

@@ -48,6 +48,10 @@ class Trees:
         known = resident_usage(leader) if leader is not None else None
         return Usage() if known is None else Usage(memory_bytes=known[0], cpu_ns=known[1])
 
+    def known(self) -> frozenset[str]:
+        """The ids of all containers that have a cgroup."""
+        return self.cgroups.children(WORKLOADS)
+
     def remove(self, container_id: str) -> bool:
         """Removes the empty cgroup."""
         return self.cgroups.remove(_path(container_id))

@@ -4,8 +4,8 @@
     ← {"id": 7, "ok": {…}}                      or  {"id": 7, "error": {"kind": …, "errno": …, "message": …}}
     ← {"event": "container", "container": {…}}  after {"op": "list", "watch": true}
 
-Operations: `hello`, `start`, `list`, `signal`, `stop`, `remove`, `stats`, `shutdown`. Replies may come in
-any order. Bytes that are not UTF-8 travel as lone surrogates, as Python's file system encoding has them.
+Operations: `hello`, `start`, `list`, `signal`, `stop`, `remove`, `stats`, `sweep`, `shutdown`. Replies
+may come in any order. Bytes that are not UTF-8 travel as lone surrogates, as Python's file system encoding has them.
 """
 
 import re

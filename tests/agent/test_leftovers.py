@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from node_agent.runtime.fake import FakeRuntime
-from node_agent.runtime.port import ContainerSpec, LogPolicy, RuntimeUnavailable
+from node_agent.runtime.port import ContainerSpec, LogPolicy, RuntimeUnavailable, Swept
 from node_agent.storage.memory import MemoryStorage
 from proto import codec, subjects
 from proto.bus.memory import MemoryBus
+from proto.clock import EPOCH
 from proto.node import CleanReply, CleanRequest
 from tests.agent.cluster import NODE, Cluster, scenario
 from tests.agent.pods import pod
@@ -93,6 +96,36 @@ async def test_before_the_hub_has_told_everything_nothing_is_called_left_over(cl
     assert reply.refused == "its agent has not heard yet which pods belong to it"
     assert reply.leftovers == ()
     assert len(await cluster.runtime.list()) == 1
+
+
+class SweepingRuntime(FakeRuntime):
+    """A runtime that knows of one group without a container."""
+
+    def __init__(self) -> None:
+        super().__init__(boot_epoch_s=EPOCH.timestamp())
+        self.left: tuple[Swept, ...] = ()
+        self.reachable = True
+
+    async def sweep(self, *, dry_run: bool = False) -> tuple[Swept, ...]:
+        if not self.reachable:
+            raise RuntimeUnavailable("the supervisor is out of reach")
+        found = self.left
+        if not dry_run:
+            self.left = ()
+        return tuple(replace(each, removed=not dry_run) for each in found)
+
+
+@scenario
+async def test_control_groups_of_no_container_are_left_over_too(cluster: Cluster) -> None:
+    cluster.runtime = runtime = SweepingRuntime()
+    await cluster.start_agent()
+    await cluster.clock.sleep(1)
+    runtime.left = (Swept("u-old.main.0", (17,)),)
+    assert told(await clean(cluster, dry_run=True)) == [("ControlGroup", "u-old.main.0", "Found")]
+    assert told(await clean(cluster)) == [("ControlGroup", "u-old.main.0", "Removed")]
+    assert told(await clean(cluster)) == []
+    runtime.left, runtime.reachable = (Swept("u-old.main.1"),), False
+    assert told(await clean(cluster)) == [], "what cannot be told now is told the next time"
 
 
 @scenario

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from node_agent.cgroup.detect import base_name
 from node_agent.runtime.port import (
     ContainerSpec,
     LogPolicy,
@@ -15,6 +16,7 @@ from node_agent.runtime.port import (
     RuntimeEvent,
     RuntimeSettings,
     RuntimeUnavailable,
+    Swept,
 )
 from node_agent.runtime.process import ProcessRuntime
 from tests.waiting import eventually
@@ -100,3 +102,15 @@ async def test_a_stopped_supervisor_is_unavailable_and_goes_on_when_continued(tm
     assert await supervisor_pid(runtime, tmp_path) == pid
     assert len(await runtime.list()) == 1
     await runtime.shutdown(grace_s=0)
+
+
+async def test_a_group_that_no_container_has_is_swept(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    await runtime.start(spec(tmp_path, "a", "sleep", "100"))
+    base = base_name("test", str(tmp_path / "supervisor"))
+    places = [place for place in Path("/sys/fs/cgroup").glob(f"*/setpoint/{base}/workloads") if place.is_dir()]
+    if not places:
+        pytest.skip("this host lets us make no cgroups")
+    (places[0] / "left-over").mkdir()
+    assert await runtime.sweep(dry_run=True) == (Swept("left-over"),)
+    assert await runtime.sweep() == (Swept("left-over", removed=True),)
+    assert await runtime.sweep() == ()

@@ -172,3 +172,37 @@ def _run_second(rig: Rig) -> tuple[int, str]:
         timeout=10,
     )
     return done.returncode, done.stderr
+
+
+async def test_groups_of_containers_that_nobody_knows_are_told_and_cleared(grouped: Rig) -> None:
+    """As a supervisor leaves them that is killed between making a group and noting its container."""
+    await grouped.start("known", "sleep", "1000")
+    places = {group.parent for group in grouped.cgroups()}
+    for place in places:
+        (place / "unknown").mkdir()
+    stranger = await asyncio.create_subprocess_exec("sleep", "1000")
+    for place in places:
+        (place / "unknown" / "cgroup.procs").write_text(str(stranger.pid))
+    found = {"id": "unknown", "pids": [stranger.pid], "removed": False}
+    assert (await grouped.call("sweep", dry_run=True))["groups"] == [found]
+    assert alive(stranger.pid)
+    await grouped.call("sweep")
+    await stranger.wait()
+    await eventually(lambda: not [group for group in grouped.cgroups() if group.name == "unknown"], what="no group")
+    assert (await grouped.call("sweep"))["groups"] == []
+    assert (await grouped.listed("known"))["phase"] == "Running"
+
+
+async def test_the_next_supervisor_clears_them_by_itself(grouped: Rig) -> None:
+    await grouped.start("known", "sleep", "1000")
+    for place in {group.parent for group in grouped.cgroups()}:
+        (place / "unknown").mkdir()
+    await grouped.kill()
+    await grouped.attach()
+    assert {group.name for group in grouped.cgroups()} == {"known"}
+    assert (await grouped.listed("known"))["phase"] == "Running"
+
+
+async def test_without_groups_nothing_is_left_over(rig: Rig) -> None:
+    await rig.start("known", "sleep", "1000")
+    assert (await rig.call("sweep"))["groups"] == []
