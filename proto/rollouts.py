@@ -30,7 +30,26 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """In a template: when its pods were last asked to be replaced."""
 
-STAYS = frozenset({REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, LAST_APPLIED})
+COMPLETED = "setpoint.dev/completed-revision"
+"""Of a ReplicaSet: the revision as which it last was all that was wanted, and available."""
+
+FAILED = "setpoint.dev/failed-revisions"
+ROLLED_BACK = "setpoint.dev/rolled-back"
+"""Of a Deployment: the rollouts that failed, and the way back that was taken by itself; see `auto_rollback`."""
+
+ABORTED = "setpoint.dev/canary-aborted"
+"""Of a Deployment, written by a person: the revision whose canary is aborted."""
+
+PROMOTED = "setpoint.dev/canary-promoted"
+"""Of a Deployment, written by a person: `REVISION/INDEX`, the pause up to which a canary need not wait."""
+
+PROMOTED_FULLY = "full"
+"""In the place of an index: skip all steps."""
+
+STAYS = frozenset(
+    {REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, LAST_APPLIED}
+    | {COMPLETED, FAILED, ROLLED_BACK, ABORTED, PROMOTED}
+)
 """What belongs to one object: neither copied from a Deployment to its ReplicaSets nor back."""
 
 

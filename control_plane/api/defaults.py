@@ -60,7 +60,7 @@ def _container(container: Container) -> Container:
 
 
 def _strategy(strategy: DeploymentStrategy) -> DeploymentStrategy:
-    if strategy.type != "RollingUpdate" or strategy.rolling_update is not None:
+    if strategy.type == "Recreate" or strategy.rolling_update is not None:
         return strategy
     return evolve(strategy, rolling_update=RollingUpdateDeployment())
 

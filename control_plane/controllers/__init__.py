@@ -19,7 +19,8 @@ What every controller here keeps to:
 - *The snapshot may lag.* A decision that would be harmful on old knowledge names the revision it stands on.
 - *No state.* All that must be remembered stands in objects, so that any leader can go on.
 
-    deployment          revisions and sizes of ReplicaSets      rules: rollout, revisions, scaling, progress
+    deployment          revisions and sizes of ReplicaSets      rules: rollout, revisions, scaling, progress,
+                                                            canary, auto_rollback
     replicaset          pods                                    rules: pods, claims, names
     job                 pods that are to end                rules: job_pods, job_counting, job_policies
     job_cleanup         finished Jobs by age, and pods of Jobs that are gone

@@ -1,11 +1,14 @@
 """Deployment: keeps a number of equal pods running and replaces them, revision by revision, when the template changes.
 
-Reads: the Deployment, the ReplicaSets it owns or could adopt and, for Recreate, whether pods of former ones still run.
-Writes: ReplicaSets (creates, sizes, annotations, deletes old ones), the Deployment's revision annotation and status.
+Reads: the Deployment, the ReplicaSets it owns or could adopt; of pods, for Recreate, whether former ones still run and,
+with autoRollback, whether the new ones are in trouble.
+Writes: ReplicaSets (creates, sizes, annotations, deletes old ones), the Deployment's annotations and status and, with
+autoRollback, its template.
 Never: touches pods; changes a ReplicaSet's template; decides while a ReplicaSet has not settled (see `rollout`).
 
 The rules are next door: `scaling` (numbers and percentages), `revisions` (which ReplicaSet is whose template),
-`rollout` (the next sizes), `progress` (status and conditions).
+`rollout` (the next sizes), `canary` (rollouts in steps), `auto_rollback` (the way back), `progress` (status and
+conditions).
 
 Source: Kubernetes `pkg/controller/deployment`.
 """
@@ -16,7 +19,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from control_plane.controllers import progress, revisions, rollout
+from control_plane.controllers import auto_rollback, canary, progress, revisions, rollout
+from control_plane.controllers.auto_rollback import Failure
+from control_plane.controllers.canary import Course
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
 from control_plane.controllers.pods import is_finished
 from control_plane.controllers.rollout import Fleet, Sizes
@@ -42,19 +47,20 @@ from proto.objects.pod import Pod
 from proto.rollouts import REVISION
 
 
-def _recreate_keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:
-    """The Deployment that waits, with Recreate, for the end of a pod that has just ended."""
+def _waiting_keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:
+    """The Deployment that waits for the end of a pod that has just ended, or that must know of its crash loop."""
     pod = new or old
     ended = new is None or (isinstance(new, Pod) and is_finished(new))
+    loops = isinstance(new, Pod) and auto_rollback.crash_loops(new)
     owner = None if pod is None else pod.metadata.controller
-    if pod is None or not ended or owner is None or owner.kind != ReplicaSet.KIND:
+    if pod is None or not (ended or loops) or owner is None or owner.kind != ReplicaSet.KIND:
         return ()
     replica_set = snapshot.get(ReplicaSet, pod.metadata.namespace, owner.name)
     parent = None if replica_set is None else replica_set.metadata.controller
     if parent is None or parent.kind != Deployment.KIND:
         return ()
     deployment = snapshot.get(Deployment, pod.metadata.namespace, parent.name)
-    if deployment is None or deployment.spec.strategy.type != "Recreate":
+    if deployment is None or not (deployment.spec.strategy.type == "Recreate" or deployment.spec.auto_rollback):
         return ()
     return (Key(*deployment.key),)
 
@@ -64,6 +70,7 @@ class DeploymentView:
     """A Deployment and its ReplicaSets.
 
     `former_pods_run`: with Recreate, whether a pod of a former revision may still run (one that is ending does).
+    `trouble`: with autoRollback, what the pods of a revision that is on trial suffer from.
     `name_taken`: the name for a new ReplicaSet is another's. `may_create`: its namespace takes new objects.
     """
 
@@ -72,6 +79,7 @@ class DeploymentView:
     claims: Claims[ReplicaSet]
     fleet: Fleet
     former_pods_run: bool = False
+    trouble: Failure | None = None
     name_taken: bool = False
     may_create: bool = True
 
@@ -84,7 +92,7 @@ class DeploymentController:
         Watch(Deployment, own_key),
         Watch(ReplicaSet, controller_key(Deployment)),
         Watch(ReplicaSet, orphan_keys(Deployment)),
-        Watch(Pod, _recreate_keys),
+        Watch(Pod, _waiting_keys),
     )
 
     def observe(self, snapshot: Snapshot, key: Key, now: datetime) -> DeploymentView | None:
@@ -94,15 +102,16 @@ class DeploymentController:
             return None
         claims = claim(snapshot, deployment, ReplicaSet)
         current = revisions.find_current(deployment, claims.ours)
-        former = tuple(revisions.by_age(each for each in claims.ours if each is not current))
+        fleet = Fleet(current, tuple(revisions.by_age(each for each in claims.ours if each is not current)))
         recreate = deployment.spec.strategy.type == "Recreate"
         namespace = snapshot.get(Namespace, "", key.namespace)
         return DeploymentView(
             deployment=deployment,
             now=now,
             claims=claims,
-            fleet=Fleet(current, former),
-            former_pods_run=recreate and any(_runs_pods(snapshot, each) for each in former),
+            fleet=fleet,
+            former_pods_run=recreate and any(_runs_pods(snapshot, each) for each in fleet.former),
+            trouble=_trouble(snapshot, deployment, fleet),
             name_taken=current is None and _name_taken(snapshot, deployment),
             may_create=namespace is None or not namespace.deleting,
         )
@@ -112,17 +121,45 @@ class DeploymentController:
         deployment, fleet = view.deployment, view.fleet
         if updates := view.claims.updates(deployment):
             return Plan(updates)
+        course = canary.course(deployment, fleet, view.now)
+        told = progress.status(deployment, fleet, view.now, course)
         if deployment.deleting:
-            return Plan(_told(deployment, progress.status(deployment, fleet, view.now)))
+            return Plan(_told(deployment, told))
         if _should_create(view):
             return _collided(deployment) if view.name_taken else _created(view)
-        changes = _resized(deployment, fleet, _next_sizes(view))
-        told = progress.status(deployment, fleet, view.now)
-        if not changes and (deployment.spec.paused or progress.is_complete(deployment, told)):
+        if way_back := _way_back(view, told, course):
+            return Plan(way_back)
+        complete = progress.is_complete(deployment, told, course)
+        changes = _resized(view, _next_sizes(view, course), complete=complete)
+        if not changes and (deployment.spec.paused or complete):
             changes = _history_trimmed(deployment, fleet)
-        ends = progress.deadline(deployment, told)
-        wait_s = None if ends is None else (ends - view.now).total_seconds()
-        return Plan(changes + (_renumbered(deployment, fleet) or _told(deployment, told)), wait_s)
+        changes += _renumbered(deployment, fleet) or _told(deployment, told) + canary.events(deployment, course)
+        resumes_at = None if course is None else course.resumes_at
+        return Plan(changes, _seconds_until(view.now, progress.deadline(deployment, told), resumes_at))
+
+
+def _seconds_until(now: datetime, *instants: datetime | None) -> float | None:
+    """How long until the first of some instants; None if there is none."""
+    return min(((at - now).total_seconds() for at in instants if at is not None), default=None)
+
+
+def _trouble(snapshot: Snapshot, deployment: Deployment, fleet: Fleet) -> Failure | None:
+    """What the pods of a revision that may have to be rolled back suffer from."""
+    if not deployment.spec.auto_rollback or fleet.current is None or not auto_rollback.is_on_trial(fleet):
+        return None
+    return auto_rollback.trouble(fleet.current, snapshot.by_owner(Pod, fleet.current.metadata.uid))
+
+
+def _way_back(view: DeploymentView, told: DeploymentStatus, course: Course | None) -> tuple[Action, ...]:
+    """What autoRollback does now, if anything; a person who paused or aborted has decided already."""
+    deployment, current = view.deployment, view.fleet.current
+    decided = deployment.spec.paused or (course is not None and course.aborted)
+    if not deployment.spec.auto_rollback or decided or current is None:
+        return ()
+    failure, overdue = view.trouble, progress.failure(told)
+    if failure is None and overdue:
+        failure = Failure(revisions.revision(current), progress.TIMED_OUT, overdue)
+    return auto_rollback.decided(deployment, view.fleet, failure)
 
 
 def _runs_pods(snapshot: Snapshot, replica_set: ReplicaSet) -> bool:
@@ -153,7 +190,7 @@ def _collided(deployment: Deployment) -> Plan:
 def _created(view: DeploymentView) -> Plan:
     """The current ReplicaSet, as large as there is room for."""
     deployment, fleet = view.deployment, view.fleet
-    size = rollout.first_size(deployment, fleet.former)
+    size = canary.size_at_birth(deployment, fleet.former)
     made = revisions.new_replica_set(deployment, fleet.former, size, bounds(deployment.spec))
     actions: list[Action] = [Create(made, "new_template")]
     if size:
@@ -162,11 +199,13 @@ def _created(view: DeploymentView) -> Plan:
     return Plan((*actions, *_told(deployment, told)))
 
 
-def _next_sizes(view: DeploymentView) -> Sizes:
+def _next_sizes(view: DeploymentView, course: Course | None) -> Sizes:
     """The sizes that this pass sets; none while a ReplicaSet has not settled."""
     deployment, fleet = view.deployment, view.fleet
     if not fleet.settled:
         return {}
+    if course is not None and not deployment.spec.paused:
+        return canary.sizes(deployment, fleet, course) if canary.is_told(deployment, course) else {}
     if rollout.is_scaled(deployment, fleet) or (deployment.spec.paused and len(fleet.active) < 2):
         return rollout.rescaled(deployment, fleet)
     if deployment.spec.paused:
@@ -176,14 +215,20 @@ def _next_sizes(view: DeploymentView) -> Sizes:
     return {} if fleet.current is None else rollout.rolled(deployment, fleet)
 
 
-def _resized(deployment: Deployment, fleet: Fleet, sizes: Sizes) -> tuple[Action, ...]:
-    """One update for each ReplicaSet that is not as it should be, and an event for each new size."""
+def _resized(view: DeploymentView, sizes: Sizes, *, complete: bool) -> tuple[Action, ...]:
+    """One update for each ReplicaSet that is not as it should be, and an event for each new size.
+
+    `complete`: the rollout is, which is noted on the current one, to be known when it is to be gone back to.
+    """
+    deployment, fleet = view.deployment, view.fleet
     limits = bounds(deployment.spec)
     actions: list[Action] = []
     for old in fleet.all:
         new = old
         if old is fleet.current:
             new = revisions.as_current(new, deployment, fleet.former)
+            if complete and fleet.settled and deployment.spec.replicas:
+                new = revisions.proven(new)
         if old.metadata.uid in sizes:
             new = revisions.sized(new, deployment, sizes[old.metadata.uid], limits)
         if new == old:
@@ -201,12 +246,15 @@ def _history_trimmed(deployment: Deployment, fleet: Fleet) -> tuple[Action, ...]
 
 
 def _renumbered(deployment: Deployment, fleet: Fleet) -> tuple[Action, ...]:
-    """The Deployment with the revision number of its current ReplicaSet; the status follows on the next pass."""
-    number = 0 if fleet.current is None else revisions.revision(fleet.current)
-    if number == 0 or number == revisions.revision(deployment):
-        return ()
-    annotations = {**deployment.metadata.annotations, REVISION: str(number)}
-    return (Update(evolve(deployment, **{"metadata.annotations": annotations}), "revision"),)
+    """The Deployment with the number of its current ReplicaSet, and without memories that do not count any more.
+
+    The status follows on the next pass.
+    """
+    new, number = deployment, 0 if fleet.current is None else revisions.revision(fleet.current)
+    if number and number != revisions.revision(deployment):
+        new = evolve(new, **{"metadata.annotations": {**new.metadata.annotations, REVISION: str(number)}})
+    new = auto_rollback.forgiven(new, fleet)
+    return () if new is deployment else (Update(new, "revision"),)
 
 
 def _told(deployment: Deployment, status: DeploymentStatus) -> tuple[Action, ...]:

@@ -1,9 +1,12 @@
 """Progress: what a Deployment tells of itself, counts and the conditions Available, Progressing and ReplicaFailure.
 
-Reads: a Deployment and its ReplicaSets' statuses. Writes: nothing; returns the status.
+Reads: a Deployment, its ReplicaSets' statuses, where its canary stands. Writes: nothing; returns the status.
 
 A rollout *progresses* when more pods are updated, ready or available, or fewer of the former ones are left. Each step
 restarts the deadline; when it passes without one, the rollout has failed to progress, and goes on trying.
+
+A canary that waits makes no progress, and is not expected to. What is told of another revision than the current one
+says nothing of its progress (in Kubernetes the deadline of the former rollout goes on).
 
 Source: Kubernetes `pkg/controller/deployment/progress.go` and sync.go (calculateStatus).
 """
@@ -13,6 +16,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
+from control_plane.controllers import auto_rollback, canary
+from control_plane.controllers.canary import Course
 from control_plane.controllers.conditions import Conditions, condition, settled, without
 from control_plane.controllers.rollout import Fleet, available, total
 from control_plane.controllers.scaling import bounds
@@ -26,26 +31,39 @@ FINISHED = "NewReplicaSetAvailable"
 TIMED_OUT = "ProgressDeadlineExceeded"
 PAUSED = "DeploymentPaused"
 RESUMED = "DeploymentResumed"
+CANARY_PAUSED = "CanaryPaused"
+CANARY_ABORTED = "CanaryAborted"
+_NOT_WAITED_FOR = frozenset({FINISHED, TIMED_OUT, PAUSED, CANARY_PAUSED, CANARY_ABORTED})
 
 
-def status(deployment: Deployment, fleet: Fleet, now: datetime, created: ReplicaSet | None = None) -> DeploymentStatus:
-    """The status as it is now; `created` is the current ReplicaSet that this pass makes."""
-    counted = _counted(deployment, fleet)
+def status(
+    deployment: Deployment, fleet: Fleet, now: datetime, course: Course | None = None, created: ReplicaSet | None = None
+) -> DeploymentStatus:
+    """The status as it is now: `course` is that of a canary, `created` the current ReplicaSet that this pass makes."""
+    counted = evolve(_counted(deployment, fleet), canary=canary.status(deployment, fleet, course))
     conditions = settled(deployment.status.conditions, _availability(deployment, counted, now))
-    conditions = _with_progress(deployment, fleet, counted, conditions, now, created)
+    conditions = _with_progress(deployment, fleet, counted, conditions, now, course, created)
+    conditions = auto_rollback.with_verdict(conditions, deployment, fleet, now)
     return evolve(counted, conditions=_with_failure(fleet, conditions, now))
 
 
-def is_complete(deployment: Deployment, counted: DeploymentStatus) -> bool:
-    """Whether all wanted pods are of the current revision and available, and no others are left."""
+def is_complete(deployment: Deployment, counted: DeploymentStatus, course: Course | None) -> bool:
+    """Whether all wanted pods are of the current revision and available, no others are left, and no step is to come."""
     wanted = deployment.spec.replicas
-    return counted.updated_replicas == counted.replicas == counted.available_replicas == wanted
+    counts_fit = counted.updated_replicas == counted.replicas == counted.available_replicas == wanted
+    return counts_fit and (course is None or course.over)
+
+
+def failure(told: DeploymentStatus) -> str:
+    """Why the rollout, as `told`, has failed to progress; "" if it has not."""
+    progressing = find_condition(told.conditions, "Progressing")
+    return progressing.message if progressing is not None and progressing.reason == TIMED_OUT else ""
 
 
 def deadline(deployment: Deployment, told: DeploymentStatus) -> datetime | None:
     """When the rollout, as `told`, will have failed to progress; None while nothing is to be waited for."""
     progressing = find_condition(told.conditions, "Progressing")
-    if progressing is None or progressing.reason in (FINISHED, TIMED_OUT, PAUSED):
+    if progressing is None or progressing.reason in _NOT_WAITED_FOR:
         return None
     since = progressing.last_update_time or progressing.last_transition_time
     return None if since is None else since + timedelta(seconds=deployment.spec.progress_deadline_seconds)
@@ -80,6 +98,7 @@ def _with_progress(
     counted: DeploymentStatus,
     conditions: Conditions,
     now: datetime,
+    course: Course | None,
     created: ReplicaSet | None,
 ) -> Conditions:
     """The conditions with what is to be said about progress."""
@@ -91,7 +110,11 @@ def _with_progress(
     conditions = _with_pause(deployment, conditions, now)
     if deployment.spec.paused or deployment.deleting:
         return conditions
-    return _with_step(deployment, fleet, evolve(counted, conditions=conditions), now)
+    if course is not None and course.aborted:
+        return settled(conditions, _progressing("False", CANARY_ABORTED, canary.abort_message(course), now))
+    if course is not None and course.paused_since is not None:
+        return settled(conditions, _progressing("Unknown", CANARY_PAUSED, canary.pause_message(course), now))
+    return _with_step(deployment, fleet, evolve(counted, conditions=conditions), now, course)
 
 
 def _with_pause(deployment: Deployment, conditions: Conditions, now: datetime) -> Conditions:
@@ -105,22 +128,32 @@ def _with_pause(deployment: Deployment, conditions: Conditions, now: datetime) -
     return conditions
 
 
-def _with_step(deployment: Deployment, fleet: Fleet, counted: DeploymentStatus, now: datetime) -> Conditions:
+def _with_step(
+    deployment: Deployment, fleet: Fleet, counted: DeploymentStatus, now: datetime, course: Course | None
+) -> Conditions:
     """Finished, a step further, begun, timed out, or nothing new."""
     told = find_condition(counted.conditions, "Progressing")
     finished_before = told is not None and told.reason == FINISHED
-    if finished_before and counted.replicas == counted.updated_replicas:
+    if finished_before and counted.replicas == counted.updated_replicas and course is None:
         return counted.conditions
     who = _who(deployment, fleet)
-    if is_complete(deployment, counted):
+    if is_complete(deployment, counted, course):
         return settled(counted.conditions, _progressing("True", FINISHED, f"{who} has successfully progressed.", now))
-    if told is None or finished_before or _is_further(deployment.status, counted):
+    begins = told is None or finished_before or _was_of_another(told, fleet)
+    if begins or _is_further(deployment.status, counted):
         # A step is news even if it reads like the one before: it restarts the deadline.
         return _renewed(counted.conditions, _progressing("True", "ReplicaSetUpdated", f"{who} is progressing.", now))
     ends = deadline(deployment, counted)
     if ends is not None and ends <= now:
         return settled(counted.conditions, _progressing("False", TIMED_OUT, f"{who} has timed out progressing.", now))
     return counted.conditions
+
+
+def _was_of_another(told: Condition, fleet: Fleet) -> bool:
+    """Whether what is told of progress is of another ReplicaSet than the current one, or of a canary that goes on."""
+    if told.reason in (CANARY_PAUSED, CANARY_ABORTED):
+        return True
+    return any(f'"{each.metadata.name}"' in told.message for each in fleet.former)
 
 
 def _is_further(before: DeploymentStatus, now: DeploymentStatus) -> bool:

@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from control_plane.controllers.names import child_name
-from control_plane.controllers.scaling import Bounds
+from control_plane.controllers.scaling import Bounds, min_ready_s
 from proto.ids import derived_suffix
 from proto.objects.apps import Deployment, ReplicaSet, ReplicaSetSpec
 from proto.objects.meta import LabelSelector, Object, ObjectMeta, evolve
 from proto.objects.pod import PodTemplateSpec
-from proto.rollouts import DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION, REVISION_HISTORY, STAYS
+from proto.rollouts import COMPLETED, DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION, REVISION_HISTORY, STAYS
 
 _REVISION_HISTORY_LENGTH_MAX = 2000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -60,6 +60,32 @@ def revision(obj: Object) -> int:
     return int(text) if text.isdecimal() else 0
 
 
+def number_as_current(replica_set: ReplicaSet, former: Iterable[ReplicaSet]) -> int:
+    """The revision that a ReplicaSet has, or is to get, as the current one: above all former ones."""
+    return max(revision(replica_set), max(map(revision, former), default=0) + 1)
+
+
+def completed(replica_set: ReplicaSet) -> int:
+    """The revision as which it was last fully available; 0: it never was."""
+    return remembered(replica_set, COMPLETED) or 0
+
+
+def was_current_before(replica_set: ReplicaSet) -> bool:
+    """Whether it had another number once: the present rollout is not its first."""
+    return REVISION_HISTORY in replica_set.metadata.annotations
+
+
+def stable(replica_sets: Iterable[ReplicaSet]) -> ReplicaSet | None:
+    """The ReplicaSet that was fully available last; None if none ever was."""
+    proven = [each for each in replica_sets if completed(each) and not each.deleting]
+    return max(proven, key=completed, default=None)
+
+
+def template_of(replica_set: ReplicaSet) -> PodTemplateSpec:
+    """The template as its Deployment had it: without our label."""
+    return evolve(replica_set.spec.template, metadata=_unhashed(replica_set.spec.template))
+
+
 def new_replica_set(deployment: Deployment, former: Iterable[ReplicaSet], replicas: int, limits: Bounds) -> ReplicaSet:
     """A ReplicaSet for the present template, of the next revision."""
     spec = deployment.spec
@@ -74,7 +100,7 @@ def new_replica_set(deployment: Deployment, former: Iterable[ReplicaSet], replic
         ),
         spec=ReplicaSetSpec(
             replicas=replicas,
-            min_ready_seconds=spec.min_ready_seconds,
+            min_ready_seconds=min_ready_s(spec),
             selector=LabelSelector(
                 match_labels={**spec.selector.match_labels, **hashed},
                 match_expressions=spec.selector.match_expressions,
@@ -92,16 +118,22 @@ def as_current(replica_set: ReplicaSet, deployment: Deployment, former: Iterable
     """
     annotations = dict(replica_set.metadata.annotations)
     annotations |= {k: v for k, v in deployment.metadata.annotations.items() if k not in STAYS}
-    newest, own = max(map(revision, former), default=0) + 1, revision(replica_set)
-    if own < newest:
-        annotations[REVISION] = str(newest)
+    number, own = number_as_current(replica_set, former), revision(replica_set)
+    if own < number:
+        annotations[REVISION] = str(number)
         if own:
             annotations[REVISION_HISTORY] = _history(annotations.get(REVISION_HISTORY, ""), own)
     changes = {
         "metadata.annotations": annotations,
-        "spec.min_ready_seconds": deployment.spec.min_ready_seconds,
+        "spec.min_ready_seconds": min_ready_s(deployment.spec),
     }
     return evolve(replica_set, **changes)
+
+
+def proven(replica_set: ReplicaSet) -> ReplicaSet:
+    """The ReplicaSet with the note that, under its present number, it was all that was wanted, and available."""
+    annotations = {**replica_set.metadata.annotations, COMPLETED: str(revision(replica_set))}
+    return evolve(replica_set, **{"metadata.annotations": annotations})
 
 
 def sized(replica_set: ReplicaSet, deployment: Deployment, replicas: int, limits: Bounds) -> ReplicaSet:

@@ -73,16 +73,25 @@ def first_size(deployment: Deployment, former: Iterable[ReplicaSet]) -> int:
 
 
 def rolled(deployment: Deployment, fleet: Fleet) -> Sizes:
-    """One step of a rolling update: grow the current one if there is room, else shrink the former ones."""
+    """One step of a rolling update: everything moves to the current one."""
     current = fleet.current
     assert current is not None, "a rolling update has a current ReplicaSet"
-    limits, wanted, size = bounds(deployment.spec), deployment.spec.replicas, current.spec.replicas
-    if size > wanted:
+    wanted = deployment.spec.replicas
+    if current.spec.replicas > wanted:
         return {current.metadata.uid: wanted}
+    return moved(fleet, {current.metadata.uid: wanted}, bounds(deployment.spec))
+
+
+def moved(fleet: Fleet, goals: Sizes, limits: Bounds) -> Sizes:
+    """One step towards `goals` (0 for those without one): grow if there is room, else shrink what can be spared."""
     room = limits.ceiling - total(fleet.all)
-    if size < wanted and room > 0:
-        return {current.metadata.uid: size + min(room, wanted - size)}
-    return _shrunk(fleet, current, limits)
+    sizes: Sizes = {}
+    for each in fleet.all:
+        missing = min(room, goals.get(each.metadata.uid, 0) - each.spec.replicas)
+        if missing > 0:
+            sizes[each.metadata.uid] = each.spec.replicas + missing
+            room -= missing
+    return sizes or _shrunk(fleet, goals, limits)
 
 
 def recreated(deployment: Deployment, fleet: Fleet, *, former_pods_run: bool) -> Sizes:
@@ -118,26 +127,32 @@ def _settled(replica_set: ReplicaSet) -> bool:
     return seen and replica_set.status.replicas <= replica_set.spec.replicas
 
 
-def _shrunk(fleet: Fleet, current: ReplicaSet, limits: Bounds) -> Sizes:
-    """Former ReplicaSets with fewer pods: first those that are of no use anyway, then as many as can be spared.
+def _shrunk(fleet: Fleet, goals: Sizes, limits: Bounds) -> Sizes:
+    """ReplicaSets above their goal with fewer pods: first those that are of no use anyway, then what can be spared.
 
-    Pods of the current one that are not available yet count as if they never will be: so a broken revision stops here.
+    Pods of the others that are not available yet count as if they never will be: so a broken revision stops here.
     """
-    unavailable_current = current.spec.replicas - available(current)
-    room = total(fleet.all) - limits.floor - unavailable_current
+    surplus = {each.metadata.uid: each.spec.replicas - goals.get(each.metadata.uid, 0) for each in fleet.all}
+    shrinking = [each for each in fleet.all if surplus[each.metadata.uid] > 0]
+    unproven = sum(each.spec.replicas - available(each) for each in fleet.all if surplus[each.metadata.uid] <= 0)
+    room = total(fleet.all) - limits.floor - unproven
     if room <= 0:
         return {}
     spare = sum(map(available, fleet.all)) - limits.floor
-    sizes: Sizes = {}
-    for each in fleet.former:
-        broken = min(each.spec.replicas - available(each), room)
+    taken: Sizes = {}
+    for each in shrinking:
+        broken = min(each.spec.replicas - available(each), surplus[each.metadata.uid], room)
         room -= broken
-        sizes[each.metadata.uid] = each.spec.replicas - broken
-    for each in fleet.former:
-        taken = max(0, min(sizes[each.metadata.uid], spare))
-        spare -= taken
-        sizes[each.metadata.uid] -= taken
-    return {each.metadata.uid: size for each in fleet.former if (size := sizes[each.metadata.uid]) < each.spec.replicas}
+        taken[each.metadata.uid] = broken
+    for each in shrinking:
+        more = max(0, min(surplus[each.metadata.uid] - taken[each.metadata.uid], spare))
+        spare -= more
+        taken[each.metadata.uid] += more
+    return {
+        each.metadata.uid: each.spec.replicas - taken[each.metadata.uid]
+        for each in shrinking
+        if taken[each.metadata.uid]
+    }
 
 
 def _saturated(deployment: Deployment, current: ReplicaSet) -> bool:

@@ -51,6 +51,20 @@ def bounds(spec: DeploymentSpec) -> Bounds:
     return Bounds(wanted + surge, wanted - min(unavailable, wanted))
 
 
+TRUSTED_AFTER_S = 5
+"""With autoRollback a pod counts as available no earlier than this, or every crash would look like a success first."""
+
+
+def min_ready_s(spec: DeploymentSpec) -> int:
+    """How long a pod must have been ready to be available.
+
+    With autoRollback it is `TRUSTED_AFTER_S` at least, where half of the progress deadline has room for it.
+    """
+    if not spec.auto_rollback:
+        return spec.min_ready_seconds
+    return max(spec.min_ready_seconds, min(TRUSTED_AFTER_S, spec.progress_deadline_seconds // 2))
+
+
 def rounded(numerator: int, denominator: int) -> int:
     """The nearest whole number of a fraction of whole numbers that are not negative, halves up."""
     return (2 * numerator + denominator) // (2 * denominator)

@@ -183,10 +183,19 @@ def _deployment(item: Item) -> list[str]:
         field("StrategyType", strategy.get("type", "")),
         field("MinReadySeconds", spec.get("minReadySeconds", 0)),
     ]
+    if spec.get("autoRollback"):
+        lines.append(field("AutoRollback", "true"))
     rolling = strategy.get("rollingUpdate")
     if rolling:
         text = f"{rolling.get('maxUnavailable', '25%')} max unavailable, {rolling.get('maxSurge', '25%')} max surge"
         lines.append(field("RollingUpdate", text))
+    canary = status.get("canary")
+    if canary:
+        steps = len(strategy.get("canary", {}).get("steps", ()))
+        text = f"revision {canary['revision']}, {canary.get('currentStepIndex', 0)} of {steps} steps done"
+        if canary.get("stableRevision"):
+            text += f", stable is revision {canary['stableRevision']}"
+        lines.append(field("Canary", f"{text}, aborted" if canary.get("aborted") else text))
     return lines + template_lines(spec) + _conditions(status)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from proto.client.raw import RawClient
 from setpoint.cli.durations import duration_s
-from setpoint.cli.rollouts import changing, following, looking_back
+from setpoint.cli.rollouts import canary, changing, following, looking_back
 from setpoint.cli.rollouts.kinds import Subject, subjects
 from setpoint.cli.session import add_cluster_arguments, connect
 
@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("pause", changing.pause, "hold a rollout where it is")
     add("resume", changing.resume, "let a paused rollout go on")
     add("restart", changing.restart, "replace all pods, as the strategy says")
+    promote = add("promote", canary.promote, "let a canary go on, or begin again after it was aborted")
+    promote.add_argument("--full", action="store_true", help="skip all further steps")
+    add("abort", canary.abort, "give all pods of a canary back to the stable revision")
 
 
 async def run(options: argparse.Namespace) -> int:

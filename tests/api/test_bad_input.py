@@ -324,8 +324,8 @@ INVALID: list[tuple[str, str, Any, str]] = [
      "strategy `type` is "
      "'Recreate'"),
     ("strategy-type", DEPLOYMENT, deployment(strategy={"type": "BlueGreen"}),
-     'Deployment.apps "web" is invalid: spec.strategy.type: must be one of "RollingUpdate", "Recreate", found '
-     '"BlueGreen"'),
+     'Deployment.apps "web" is invalid: spec.strategy.type: must be one of "RollingUpdate", "Recreate", "Canary", '
+     'found "BlueGreen"'),
     ("deadline", DEPLOYMENT, deployment(minReadySeconds=600),
      'Deployment.apps "web" is invalid: spec.progressDeadlineSeconds: Invalid value: 600: must be greater than '
      "minReadySeconds"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import WEB, Setpoint
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -91,6 +92,48 @@ async def test_a_deployment_goes_forth_and_back(setpoint: Setpoint, tmp_path: Pa
     assert other.err == "setpoint rollout: desired revision (2) is different from the running revision (4)\n"
     after = (await setpoint("get", "pods", "-l", f"app={NAME}", "-o", "name")).out.split()
     assert not set(before) & set(after) or len(after) > 2
+    await setpoint("delete", "deployment", NAME, "--cascade", "foreground")
+
+
+CANARY = """
+  strategy:
+    type: Canary
+    canary:
+      steps: [{setReplicas: 1}, {pause: {}}]
+"""
+
+
+async def test_a_canary_is_promoted_and_aborted(setpoint: Setpoint, tmp_path: Path) -> None:
+    def stepped(word: str) -> str:
+        path = Path(manifest(tmp_path, word))
+        path.write_text(path.read_text().replace("  replicas: 2\n", f"  replicas: 2{CANARY}"))
+        return str(path)
+
+    async def told(line: str) -> None:
+        async def check() -> bool:
+            found = await setpoint("rollout", "status", f"deploy/{NAME}", "--watch=false", ok=False)
+            return line in found.out + found.err
+
+        await eventually(check, within_s=30, every_s=0.2, what=line)
+
+    await setpoint("apply", "-f", stepped("one"))
+    await rolled_out(setpoint)
+    over = await setpoint("rollout", "promote", f"deploy/{NAME}", ok=False)
+    assert over.err == f'setpoint rollout: the canary of deployment "{NAME}" is over: revision 1 has all pods\n'
+
+    await setpoint("apply", "-f", stepped("two"))
+    await told("canary step 2 of 2 (paused until it is promoted), 1 out of 2 new replicas have been updated...")
+    assert "revision 2, 1 of 2 steps done, stable is revision 1" in (await setpoint("describe", "deploy", NAME)).out
+    assert (await setpoint("rollout", "abort", f"deploy/{NAME}")).out == f"deployment.apps/{NAME} aborted\n"
+    await told(f'deployment "{NAME}" was aborted: Canary of revision 2 was aborted: all pods go back to revision 1')
+    again = await setpoint("rollout", "abort", f"deploy/{NAME}", ok=False)
+    assert again.err == f'setpoint rollout: the canary of deployment "{NAME}" is already aborted\n'
+    assert (await setpoint("rollout", "promote", f"deploy/{NAME}")).out == f"deployment.apps/{NAME} retried\n"
+    await told("canary step 2 of 2")
+    assert (await setpoint("rollout", "promote", f"deploy/{NAME}")).out == f"deployment.apps/{NAME} promoted\n"
+    await rolled_out(setpoint)
+    over = await setpoint("rollout", "abort", f"deploy/{NAME}", ok=False)
+    assert "is over; `setpoint rollout undo` goes back" in over.err
     await setpoint("delete", "deployment", NAME, "--cascade", "foreground")
 
 

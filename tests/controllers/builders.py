@@ -20,7 +20,7 @@ from proto.objects.apps import (
 from proto.objects.core import Namespace, Node, Taint
 from proto.objects.meta import Condition, LabelSelector, Object, ObjectMeta, OwnerReference, evolve
 from proto.objects.pod import Container, ContainerStatus, Pod, PodSpec, PodTemplateSpec, Toleration
-from proto.rollouts import DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION
+from proto.rollouts import COMPLETED, DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 Obj = TypeVar("Obj", bound=Object)
@@ -87,6 +87,7 @@ def replica_set(
     available: int | None = None,
     owner: Object | None = None,
     revision: int = 1,
+    completed: int | None = None,
     of: int | None = None,
     room: int | None = None,
     age_s: float = 600.0,
@@ -94,12 +95,15 @@ def replica_set(
 ) -> ReplicaSet:
     """A settled ReplicaSet of that version: all its pods are there and available unless said otherwise.
 
+    `completed`: the revision as which it was fully available last, 0 for never; by default its present one.
     `of` and `room`: for how many wanted and at most allowed pods of its Deployment it was sized.
     """
     pods = replicas if pods is None else pods
     available = pods if available is None else available
     labels = {"app": "web", HASH_LABEL: version}
     annotations = {REVISION: str(revision)}
+    if completed != 0:
+        annotations[COMPLETED] = str(completed or revision)
     if of is not None:
         annotations |= {DESIRED_REPLICAS: str(of), MAX_REPLICAS: str(of if room is None else room)}
     made = ReplicaSet(

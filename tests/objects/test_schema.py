@@ -40,7 +40,7 @@ def deployment(**spec: Any) -> dict[str, Any]:
         (deployment(template=[]), "spec.template: must be a mapping, found a list"),
         (
             deployment(strategy={"type": "rolling"}),
-            'spec.strategy.type: must be one of "RollingUpdate", "Recreate", found "rolling"',
+            'spec.strategy.type: must be one of "RollingUpdate", "Recreate", "Canary", found "rolling"',
         ),
         (
             deployment(strategy={"rollingUpdate": {"maxSurge": 1.5}}),
