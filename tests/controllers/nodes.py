@@ -6,7 +6,7 @@ from control_plane.controllers.pods import is_active, is_finished, is_ready
 from control_plane.controllers.taints import Verdict, verdict
 from proto.objects.core import Node
 from proto.objects.meta import Condition, evolve, find_condition
-from proto.objects.pod import Pod
+from proto.objects.pod import ContainerState, ContainerStateWaiting, ContainerStatus, Pod
 from tests.controllers.builders import node
 from tests.controllers.world import World
 
@@ -38,7 +38,17 @@ class Machines:
 
     def set_ready(self, pod: Pod, status: str, phase: str = "Running") -> None:
         condition = Condition(type="Ready", status=status, last_transition_time=self.world.now)  # type: ignore[arg-type]
-        self.world.put(evolve(pod, **{"status.phase": phase, "status.conditions": (condition,)}))
+        changes = {"status.phase": phase, "status.conditions": (condition,)}
+        if status == "True":
+            containers = pod.status.container_statuses
+            changes["status.container_statuses"] = tuple(evolve(one, state=ContainerState()) for one in containers)
+        self.world.put(evolve(pod, **changes))
+
+    def crash_loop(self, pod: Pod, restarts: int = 2) -> None:
+        """Its program ended once more than that, and waits to be started again."""
+        waiting = ContainerState(waiting=ContainerStateWaiting(reason="CrashLoopBackOff"))
+        status = ContainerStatus(name="main", restart_count=restarts, state=waiting)
+        self.set_ready(evolve(pod, **{"status.container_statuses": (status,)}), "False")
 
     def healthy(self) -> list[Node]:
         return [each for each in self.world.all(Node) if verdict(each) is Verdict.READY and not each.spec.taints]

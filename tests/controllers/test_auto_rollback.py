@@ -225,8 +225,7 @@ class Story:
         """The pods of the present version crash-loop."""
         for each in self.world.all(Pod):
             if self.version in each.spec.containers[0].command:
-                loop = looping("x", 2).status.container_statuses
-                self.world.put(evolve(each, **{"status.container_statuses": loop}))
+                self.machines.crash_loop(each)
         self.settle()
 
 
