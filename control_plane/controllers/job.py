@@ -97,9 +97,9 @@ class JobController:
         self._burst = burst
 
     def observe(self, snapshot: Snapshot, key: Key, now: datetime) -> JobView | None:
-        """A Job and its pods; None if it is gone."""
+        """A Job and its pods; None if it is gone, or somebody else manages it."""
         job = snapshot.get(Job, *key)
-        if job is None:
+        if job is None or not job.is_ours:
             return None
         uid, home = job.metadata.uid, snapshot.get(Namespace, "", key.namespace)
         pods = tuple(pod for pod in snapshot.by_owner(Pod, uid) if _controller_uid(pod) == uid)

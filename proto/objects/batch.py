@@ -26,6 +26,9 @@ CONTROLLER_UID_LABEL = "batch.kubernetes.io/controller-uid"
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
 LABEL_LENGTH_MAX = 63
 
+JOB_CONTROLLER = "kubernetes.io/job-controller"
+"""What `managedBy` says of Jobs that are ours to bring to an end."""
+
 FailureAction = Literal["FailJob", "FailIndex", "Ignore", "Count"]
 
 
@@ -78,8 +81,6 @@ class JobSpec(Model):
     success is enough) and the limits that need not be there.
     """
 
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"managedBy"})
-
     parallelism: Count | None = None
     completions: Count | None = None
     completion_mode: Literal["NonIndexed", "Indexed"] = "NonIndexed"
@@ -93,6 +94,9 @@ class JobSpec(Model):
     success_policy: SuccessPolicy | None = None
     pod_replacement_policy: Literal["TerminatingOrFailed", "Failed"] | None = None
     manual_selector: bool | None = None
+    managed_by: Text | None = None
+    """Who brings the Job to its end: this cluster's own controller (`kubernetes.io/job-controller`, the default), or
+    another program, whose Job is then left alone here. For life."""
     selector: LabelSelector | None = None
     template: PodTemplateSpec = PodTemplateSpec()
 
@@ -148,6 +152,11 @@ class Job(Object):
 
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the control plane's own controller manages it."""
+        return self.spec.managed_by in (None, JOB_CONTROLLER)
 
 
 def job_labels(name: str, uid: str) -> dict[str, str]:

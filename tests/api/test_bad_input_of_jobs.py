@@ -36,6 +36,22 @@ BAD = [
         "spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode",
     ),
     (
+        "jobs",
+        job(maxFailedIndexes=1, completions=2, backoffLimitPerIndex=1, completionMode="Indexed", managedBy="me"),
+        'spec.managedBy: Invalid value: "me": must be a domain-prefixed path (such as "acme.io/foo")',
+    ),
+    ("jobs", job(managedBy="acme.io/" + "x" * 60), "spec.managedBy: Too long: may not be more than 63 bytes"),
+    (
+        "jobs",
+        job(completions=100_001, completionMode="Indexed", backoffLimitPerIndex=1, parallelism=5),
+        "spec.maxFailedIndexes: Required value: must be specified when completions is above 100000",
+    ),
+    (
+        "jobs",
+        job(completions=3, completionMode="Indexed", backoffLimitPerIndex=1, maxFailedIndexes=4),
+        "spec.maxFailedIndexes: Invalid value: 4: must be less than or equal to completions",
+    ),
+    (
         "cronjobs",
         cron("* * * *"),
         'spec.schedule: Invalid value: "* * * *": expected exactly 5 fields, found 4: [* * * *]',

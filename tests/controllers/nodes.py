@@ -29,7 +29,7 @@ class Machines:
         """The hub does not hear it any more."""
         self._judge(name, "Unknown", "NodeStatusUnknown")
         for pod in self.world.all(Pod):
-            if pod.spec.node_name == name and is_ready(pod):
+            if pod.spec.node_name == name and is_ready(pod) and not is_finished(pod):
                 self.set_ready(pod, "False")
 
     def find(self, name: str) -> None:

@@ -165,7 +165,7 @@ def test_suspension_stops_pods_without_counting_them_and_the_clock_of_the_deadli
     world.settle()
     assert len(live(world)) == 2 and not conditions(world)
     assert the_job(world).status.start_time == world.now
-    assert [event.reason for event in world.events if "us" in event.reason] == ["Suspended", "Resumed"] or True
+    assert [event.reason for event in world.events if event.message.startswith("Job")] == ["Suspended", "Resumed"]
 
 
 def test_a_smaller_parallelism_stops_the_surplus_without_counting_it() -> None:
@@ -350,6 +350,19 @@ def test_a_lost_node_does_not_hold_up_the_end() -> None:
     finish(world, second)
     world.settle(machines.work)
     assert "Complete" in conditions(world)
+
+
+@pytest.mark.parametrize(
+    ("manager", "pods"),
+    [
+        pytest.param("kubernetes.io/job-controller", 2, id="by us"),
+        pytest.param("acme.io/queue", 0, id="by somebody else"),
+    ],
+)
+def test_a_job_may_be_managed_by_somebody_else(manager: str, pods: int) -> None:
+    world = world_with(job(2, 2, managed_by=manager))
+    assert len(world.all(Pod)) == pods
+    assert (the_job(world).status.start_time is None) == (pods == 0)
 
 
 def test_people_are_told() -> None:

@@ -5,21 +5,33 @@ Source: Kubernetes `pkg/apis/batch/validation/validation.go` (ValidateJob, Valid
 
 from __future__ import annotations
 
+import re
+
 from control_plane.api.validation.job_policy import check_failure_policy, check_success_policy
 from control_plane.api.validation.pod import check_any_template
 from control_plane.api.validation.problems import Problems
 from control_plane.api.validation.selector import check_selector
+from proto.names import subdomain_problem
 from proto.objects.batch import CONTROLLER_UID_LABEL, Job, JobSpec
 from proto.objects.meta import LabelSelector, evolve, find_condition
 from proto.objects.pod import PodTemplateSpec
 from proto.selectors import matches
 
 PARALLELISM_INDEXED_MAX = 100_000
+FAILED_INDEXES_MAX = 100_000
+COMPLETIONS_HIGH = 100_000
+HIGH_COMPLETIONS_LIMIT = 10_000
+"""With more completions than `COMPLETIONS_HIGH` and a limit for each index, as many at a time, and as many failed."""
+
+MANAGED_BY_LENGTH_MAX = 63
+_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
+
 _FOR_LIFE = (
     ("completion_mode", "completionMode"),
     ("pod_failure_policy", "podFailurePolicy"),
     ("backoff_limit_per_index", "backoffLimitPerIndex"),
     ("success_policy", "successPolicy"),
+    ("managed_by", "managedBy"),
 )
 
 
@@ -39,6 +51,8 @@ def check_spec(spec: JobSpec, path: str, problems: Problems) -> None:
     if spec.completion_mode == "Indexed":
         _check_indexed(spec, path, problems)
     _check_per_index(spec, path, problems)
+    if spec.managed_by is not None:
+        _check_managed_by(spec.managed_by, f"{path}.managedBy", problems)
     check_any_template(spec.template, f"{path}.template", problems)
     _check_restart_policy(spec, f"{path}.template.spec.restartPolicy", problems)
     if spec.pod_failure_policy is not None:
@@ -92,14 +106,49 @@ def _check_per_index(spec: JobSpec, path: str, problems: Problems) -> None:
         problems.invalid(
             f"{path}.backoffLimitPerIndex", spec.backoff_limit_per_index, "requires indexed completion mode"
         )
+    if spec.completion_mode == "Indexed" and spec.backoff_limit_per_index is not None:
+        _check_many_completions(spec, path, problems)
     if spec.max_failed_indexes is None:
         return
     if spec.backoff_limit_per_index is None:
         problems.required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified")
+    if spec.completion_mode != "Indexed":
+        problems.invalid(f"{path}.maxFailedIndexes", spec.max_failed_indexes, "requires indexed completion mode")
+        return
     if spec.completions is not None and spec.max_failed_indexes > spec.completions:
         problems.invalid(
             f"{path}.maxFailedIndexes", spec.max_failed_indexes, "must be less than or equal to completions"
         )
+    _check_at_most(f"{path}.maxFailedIndexes", spec.max_failed_indexes, FAILED_INDEXES_MAX, "", problems)
+
+
+def _check_many_completions(spec: JobSpec, path: str, problems: Problems) -> None:
+    """What each index remembers has to fit into one status."""
+    if (spec.completions or 0) <= COMPLETIONS_HIGH:
+        return
+    words = f" when completions are above {COMPLETIONS_HIGH} and used with backoff limit per index"
+    if spec.max_failed_indexes is None:
+        problems.required(f"{path}.maxFailedIndexes", f"must be specified when completions is above {COMPLETIONS_HIGH}")
+    _check_at_most(f"{path}.parallelism", spec.parallelism, HIGH_COMPLETIONS_LIMIT, words, problems)
+    _check_at_most(f"{path}.maxFailedIndexes", spec.max_failed_indexes, HIGH_COMPLETIONS_LIMIT, words, problems)
+
+
+def _check_at_most(path: str, value: int | None, most: int, when: str, problems: Problems) -> None:
+    if value is not None and value > most:
+        problems.invalid(path, value, f"must be less than or equal to {most}{when}")
+
+
+def _check_managed_by(name: str, path: str, problems: Problems) -> None:
+    """A path with a domain before it (Kubernetes: IsDomainPrefixedPath)."""
+    domain, slash, rest = name.partition("/")
+    if not domain or not slash or not rest:
+        problems.invalid(path, name, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    elif problem := subdomain_problem(domain):
+        problems.invalid(path, domain, problem)
+    elif not _PATH.fullmatch(rest):
+        problems.invalid(path, rest, f"Invalid path (regex used for validation is '{_PATH.pattern}')")
+    if len(name) > MANAGED_BY_LENGTH_MAX:
+        problems.too_long(path, MANAGED_BY_LENGTH_MAX)
 
 
 def _check_restart_policy(spec: JobSpec, path: str, problems: Problems) -> None:
