@@ -13,6 +13,9 @@ from collections.abc import Mapping
 HASH_LABEL = "pod-template-hash"
 """The label that tells the pods of one template from those of another."""
 
+CONTROLLER_REVISION_HASH = "controller-revision-hash"
+"""The label that names the revision of a pod of a StatefulSet (the ControllerRevision) or a DaemonSet (its hash)."""
+
 REVISION = "deployment.kubernetes.io/revision"
 """The number of a ReplicaSet's template, and of a Deployment's present one."""
 

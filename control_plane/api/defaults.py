@@ -11,8 +11,14 @@ from typing import TypeVar
 from proto.objects.apps import Deployment, DeploymentStrategy, ReplicaSet, RollingUpdateDeployment
 from proto.objects.batch import CronJob, Job, JobSpec
 from proto.objects.core import Event, ObjectReference
+from proto.objects.daemon_set import DaemonSet, DaemonSetUpdateStrategy, RollingUpdateDaemonSet
 from proto.objects.meta import INT32_MAX, Model, Object, evolve
 from proto.objects.pod import Container, Pod, PodSpec
+from proto.objects.stateful_set import (
+    RollingUpdateStatefulSetStrategy,
+    StatefulSet,
+    StatefulSetUpdateStrategy,
+)
 
 Obj = TypeVar("Obj", bound=Object)
 
@@ -26,6 +32,14 @@ def with_defaults(obj: Object) -> Object:
             template, strategy = obj.spec.template.spec, obj.spec.strategy
             obj = _changed(obj, "spec.template.spec", template, _pod_spec(template))
             return _changed(obj, "spec.strategy", strategy, _strategy(strategy))
+        case StatefulSet():
+            ordered = obj.spec.update_strategy
+            obj = _changed(obj, "spec.update_strategy", ordered, _stateful_strategy(ordered))
+            return _changed(obj, "spec.template.spec", obj.spec.template.spec, _pod_spec(obj.spec.template.spec))
+        case DaemonSet():
+            daemon = obj.spec.update_strategy
+            obj = _changed(obj, "spec.update_strategy", daemon, _daemon_strategy(daemon))
+            return _changed(obj, "spec.template.spec", obj.spec.template.spec, _pod_spec(obj.spec.template.spec))
         case ReplicaSet():
             template = obj.spec.template.spec
             return _changed(obj, "spec.template.spec", template, _pod_spec(template))
@@ -63,6 +77,18 @@ def _strategy(strategy: DeploymentStrategy) -> DeploymentStrategy:
     if strategy.type == "Recreate" or strategy.rolling_update is not None:
         return strategy
     return evolve(strategy, rolling_update=RollingUpdateDeployment())
+
+
+def _stateful_strategy(strategy: StatefulSetUpdateStrategy) -> StatefulSetUpdateStrategy:
+    if strategy.type == "OnDelete" or strategy.rolling_update is not None:
+        return strategy
+    return evolve(strategy, rolling_update=RollingUpdateStatefulSetStrategy())
+
+
+def _daemon_strategy(strategy: DaemonSetUpdateStrategy) -> DaemonSetUpdateStrategy:
+    if strategy.type == "OnDelete" or strategy.rolling_update is not None:
+        return strategy
+    return evolve(strategy, rolling_update=RollingUpdateDaemonSet())
 
 
 def _job_spec(spec: JobSpec) -> JobSpec:

@@ -9,14 +9,15 @@ from typing import TypeVar
 
 from proto.objects.apps import Deployment, ReplicaSet, Scale, ScaleSpec, ScaleStatus
 from proto.objects.meta import Object, ObjectMeta, evolve
+from proto.objects.stateful_set import StatefulSet
 from proto.selectors import format_label_selector
 
 Obj = TypeVar("Obj", bound=Object)
 
 
 def scale_of(obj: Object) -> Scale:
-    """The scale of a Deployment or ReplicaSet, with the identity and revision of the object itself."""
-    assert isinstance(obj, Deployment | ReplicaSet), "the catalog gives a scale to no other kind"
+    """The scale of a Deployment, ReplicaSet or StatefulSet, with the identity and revision of the object itself."""
+    assert isinstance(obj, Deployment | ReplicaSet | StatefulSet), "the catalog gives a scale to no other kind"
     identity = obj.metadata
     return Scale(
         metadata=ObjectMeta(

@@ -22,6 +22,7 @@ What every controller here keeps to:
     deployment          revisions and sizes of ReplicaSets      rules: rollout, revisions, scaling, progress,
                                                             canary, auto_rollback
     replicaset          pods                                    rules: pods, claims, names
+    statefulset         numbered pods, in order                 rules: ordered_pods, controller_revisions
     job                 pods that are to end                rules: job_pods, job_counting, job_policies
     job_cleanup         finished Jobs by age, and pods of Jobs that are gone
     cron_job            Jobs at the times of a schedule     rules: control_plane.schedules
@@ -51,12 +52,14 @@ from control_plane.controllers.node_lifecycle import NodeLifecycleController
 from control_plane.controllers.owner_gc import OwnerGarbageController
 from control_plane.controllers.pod_gc import FinishedPodsGarbage, NodePodsGarbage, UnboundPodsGarbage
 from control_plane.controllers.replicaset import ReplicaSetController
+from control_plane.controllers.stateful_set import StatefulSetController
 from control_plane.controllers.taint_eviction import TaintEvictionController
 from control_plane.plan import Controller
 
 ALL: tuple[Controller[Any], ...] = (
     DeploymentController(),
     ReplicaSetController(),
+    StatefulSetController(),
     JobController(),
     FinishedJobsGarbage(),
     LeftBehindPods(),

@@ -16,11 +16,13 @@ from typing import Generic, TypeVar
 
 from control_plane.plan import Key, Snapshot, Update
 from proto.objects.apps import Deployment, ReplicaSet
+from proto.objects.daemon_set import DaemonSet
 from proto.objects.meta import LabelSelector, Object, evolve
+from proto.objects.stateful_set import StatefulSet
 from proto.selectors import matches
 
 Child = TypeVar("Child", bound=Object)
-SelectingOwner = ReplicaSet | Deployment
+SelectingOwner = ReplicaSet | Deployment | StatefulSet | DaemonSet
 
 
 @dataclass(frozen=True, slots=True)

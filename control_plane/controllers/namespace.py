@@ -26,7 +26,7 @@ from proto.objects.meta import Object, evolve
 FINALIZER = "kubernetes"
 BURST = 500
 
-_WORKLOADS_FIRST = {"Deployment": 0, "ReplicaSet": 1}
+_WORKLOADS_FIRST = {"Deployment": 0, "CronJob": 0, "ReplicaSet": 1, "StatefulSet": 1, "DaemonSet": 1, "Job": 1}
 
 
 def _content_keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:

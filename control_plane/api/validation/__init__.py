@@ -14,7 +14,9 @@ from typing import Any
 
 from control_plane.api.validation import (
     config_map,
+    controller_revision,
     cron_job,
+    daemon_set,
     deployment,
     event,
     job,
@@ -23,6 +25,7 @@ from control_plane.api.validation import (
     node,
     pod,
     replica_set,
+    stateful_set,
 )
 from control_plane.api.validation.problems import EnoughProblems, Problems
 from proto.errors import Cause
@@ -30,6 +33,8 @@ from proto.objects.meta import Object
 
 _NEW: dict[str, Callable[[Any, Problems], None]] = {
     "ConfigMap": config_map.check,
+    "ControllerRevision": controller_revision.check,
+    "DaemonSet": daemon_set.check,
     "CronJob": cron_job.check,
     "Deployment": deployment.check,
     "Event": event.check,
@@ -38,13 +43,17 @@ _NEW: dict[str, Callable[[Any, Problems], None]] = {
     "Node": node.check,
     "Pod": pod.check,
     "ReplicaSet": replica_set.check,
+    "StatefulSet": stateful_set.check,
 }
 _UPDATE: dict[str, Callable[[Any, Any, Problems], None]] = {
     "ConfigMap": config_map.check_update,
+    "ControllerRevision": controller_revision.check_update,
+    "DaemonSet": daemon_set.check_update,
     "Deployment": deployment.check_update,
     "Job": job.check_update,
     "Pod": pod.check_update,
     "ReplicaSet": replica_set.check_update,
+    "StatefulSet": stateful_set.check_update,
 }
 
 

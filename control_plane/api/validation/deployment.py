@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from control_plane.api.validation.pod import check_template
 from control_plane.api.validation.problems import Problems
 from control_plane.api.validation.selector import check_selects_template
+from control_plane.api.validation.shares import check_not_above_all, check_share
 from proto.objects.apps import CanaryStep, Deployment, DeploymentStrategy
-
-_PERCENT = re.compile(r"[0-9]{1,9}%")
-_PERCENT_WORDS = (
-    "a valid percent string must be a numeric string followed by an ending '%' "
-    "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
-)
 
 
 def check(deployment: Deployment, problems: Problems) -> None:
@@ -43,12 +36,9 @@ def check_strategy(strategy: DeploymentStrategy, path: str, problems: Problems) 
     if strategy.type == "Recreate":
         problems.forbidden(f"{path}.rollingUpdate", f"may not be specified when strategy `type` is '{strategy.type}'")
         return
-    surge = _share(rolling.max_surge, f"{path}.rollingUpdate.maxSurge", problems)
-    unavailable = _share(rolling.max_unavailable, f"{path}.rollingUpdate.maxUnavailable", problems)
-    if unavailable is not None and isinstance(rolling.max_unavailable, str) and unavailable > 100:
-        problems.invalid(
-            f"{path}.rollingUpdate.maxUnavailable", rolling.max_unavailable, "must not be greater than 100%"
-        )
+    surge = check_share(rolling.max_surge, f"{path}.rollingUpdate.maxSurge", problems)
+    unavailable = check_share(rolling.max_unavailable, f"{path}.rollingUpdate.maxUnavailable", problems)
+    check_not_above_all(rolling.max_unavailable, f"{path}.rollingUpdate.maxUnavailable", problems)
     if surge == 0 and unavailable == 0:
         problems.invalid(
             f"{path}.rollingUpdate.maxUnavailable", rolling.max_unavailable, "may not be 0 when `maxSurge` is 0"
@@ -87,18 +77,3 @@ def _check_step(step: CanaryStep, path: str, problems: Problems) -> None:
         problems.invalid(f"{path}.setWeight", step.set_weight, "must be between 0 and 100, inclusive")
     if step.pause is not None and step.pause.duration_seconds == 0:
         problems.invalid(f"{path}.pause.durationSeconds", 0, "must be greater than 0")
-
-
-def _share(value: int | str, path: str, problems: Problems) -> int | None:
-    """The number in a count or a percentage, if it is one."""
-    if isinstance(value, str):
-        if not _PERCENT.fullmatch(value):
-            problems.invalid(path, value, _PERCENT_WORDS)
-            return None
-        return int(value[:-1])
-    if not 0 <= value < 2**31:
-        problems.invalid(
-            path, value, "must be greater than or equal to 0" if value < 0 else "must be less than 2147483648"
-        )
-        return None
-    return value

@@ -1,0 +1,110 @@
+"""Controller revisions: the former and the present templates of a StatefulSet or DaemonSet, by number.
+
+Every template that such an owner ever had lives on in a ControllerRevision, which is never changed but for its number.
+Going back to an old template finds its ControllerRevision again, which then gets the highest number.
+
+Reads: an owner, its ControllerRevisions. Writes: nothing; returns which revision is the present one, and the action
+that makes it so. (Deployments keep theirs in ReplicaSets: `revisions.py`.)
+
+Source: Kubernetes `pkg/controller/history/controller_history.go`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from control_plane.plan import Action, Create, Delete, Update
+from proto.ids import derived_suffix
+from proto.objects.controller_revision import ControllerRevision
+from proto.objects.daemon_set import DaemonSet
+from proto.objects.meta import ObjectMeta, evolve
+from proto.objects.pod import PodTemplateSpec
+from proto.objects.stateful_set import StatefulSet
+from proto.rollouts import CONTROLLER_REVISION_HASH, STAYS
+
+RevisedOwner = StatefulSet | DaemonSet
+
+_NAME_LENGTH_MAX = 63
+"""A StatefulSet's pods have the name of their revision as the value of a label."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The revision of an owner's present template, and what is to be done so that it is stored under that number."""
+
+    revision: ControllerRevision
+    action: Action | None = None
+
+
+def by_number(revisions: Iterable[ControllerRevision]) -> list[ControllerRevision]:
+    """Oldest first; equal numbers by age, then by name."""
+    return sorted(
+        revisions,
+        key=lambda each: (each.revision, each.metadata.creation_timestamp or _LONG_AGO, each.metadata.name),
+    )
+
+
+def present(owner: RevisedOwner, revisions: Iterable[ControllerRevision]) -> Present:
+    """The ControllerRevision of the present template: one that is there, under the highest number, or a new one."""
+    known = by_number(revisions)
+    data = revision_data(owner.spec.template)
+    same = [each for each in known if each.data == data]
+    newest = known[-1].revision if known else 0
+    if not same:
+        made = _new(owner, data, newest + 1)
+        return Present(made, Create(made, "new_template"))
+    chosen = same[-1]
+    if chosen is known[-1]:
+        return Present(chosen)
+    renumbered = evolve(chosen, revision=newest + 1)
+    return Present(renumbered, Update(renumbered, "revision"))
+
+
+def revision_data(template: PodTemplateSpec) -> dict[str, Any]:
+    """What a revision keeps: the part of the spec that is to be put in the place of the present one."""
+    fields = template.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"spec": {"template": {**fields, "$patch": "replace"}}}
+
+
+def template_of(revision: ControllerRevision) -> PodTemplateSpec:
+    """The template that a revision keeps."""
+    return PodTemplateSpec.model_validate(revision.data.get("spec", {}).get("template", {}))
+
+
+def revision_hash(revision: ControllerRevision) -> str:
+    """The last part of a revision's name, which is enough to tell an owner's revisions apart."""
+    return revision.metadata.labels.get(CONTROLLER_REVISION_HASH) or revision.metadata.name.rpartition("-")[2]
+
+
+def expendable(revisions: Iterable[ControllerRevision], live: Collection[str], limit: int) -> tuple[Delete, ...]:
+    """Deletes the lowest revisions beyond the `limit` that are kept for going back.
+
+    Those in `live`, by name, are of use now; they neither go nor count.
+    """
+    former = [each for each in by_number(revisions) if each.metadata.name not in live and not each.deleting]
+    surplus: Sequence[ControllerRevision] = former[: max(0, len(former) - limit)]
+    return tuple(Delete(each, "revision_history_limit") for each in surplus)
+
+
+def _new(owner: RevisedOwner, data: dict[str, Any], number: int) -> ControllerRevision:
+    """Named by its content, so that the same decision made twice makes the same object."""
+    collisions = owner.status.collision_count or 0
+    name_hash = derived_suffix(json.dumps(data, sort_keys=True), *([collisions] if collisions else []))
+    stem = owner.metadata.name[: _NAME_LENGTH_MAX - len(name_hash) - 1].rstrip("-.")
+    kept = {name: text for name, text in owner.metadata.annotations.items() if name not in STAYS}
+    return ControllerRevision(
+        metadata=ObjectMeta(
+            name=f"{stem}-{name_hash}",
+            namespace=owner.metadata.namespace,
+            labels={**owner.spec.template.metadata.labels, CONTROLLER_REVISION_HASH: name_hash},
+            annotations=kept,
+            owner_references=(owner.owner_reference(),),
+        ),
+        data=data,
+        revision=number,
+    )

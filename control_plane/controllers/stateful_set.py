@@ -1,0 +1,191 @@
+"""StatefulSet: numbered pods, each under a name of its own, made, updated and ended in order.
+
+Reads: the StatefulSet, its ControllerRevisions, the pods it owns or could adopt. Writes: pods (creates, deletes, owner
+references, identity labels), ControllerRevisions, the StatefulSet's status. Never: removes a pod by force, or makes
+one while an object of its name is there. A pod's object stays until its node has said that it ended, or is known to be
+fenced or gone; so **at most one pod of an ordinal runs**, whatever fails.
+
+What to do with the pods stands in `ordered_pods`; which templates there are in `controller_revisions`.
+
+Source: Kubernetes `pkg/controller/statefulset`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from control_plane.controllers import controller_revisions, ordered_pods
+from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
+from control_plane.controllers.conditions import condition, settled, without
+from control_plane.controllers.controller_revisions import Present
+from control_plane.controllers.ordered_pods import Line
+from control_plane.controllers.pods import available_at
+from control_plane.plan import (
+    Action,
+    Create,
+    Delete,
+    Emit,
+    Key,
+    Plan,
+    SetStatus,
+    Snapshot,
+    Update,
+    Watch,
+    controller_key,
+    own_key,
+)
+from proto.objects.controller_revision import ControllerRevision
+from proto.objects.core import Namespace
+from proto.objects.meta import evolve
+from proto.objects.pod import Pod
+from proto.objects.stateful_set import StatefulSet, StatefulSetStatus
+
+
+@dataclass(frozen=True, slots=True)
+class StatefulSetView:
+    """A StatefulSet, its pods and revisions.
+
+    `revision_taken`: the name for the present revision is another's. `may_create`: its namespace is not going.
+    """
+
+    stateful_set: StatefulSet
+    now: datetime
+    pods: Claims[Pod]
+    revisions: Claims[ControllerRevision]
+    revision_taken: bool = False
+    may_create: bool = True
+
+
+class StatefulSetController:
+    """Keeps the pods of a StatefulSet, in order."""
+
+    name = "statefulset"
+    watches: tuple[Watch, ...] = (
+        Watch(StatefulSet, own_key),
+        Watch(Pod, controller_key(StatefulSet)),
+        Watch(Pod, orphan_keys(StatefulSet)),
+        Watch(ControllerRevision, controller_key(StatefulSet)),
+    )
+
+    def observe(self, snapshot: Snapshot, key: Key, now: datetime) -> StatefulSetView | None:
+        """The pods and revisions around one StatefulSet; None if it is gone."""
+        stateful_set = snapshot.get(StatefulSet, *key)
+        if stateful_set is None or selects_nothing(stateful_set.spec.selector):
+            return None
+        revisions = claim(snapshot, stateful_set, ControllerRevision)
+        made = controller_revisions.present(stateful_set, revisions.ours)
+        namespace = snapshot.get(Namespace, "", stateful_set.metadata.namespace)
+
+        def is_member(pod: Pod) -> bool:
+            return not pod.deleting and ordered_pods.ordinal(stateful_set, pod) is not None
+
+        return StatefulSetView(
+            stateful_set=stateful_set,
+            now=now,
+            pods=claim(snapshot, stateful_set, Pod, is_member),
+            revisions=revisions,
+            revision_taken=isinstance(made.action, Create) and _taken(snapshot, made.revision),
+            may_create=namespace is None or not namespace.deleting,
+        )
+
+    def reconcile(self, view: StatefulSetView) -> Plan:
+        """First settle which pods and revisions are ours, then take the next steps, then tell."""
+        stateful_set = view.stateful_set
+        if updates := view.revisions.updates(stateful_set) + view.pods.updates(stateful_set):
+            return Plan(updates)
+        if stateful_set.deleting:
+            return Plan()
+        if view.revision_taken:
+            collisions = (stateful_set.status.collision_count or 0) + 1
+            return Plan((SetStatus(evolve(stateful_set, **{"status.collision_count": collisions}), "name_taken"),))
+        made = controller_revisions.present(stateful_set, view.revisions.ours)
+        if made.action is not None:
+            return Plan((made.action,))
+        line = _line(view, made)
+        changes = ordered_pods.steps(line, may_create=view.may_create)
+        told = _status(line, bool(changes))
+        trimmed = controller_revisions.expendable(
+            view.revisions.ours, _live(line, told), stateful_set.spec.revision_history_limit
+        )
+        actions = (*changes, *_events(stateful_set, changes), *(trimmed if not changes else ()))
+        news = () if told == stateful_set.status else (SetStatus(evolve(stateful_set, status=told), "pods_counted"),)
+        return Plan((*actions, *news), _next_available_s(line))
+
+    def refused(self, view: StatefulSetView, action: Action, problem: str) -> Plan:
+        """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
+        reason = "FailedDelete" if isinstance(action, Delete) else "FailedCreate"
+        failure = condition("ReplicaFailure", "True", reason, problem, view.now)
+        conditions = settled(view.stateful_set.status.conditions, failure)
+        if conditions == view.stateful_set.status.conditions:
+            return Plan()
+        return Plan((SetStatus(evolve(view.stateful_set, **{"status.conditions": conditions}), reason),))
+
+
+def _taken(snapshot: Snapshot, revision: ControllerRevision) -> bool:
+    return snapshot.get(ControllerRevision, *revision.key) is not None
+
+
+def _line(view: StatefulSetView, made: Present) -> Line:
+    """The pods in their order, with the two revisions that there may be at a time."""
+    named = {each.metadata.name: each for each in view.revisions.ours}
+    return ordered_pods.line(
+        view.stateful_set,
+        view.pods.ours,
+        update=made.revision,
+        current=named.get(view.stateful_set.status.current_revision, made.revision),
+        now=view.now,
+    )
+
+
+def _live(line: Line, told: StatefulSetStatus) -> frozenset[str]:
+    """The revisions that pods have, or are to get."""
+    of_pods = {ordered_pods.revision_name(pod) for pod in line.all}
+    return frozenset(of_pods | {told.current_revision, told.update_revision})
+
+
+def _events(stateful_set: StatefulSet, changes: tuple[Action, ...]) -> tuple[Emit, ...]:
+    """Every pod that is made or ended is told to people."""
+    told = []
+    for action in changes:
+        if isinstance(action, Update):
+            continue
+        verb, reason = ("create", "SuccessfulCreate") if isinstance(action, Create) else ("delete", "SuccessfulDelete")
+        message = f"{verb} Pod {action.object.metadata.name} in StatefulSet {stateful_set.metadata.name} successful"
+        told.append(Emit(stateful_set, reason, message))
+    return tuple(told)
+
+
+def _status(line: Line, changing: bool) -> StatefulSetStatus:
+    """The status as it is now. An update is over when all pods are of its revision, and ready."""
+    stateful_set, pods = line.stateful_set, line.all
+    old, wanted = stateful_set.status, stateful_set.spec.replicas
+    staying = [pod for pod in pods if not pod.deleting]
+    update, current = line.update.metadata.name, line.current.metadata.name
+    updated = sum(ordered_pods.revision_name(pod) == update for pod in staying)
+    ready = sum(map(ordered_pods.runs_ready, pods))
+    if updated == wanted == len(pods) and ready == wanted:
+        current = update
+    conditions = old.conditions if changing or len(staying) != wanted else without(old.conditions, "ReplicaFailure")
+    return StatefulSetStatus(
+        observed_generation=stateful_set.metadata.generation,
+        replicas=len(pods),
+        ready_replicas=ready,
+        available_replicas=sum(map(line.is_available, pods)),
+        current_replicas=sum(ordered_pods.revision_name(pod) == current for pod in staying),
+        updated_replicas=updated,
+        current_revision=current,
+        update_revision=update,
+        collision_count=old.collision_count,
+        conditions=conditions,
+    )
+
+
+def _next_available_s(line: Line) -> float | None:
+    """When a ready pod becomes available by the passing of time."""
+    min_ready_s = line.stateful_set.spec.min_ready_seconds
+    if not min_ready_s:
+        return None
+    times = [available_at(pod, min_ready_s) for pod in line.all]
+    later = [(at - line.now).total_seconds() for at in times if at is not None and at > line.now]
+    return min(later, default=None)

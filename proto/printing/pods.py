@@ -1,0 +1,71 @@
+"""How pods are printed. Source: Kubernetes `pkg/printers/internalversion/printers.go` (printPod)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from proto.durations import age
+from proto.objects.meta import find_condition
+from proto.objects.pod import ContainerStatus, Pod
+from proto.printing.form import AGE, NAME, NONE, Cell, Column, Printer, age_of, wide
+
+
+def pod_cells(pod: Pod, now: datetime) -> Sequence[Cell]:
+    """NAME READY STATUS RESTARTS AGE, IP NODE."""
+    statuses = pod.status.container_statuses
+    ready = sum(status.ready and status.state.running is not None for status in statuses)
+    return (
+        pod.metadata.name,
+        f"{ready}/{len(pod.spec.containers)}",
+        pod_status(pod),
+        _restarts(statuses, now),
+        age_of(pod, now),
+        pod.status.pod_ip or NONE,
+        pod.spec.node_name or NONE,
+    )
+
+
+def pod_status(pod: Pod) -> str:
+    """The one word that tells how a pod is: its phase, unless a container or a deletion has more to say."""
+    if pod.deleting and pod.status.reason == "NodeLost":
+        return "Unknown"
+    if pod.deleting and pod.status.phase not in ("Succeeded", "Failed"):
+        return "Terminating"
+    reason = pod.status.reason or pod.status.phase
+    running = False
+    for status in reversed(pod.status.container_statuses):
+        reason = _container_reason(status) or reason
+        running = running or (status.ready and status.state.running is not None)
+    if reason == "Completed" and running:
+        condition = find_condition(pod.status.conditions, "Ready")
+        return "Running" if condition is not None and condition.status == "True" else "NotReady"
+    return reason
+
+
+def _container_reason(status: ContainerStatus) -> str:
+    """Why a container does not run, or ""."""
+    waiting, terminated = status.state.waiting, status.state.terminated
+    if waiting is not None:
+        return waiting.reason
+    if terminated is None:
+        return ""
+    if terminated.reason:
+        return terminated.reason
+    return f"Signal:{terminated.signal}" if terminated.signal else f"ExitCode:{terminated.exit_code}"
+
+
+def _restarts(statuses: Sequence[ContainerStatus], now: datetime) -> str:
+    """`3 (5m ago)`: how often, and when the last time was."""
+    count = sum(status.restart_count for status in statuses)
+    ends = [
+        status.last_state.terminated.finished_at
+        for status in statuses
+        if status.last_state.terminated is not None and status.last_state.terminated.finished_at is not None
+    ]
+    return f"{count} ({age(max(ends), now)} ago)" if count and ends else str(count)
+
+
+PRINTERS = {
+    "Pod": Printer((NAME, Column("Ready"), Column("Status"), Column("Restarts"), AGE, *wide("IP", "Node")), pod_cells),
+}
