@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 from proto.objects.apps import Deployment, ReplicaSet
 from proto.objects.batch import CronJob, Job
+from proto.objects.daemon_set import DaemonSet
 from proto.objects.meta import Object
 from proto.objects.pod import Pod, PodSpec
+from proto.objects.stateful_set import StatefulSet
 
 
 def warnings_of(obj: Object) -> tuple[str, ...]:
@@ -21,7 +23,7 @@ def warnings_of(obj: Object) -> tuple[str, ...]:
         case CronJob():
             template = obj.spec.job_template.spec.template.spec
             return tuple(_unmapped_ports(template, "spec.jobTemplate.spec.template.spec"))
-        case Deployment() | ReplicaSet() | Job():
+        case Deployment() | ReplicaSet() | StatefulSet() | DaemonSet() | Job():
             return tuple(_unmapped_ports(obj.spec.template.spec, "spec.template.spec"))
     return ()
 

@@ -207,6 +207,45 @@ def _replica_set(item: Item) -> list[str]:
     return lines + template_lines(spec) + _conditions(status)
 
 
+def _stateful_set(item: Item) -> list[str]:
+    spec, status = item["spec"], item.get("status", {})
+    strategy = spec.get("updateStrategy", {})
+    lines = [
+        field("Selector", _selector(spec)),
+        field("Replicas", f"{spec.get('replicas', 1)} desired | {status.get('replicas', 0)} total"),
+        field("Pods", f"{status.get('readyReplicas', 0)} ready, {status.get('availableReplicas', 0)} available"),
+        field("PodManagement", spec.get("podManagementPolicy", "OrderedReady")),
+        field("UpdateStrategy", strategy.get("type", "RollingUpdate")),
+    ]
+    if strategy.get("rollingUpdate", {}).get("partition"):
+        lines.append(field("Partition", strategy["rollingUpdate"]["partition"]))
+    current, update = status.get("currentRevision", ""), status.get("updateRevision", "")
+    lines.append(field("Current Revision", f"{current} ({status.get('currentReplicas', 0)} pods)"))
+    if update != current:
+        lines.append(field("Update Revision", f"{update} ({status.get('updatedReplicas', 0)} pods)"))
+    return lines + template_lines(spec) + _conditions(status)
+
+
+def _daemon_set(item: Item) -> list[str]:
+    spec, status = item["spec"], item.get("status", {})
+    counts = {
+        "Desired Nodes": "desiredNumberScheduled",
+        "With a Pod": "currentNumberScheduled",
+        "Up-to-date": "updatedNumberScheduled",
+        "Available": "numberAvailable",
+        "Misscheduled": "numberMisscheduled",
+    }
+    lines = [field("Selector", _selector(spec)), *mapping("Node-Selector", _node_selector(spec))]
+    lines += [field(title, status.get(name, 0)) for title, name in counts.items()]
+    lines.append(field("UpdateStrategy", spec.get("updateStrategy", {}).get("type", "RollingUpdate")))
+    return lines + template_lines(spec) + _conditions(status)
+
+
+def _node_selector(spec: Item) -> Mapping[str, Any]:
+    chosen: Mapping[str, Any] = spec.get("template", {}).get("spec", {}).get("nodeSelector", {})
+    return chosen
+
+
 def _config_map(item: Item) -> list[str]:
     lines = ["Data:"]
     for key, text in sorted(item.get("data", {}).items()):
@@ -230,6 +269,8 @@ _PAGES: dict[str, Callable[[Item], list[str]]] = {
     "Node": _node,
     "Deployment": _deployment,
     "ReplicaSet": _replica_set,
+    "StatefulSet": _stateful_set,
+    "DaemonSet": _daemon_set,
     "ConfigMap": _config_map,
     "Namespace": _namespace,
 }

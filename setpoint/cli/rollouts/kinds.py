@@ -35,6 +35,8 @@ class Rollable:
 
 ROLLABLE: dict[str, Rollable] = {
     "Deployment": Rollable(states.of_deployment, revisions.of_deployment, pausable=True),
+    "StatefulSet": Rollable(states.of_stateful_set, revisions.of_controller_revisions),
+    "DaemonSet": Rollable(states.of_daemon_set, revisions.of_controller_revisions),
 }
 
 

@@ -1,6 +1,6 @@
 """The revisions that an object still remembers, whoever keeps them.
 
-Reads: ReplicaSets of a Deployment. Writes: nothing.
+Reads: ReplicaSets of a Deployment, ControllerRevisions of a StatefulSet or DaemonSet. Writes: nothing.
 """
 
 from __future__ import annotations
@@ -34,6 +34,17 @@ async def of_deployment(client: RawClient, deployment: Item) -> list[Revision]:
         if number.isdecimal():
             cause = annotations.get(CHANGE_CAUSE, "")
             revisions.append(Revision(int(number), _without_hash(item["spec"]["template"]), cause, annotations))
+    return sorted(revisions, key=lambda revision: revision.number)
+
+
+async def of_controller_revisions(client: RawClient, owner: Item) -> list[Revision]:
+    """Oldest first. Source: kubectl `polymorphichelpers/history.go`, StatefulSetHistoryViewer."""
+    revisions = []
+    for item in await _owned(client, "ControllerRevision", owner):
+        template = dict(item.get("data", {}).get("spec", {}).get("template", {}))
+        template.pop("$patch", None)
+        cause = item["metadata"].get("annotations", {}).get(CHANGE_CAUSE, "")
+        revisions.append(Revision(int(item.get("revision", 0)), template, cause))
     return sorted(revisions, key=lambda revision: revision.number)
 
 
