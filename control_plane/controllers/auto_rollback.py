@@ -9,6 +9,9 @@ It never goes to and fro between two bad revisions: what failed is no place to g
 again, and if the revision that it went back to fails too, it stays there and says so. A template that a person sets is
 tried anew, whatever became of it before.
 
+Until a pod of the new revision is available no former one is given up, as far as the strategy has room for both and the
+machines have: so a revision that never works costs nothing.
+
 A revision that was once fully available is not rolled back later, whatever happens to its pods.
 
 Reads: the Deployment, its ReplicaSets and the current one's pods. Writes: the Deployment's template and annotations.
@@ -25,10 +28,11 @@ from datetime import datetime
 
 from control_plane.controllers import revisions
 from control_plane.controllers.conditions import Conditions, condition, settled, without
-from control_plane.controllers.rollout import Fleet
+from control_plane.controllers.rollout import Fleet, available
+from control_plane.controllers.scaling import Bounds, bounds
 from control_plane.plan import Action, Emit, Update
 from proto.objects.apps import Deployment, ReplicaSet
-from proto.objects.meta import evolve
+from proto.objects.meta import evolve, find_condition
 from proto.objects.pod import ContainerStatus, Pod
 from proto.rollouts import FAILED, ROLLED_BACK, annotations_of_revision
 
@@ -111,8 +115,33 @@ class Memory:
         return back if number in (back.to, back.failed + 1) else None
 
 
-def trouble(current: ReplicaSet, pods: Iterable[Pod]) -> Failure | None:
-    """What the pods of the current ReplicaSet say of its rollout: that they crash-loop, or fail again and again."""
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the pods of a revision on trial show. `unplaced`: whether no machine has room for one of them."""
+
+    trouble: Failure | None = None
+    unplaced: bool = False
+
+
+def trial(current: ReplicaSet, pods: Iterable[Pod]) -> Trial:
+    """What the pods of the current ReplicaSet show."""
+    known = tuple(pods)
+    return Trial(_trouble(current, known), any(map(_is_unplaced, known)))
+
+
+def cautious(deployment: Deployment, fleet: Fleet, shown: Trial | None) -> Bounds:
+    """How far a step may go: not below what is wanted, before a pod of a revision on trial is available.
+
+    That asks for room: where the strategy has none above the wanted count, or no machine has, it is as usual.
+    """
+    usual, wanted, current = bounds(deployment.spec), deployment.spec.replicas, fleet.current
+    if shown is None or shown.unplaced or current is None or available(current) or usual.ceiling <= wanted:
+        return usual
+    return usual if revisions.stable(fleet.former) is None else Bounds(usual.ceiling, wanted)
+
+
+def _trouble(current: ReplicaSet, pods: Iterable[Pod]) -> Failure | None:
+    """That they crash-loop, or fail again and again."""
     number, failed = revisions.revision(current), 0
     for pod in pods:
         for container in pod.status.container_statuses:
@@ -126,9 +155,9 @@ def trouble(current: ReplicaSet, pods: Iterable[Pod]) -> Failure | None:
     return None
 
 
-def crash_loops(pod: Pod) -> bool:
-    """Whether a container of the pod does."""
-    return any(map(_is_crash_looping, pod.status.container_statuses))
+def concerns(pod: Pod) -> bool:
+    """Whether a pod shows what a trial looks for, other than that it ended."""
+    return _is_unplaced(pod) or any(map(_is_crash_looping, pod.status.container_statuses))
 
 
 def is_on_trial(fleet: Fleet) -> bool:
@@ -192,6 +221,11 @@ def with_verdict(conditions: Conditions, deployment: Deployment, fleet: Fleet, n
     else:
         return without(conditions, "RolledBack")
     return settled(conditions, told)
+
+
+def _is_unplaced(pod: Pod) -> bool:
+    scheduled = find_condition(pod.status.conditions, "PodScheduled")
+    return not pod.spec.node_name and not pod.deleting and scheduled is not None and scheduled.status == "False"
 
 
 def _is_crash_looping(container: ContainerStatus) -> bool:

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 from control_plane.controllers import revisions
 from control_plane.controllers.rollout import Fleet, Sizes, available, first_size, moved, total
-from control_plane.controllers.scaling import bounds, int_or_percent
+from control_plane.controllers.scaling import Bounds, bounds, int_or_percent
 from control_plane.plan import Emit
 from proto.objects.apps import CanaryStatus, CanaryStep, Deployment, ReplicaSet
 from proto.rollouts import ABORTED, PROMOTED, PROMOTED_FULLY
@@ -113,10 +113,10 @@ def size_at_birth(deployment: Deployment, former: tuple[ReplicaSet, ...]) -> int
     return min(room, wanted)
 
 
-def sizes(deployment: Deployment, fleet: Fleet, at: Course) -> Sizes:
+def sizes(deployment: Deployment, fleet: Fleet, at: Course, limits: Bounds) -> Sizes:
     """The next sizes: one step towards what the present step says; an entry for every ReplicaSet that wants pods."""
     same = {each.metadata.uid: each.spec.replicas for each in fleet.active}
-    return same | moved(fleet, goals(deployment, fleet, at), bounds(deployment.spec))
+    return same | moved(fleet, goals(deployment, fleet, at), limits)
 
 
 def goals(deployment: Deployment, fleet: Fleet, at: Course) -> Sizes:

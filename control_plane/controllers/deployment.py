@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from control_plane.controllers import auto_rollback, canary, progress, revisions, rollout
-from control_plane.controllers.auto_rollback import Failure
+from control_plane.controllers.auto_rollback import Failure, Trial
 from control_plane.controllers.canary import Course
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
 from control_plane.controllers.pods import is_finished
@@ -48,12 +48,12 @@ from proto.rollouts import REVISION
 
 
 def _waiting_keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:
-    """The Deployment that waits for the end of a pod that has just ended, or that must know of its crash loop."""
+    """The Deployment that waits for the end of a pod that has just ended, or that must know how a pod fares."""
     pod = new or old
     ended = new is None or (isinstance(new, Pod) and is_finished(new))
-    loops = isinstance(new, Pod) and auto_rollback.crash_loops(new)
+    speaks = isinstance(new, Pod) and auto_rollback.concerns(new)
     owner = None if pod is None else pod.metadata.controller
-    if pod is None or not (ended or loops) or owner is None or owner.kind != ReplicaSet.KIND:
+    if pod is None or not (ended or speaks) or owner is None or owner.kind != ReplicaSet.KIND:
         return ()
     replica_set = snapshot.get(ReplicaSet, pod.metadata.namespace, owner.name)
     parent = None if replica_set is None else replica_set.metadata.controller
@@ -70,7 +70,7 @@ class DeploymentView:
     """A Deployment and its ReplicaSets.
 
     `former_pods_run`: with Recreate, whether a pod of a former revision may still run (one that is ending does).
-    `trouble`: with autoRollback, what the pods of a revision that is on trial suffer from.
+    `trial`: with autoRollback, what the pods of a revision that was not fully available yet show.
     `name_taken`: the name for a new ReplicaSet is another's. `may_create`: its namespace takes new objects.
     """
 
@@ -79,7 +79,7 @@ class DeploymentView:
     claims: Claims[ReplicaSet]
     fleet: Fleet
     former_pods_run: bool = False
-    trouble: Failure | None = None
+    trial: Trial | None = None
     name_taken: bool = False
     may_create: bool = True
 
@@ -111,7 +111,7 @@ class DeploymentController:
             claims=claims,
             fleet=fleet,
             former_pods_run=recreate and any(_runs_pods(snapshot, each) for each in fleet.former),
-            trouble=_trouble(snapshot, deployment, fleet),
+            trial=_trial(snapshot, deployment, fleet),
             name_taken=current is None and _name_taken(snapshot, deployment),
             may_create=namespace is None or not namespace.deleting,
         )
@@ -143,11 +143,11 @@ def _seconds_until(now: datetime, *instants: datetime | None) -> float | None:
     return min(((at - now).total_seconds() for at in instants if at is not None), default=None)
 
 
-def _trouble(snapshot: Snapshot, deployment: Deployment, fleet: Fleet) -> Failure | None:
-    """What the pods of a revision that may have to be rolled back suffer from."""
+def _trial(snapshot: Snapshot, deployment: Deployment, fleet: Fleet) -> Trial | None:
+    """What the pods of a revision show that may have to be rolled back."""
     if not deployment.spec.auto_rollback or fleet.current is None or not auto_rollback.is_on_trial(fleet):
         return None
-    return auto_rollback.trouble(fleet.current, snapshot.by_owner(Pod, fleet.current.metadata.uid))
+    return auto_rollback.trial(fleet.current, snapshot.by_owner(Pod, fleet.current.metadata.uid))
 
 
 def _way_back(view: DeploymentView, told: DeploymentStatus, course: Course | None) -> tuple[Action, ...]:
@@ -156,7 +156,8 @@ def _way_back(view: DeploymentView, told: DeploymentStatus, course: Course | Non
     decided = deployment.spec.paused or (course is not None and course.aborted)
     if not deployment.spec.auto_rollback or decided or current is None:
         return ()
-    failure, overdue = view.trouble, progress.failure(told)
+    failure = None if view.trial is None else view.trial.trouble
+    overdue = progress.failure(told)
     if failure is None and overdue:
         failure = Failure(revisions.revision(current), progress.TIMED_OUT, overdue)
     return auto_rollback.decided(deployment, view.fleet, failure)
@@ -202,17 +203,18 @@ def _created(view: DeploymentView) -> Plan:
 def _next_sizes(view: DeploymentView, course: Course | None) -> Sizes:
     """The sizes that this pass sets; none while a ReplicaSet has not settled."""
     deployment, fleet = view.deployment, view.fleet
+    limits = auto_rollback.cautious(deployment, fleet, view.trial)
     if not fleet.settled:
         return {}
     if course is not None and not deployment.spec.paused:
-        return canary.sizes(deployment, fleet, course) if canary.is_told(deployment, course) else {}
+        return canary.sizes(deployment, fleet, course, limits) if canary.is_told(deployment, course) else {}
     if rollout.is_scaled(deployment, fleet) or (deployment.spec.paused and len(fleet.active) < 2):
         return rollout.rescaled(deployment, fleet)
     if deployment.spec.paused:
         return {}
     if deployment.spec.strategy.type == "Recreate":
         return rollout.recreated(deployment, fleet, former_pods_run=view.former_pods_run)
-    return {} if fleet.current is None else rollout.rolled(deployment, fleet)
+    return {} if fleet.current is None else rollout.rolled(deployment, fleet, limits)
 
 
 def _resized(view: DeploymentView, sizes: Sizes, *, complete: bool) -> tuple[Action, ...]:

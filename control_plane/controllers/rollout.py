@@ -72,14 +72,14 @@ def first_size(deployment: Deployment, former: Iterable[ReplicaSet]) -> int:
     return max(0, min(deployment.spec.replicas, room))
 
 
-def rolled(deployment: Deployment, fleet: Fleet) -> Sizes:
+def rolled(deployment: Deployment, fleet: Fleet, limits: Bounds) -> Sizes:
     """One step of a rolling update: everything moves to the current one."""
     current = fleet.current
     assert current is not None, "a rolling update has a current ReplicaSet"
     wanted = deployment.spec.replicas
     if current.spec.replicas > wanted:
         return {current.metadata.uid: wanted}
-    return moved(fleet, {current.metadata.uid: wanted}, bounds(deployment.spec))
+    return moved(fleet, {current.metadata.uid: wanted}, limits)
 
 
 def moved(fleet: Fleet, goals: Sizes, limits: Bounds) -> Sizes:

@@ -11,8 +11,8 @@ from control_plane.controllers.auto_rollback import Failure, Memory, Return
 from control_plane.controllers.rollout import Fleet
 from control_plane.controllers.scaling import min_ready_s
 from control_plane.plan import Emit, Update
-from proto.objects.apps import Deployment, ReplicaSet
-from proto.objects.meta import evolve, find_condition
+from proto.objects.apps import Deployment, IntOrPercent, ReplicaSet
+from proto.objects.meta import Condition, evolve, find_condition
 from proto.objects.pod import ContainerState, ContainerStateWaiting, ContainerStatus, Pod
 from proto.rollouts import CHANGE_CAUSE, FAILED, HASH_LABEL, REVISION, REVISION_HISTORY, ROLLED_BACK
 from tests.controllers.builders import deployment, ending, namespace, pod, replica_set, template
@@ -55,14 +55,38 @@ RENUMBERED = evolve(BAD, **{"metadata.annotations": {REVISION: "2", REVISION_HIS
     ],
 )
 def test_trouble(pods: list[Pod], reason: str) -> None:
-    found = auto_rollback.trouble(BAD, pods)
+    found = auto_rollback.trial(BAD, pods).trouble
     assert ("" if found is None else found.reason) == reason
 
 
 def test_failed_pods_of_an_earlier_turn_do_not_count() -> None:
     pods = [failed(number) for number in range(5)]
-    assert auto_rollback.trouble(RENUMBERED, pods) is None
-    assert auto_rollback.trouble(RENUMBERED, [*pods, looping("a", 2)]) is not None
+    assert auto_rollback.trial(RENUMBERED, pods).trouble is None
+    assert auto_rollback.trial(RENUMBERED, [*pods, looping("a", 2)]).trouble is not None
+
+
+NOWHERE = evolve(
+    pod("a", BAD, node="", phase="Pending", is_ready=False),
+    **{"status.conditions": (Condition(type="PodScheduled", status="False", reason="Unschedulable"),)},
+)
+TRIED = replica_set("v2", 5, available=1, revision=2, completed=0)
+
+
+@pytest.mark.parametrize(
+    ("surge", "fleet", "pods", "floor"),
+    [
+        pytest.param("25%", FLEET, [pod("a", BAD)], 10, id="before a new pod is available all former ones stay"),
+        pytest.param("25%", Fleet(TRIED, (GOOD,)), [pod("a", BAD)], 8, id="then it goes as usual"),
+        pytest.param(0, FLEET, [pod("a", BAD)], 8, id="and where the strategy has no room for both"),
+        pytest.param("25%", FLEET, [NOWHERE], 8, id="and where the machines have none"),
+        pytest.param("25%", Fleet(BAD, (replica_set("v1", 8, completed=0),)), [pod("a", BAD)], 8,
+                     id="and where there is nothing to go back to"),
+    ],
+)  # fmt: skip
+def test_caution(surge: IntOrPercent, fleet: Fleet, pods: list[Pod], floor: int) -> None:
+    web = deployment(10, surge=surge)
+    assert auto_rollback.cautious(web, fleet, auto_rollback.trial(BAD, pods)).floor == floor
+    assert auto_rollback.cautious(web, fleet, None).floor == 8
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from control_plane.controllers import canary
 from control_plane.controllers.rollout import Fleet
+from control_plane.controllers.scaling import bounds
 from proto.objects.apps import (
     CanaryPause,
     CanaryStatus,
@@ -162,7 +163,7 @@ def test_an_aborted_one_gives_everything_back() -> None:
     assert at.aborted
     assert canary.goals(made, FLEET, at) == {"uid-v1": 10}
     assert canary.events(made, at)[0].reason == "CanaryAborted"
-    assert canary.sizes(made, FLEET, at) == {"uid-v1": 10, "uid-v2": 2}
+    assert canary.sizes(made, FLEET, at, bounds(made.spec)) == {"uid-v1": 10, "uid-v2": 2}
 
 
 def test_the_deadline_of_a_pause_is_known() -> None:

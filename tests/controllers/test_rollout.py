@@ -27,6 +27,9 @@ def short(sizes: Sizes) -> dict[str, int]:
     return {uid.removeprefix("uid-"): size for uid, size in sizes.items()}
 
 
+TEN = deployment(10)
+
+
 # Ten pods with the defaults: at most 13 in all, at least 8 available.
 @pytest.mark.parametrize(
     ("new", "former", "sizes"),
@@ -47,13 +50,13 @@ def short(sizes: Sizes) -> dict[str, int]:
     ],
 )  # fmt: skip
 def test_rolled(new: ReplicaSet, former: tuple[ReplicaSet, ...], sizes: dict[str, int]) -> None:
-    assert short(rolled(deployment(10), fleet(new, *former))) == sizes
+    assert short(rolled(TEN, fleet(new, *former), bounds(TEN.spec))) == sizes
 
 
 def test_without_a_surge_the_former_one_goes_first() -> None:
     small = deployment(3, surge=0, unavailable=1)
-    assert short(rolled(small, fleet(rs("new", 0), rs("a", 3)))) == {"a": 2}
-    assert short(rolled(small, fleet(rs("new", 0), rs("a", 2)))) == {"new": 1}
+    assert short(rolled(small, fleet(rs("new", 0), rs("a", 3)), bounds(small.spec))) == {"a": 2}
+    assert short(rolled(small, fleet(rs("new", 0), rs("a", 2)), bounds(small.spec))) == {"new": 1}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,7 @@ def test_one_step_keeps_the_bounds(
     them, _ = found
     target = deployment(wanted, surge=surge, unavailable=unavailable)
     limits = bounds(target.spec)
-    sizes = rescaled(target, them) if scale else rolled(target, them)
+    sizes = rescaled(target, them) if scale else rolled(target, them, bounds(target.spec))
     before = sum(each.spec.replicas for each in them.all)
     after = sum(applied(each, sizes) for each in them.all)
     assert after <= max(limits.ceiling, before)
@@ -164,7 +167,7 @@ def test_steps_lead_to_the_current_one_alone(
     target = deployment(wanted, surge=surge, unavailable=unavailable)
     them = Fleet(_moved(them.all[2], them.all[2].spec.replicas), tuple(_moved(e, e.spec.replicas) for e in them.former))
     for _ in range(100):
-        sizes = rolled(target, them)
+        sizes = rolled(target, them, bounds(target.spec))
         if not sizes:
             break
         moved = [_moved(each, applied(each, sizes)) for each in them.all]

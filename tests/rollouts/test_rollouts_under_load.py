@@ -135,7 +135,7 @@ async def test_a_rollout_under_load_fails_no_request(client: Client, strategy: d
 
 
 async def test_a_crashing_revision_is_rolled_back_with_all_pods_available(client: Client) -> None:
-    await deploy(client, {"rollingUpdate": {"maxSurge": 3, "maxUnavailable": 0}}, autoRollback=True)
+    await deploy(client, {"type": "RollingUpdate"}, minReadySeconds=0, autoRollback=True)
     async with load_on(client, "app=web", min_ready_s=MIN_READY_S) as load:
         bad = {"spec": {"template": template("v2", "import time; time.sleep(0.2); raise SystemExit(1)")}}
         changed = await client.patch(Deployment, "web", "default", bad)
