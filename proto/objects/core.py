@@ -116,6 +116,9 @@ class NodeStatus(Model):
     addresses: Many[NodeAddress] = ()
     node_info: NodeSystemInfo | None = None
     usage: NodeUsage | None = None
+    since_grant_seconds: Count | None = None
+    """An extension: so long at least the hub has not renewed the node's lease, by its monotonic clock. Not there while
+    the lease may still run. Pods that the node stops by itself within this time are known to have stopped."""
 
 
 class Node(Object):

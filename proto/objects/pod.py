@@ -26,6 +26,7 @@ from proto.objects.meta import (
 )
 
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
+OnReconnect = Literal["keepOriginal", "keepReplacement", "keepBest"]
 PodPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"]
 
 
@@ -135,6 +136,27 @@ class Toleration(Model):
     toleration_seconds: Number | None = None
 
 
+class DisconnectPolicy(Model):
+    """An extension: what becomes of the pod while its node is cut off from the hub (Nomad: the `disconnect` block).
+
+    Left out, pods of a StatefulSet stop when their node's lease runs out and are replaced only when that is certain;
+    all others go on, and are replaced at once. What is left out of the block is as if the block was.
+    """
+
+    stop_after_seconds: Count | None = None
+    """So many seconds after its last word from the hub the node stops the pod by itself, also when its agent hangs.
+    Within them falls the grace that SIGTERM is given, at most a third of them. The pod is replaced only after that is
+    certain to have happened, so it never runs twice. Left out: with the node's lease for pods of a StatefulSet, never
+    for others."""
+    replace_after_seconds: Count | None = None
+    """For so many seconds after its node was found unreachable the pod is neither evicted nor replaced; a
+    toleration of the taint that lasts longer counts instead. Left out: 0."""
+    on_reconnect: OnReconnect = "keepReplacement"
+    """Which one goes on when the node is back and the pod was replaced meanwhile: `keepReplacement` stops the original;
+    `keepOriginal` stops the replacement once the original is ready; `keepBest` keeps the one that is ready, for longer,
+    with fewer restarts. The last two are for pods of a ReplicaSet that are never stopped by their node."""
+
+
 class PodSpec(Model):
     """What should run, and where it may."""
 
@@ -154,6 +176,8 @@ class PodSpec(Model):
     node_name: Text = ""
     node_selector: StringMap = {}
     tolerations: Many[Toleration] = ()
+    disconnect: DisconnectPolicy | None = None
+    """An extension: what becomes of the pod while its node is cut off."""
 
 
 class ContainerStateWaiting(Model):

@@ -282,6 +282,21 @@ INVALID: list[tuple[str, str, Any, str]] = [
     ("toleration-seconds", POD, pod(tolerations=[{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 3}]),
      'Pod "p" is invalid: spec.tolerations[0].effect: Invalid value: "NoSchedule": effect must be \'NoExecute\' when '
      "`tolerationSeconds` is set"),
+    ("disconnect-stop", POD, pod(disconnect={"stopAfterSeconds": -1}),
+     'Pod "p" is invalid: spec.disconnect.stopAfterSeconds: must be a whole number ≥ 0, found -1'),
+    ("disconnect-text", POD, pod(disconnect={"replaceAfterSeconds": "1m"}),
+     'Pod "p" is invalid: spec.disconnect.replaceAfterSeconds: must be a whole number ≥ 0, found "1m"'),
+    ("disconnect-misspelt", POD, pod(disconnect={"stopAfter": 3}),
+     'Pod "p" is invalid: unknown field "spec.disconnect.stopAfter", did you mean "stopAfterSeconds"?'),
+    ("disconnect-choice", POD, pod(disconnect={"onReconnect": "keepBoth"}),
+     'Pod "p" is invalid: spec.disconnect.onReconnect: must be one of "keepOriginal", "keepReplacement", "keepBest", '
+     'found "keepBoth"'),
+    ("disconnect-twice", POD, pod(disconnect={"stopAfterSeconds": 60, "replaceAfterSeconds": 60}),
+     'Pod "p" is invalid: spec.disconnect.replaceAfterSeconds: Invalid value: 60: must be greater than '
+     "`stopAfterSeconds`, or left out to replace the pod as soon as it is known to have stopped"),
+    ("disconnect-stopped-and-kept", POD, pod(disconnect={"stopAfterSeconds": 60, "onReconnect": "keepBest"}),
+     'Pod "p" is invalid: spec.disconnect.onReconnect: Forbidden: may not be \'keepBest\' when `stopAfterSeconds` is '
+     "set: the original has stopped by then"),
     # deployments
     ("no-selector", DEPLOYMENT, deployment(selector={}),
      'Deployment.apps "web" is invalid: spec.selector: Required value: an empty selector is invalid for a '

@@ -28,6 +28,19 @@ BAD = [
         job("Always"),
         'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
     ),
+    (
+        "jobs",
+        {
+            **job(),
+            "spec": {
+                "template": {
+                    "spec": {**job()["spec"]["template"]["spec"], "disconnect": {"onReconnect": "keepOriginal"}}
+                }
+            },
+        },
+        'spec.template.spec.disconnect.onReconnect: Unsupported value: "keepOriginal": '
+        'supported values: "keepReplacement"',
+    ),
     ("jobs", job(parallelism=-1), "spec.parallelism: must be a whole number ≥ 0, found -1"),
     ("jobs", job(backoffLimit="many"), 'spec.backoffLimit: must be a whole number ≥ 0, found "many"'),
     (

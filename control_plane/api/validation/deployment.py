@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control_plane.api.validation.pod import check_template
+from control_plane.api.validation.pod import CHOOSES, check_template
 from control_plane.api.validation.problems import Problems
 from control_plane.api.validation.selector import check_selects_template
 from control_plane.api.validation.shares import check_not_above_all, check_share
@@ -13,7 +13,7 @@ def check(deployment: Deployment, problems: Problems) -> None:
     """A Deployment."""
     spec = deployment.spec
     check_selects_template(spec.selector, spec.template, "spec.selector", "a deployment", problems)
-    check_template(spec.template, "spec.template", problems)
+    check_template(spec.template, "spec.template", problems, on_reconnect=CHOOSES)
     check_strategy(spec.strategy, "spec.strategy", problems)
     if spec.progress_deadline_seconds <= spec.min_ready_seconds:
         problems.invalid(

@@ -12,7 +12,13 @@ from control_plane.api.validation.metadata import check_annotations, check_label
 from control_plane.api.validation.problems import Problems
 from proto import names
 from proto.objects.meta import evolve
-from proto.objects.pod import Pod, PodSpec, PodTemplateSpec, Toleration
+from proto.objects.pod import DisconnectPolicy, OnReconnect, Pod, PodSpec, PodTemplateSpec, Toleration
+
+REPLACES: tuple[OnReconnect, ...] = ("keepReplacement",)
+"""Most controllers' pods stand for something that only one of them may be, or are counted one by one."""
+
+CHOOSES: tuple[OnReconnect, ...] = ("keepOriginal", "keepReplacement", "keepBest")
+"""Where pods are equal, either may go on."""
 
 _MAY_CHANGE = (
     "pod updates may not change fields other than `spec.containers[*].image`, "
@@ -25,18 +31,25 @@ def check(pod: Pod, problems: Problems) -> None:
     check_spec(pod.spec, "spec", problems)
 
 
-def check_template(template: PodTemplateSpec, path: str, problems: Problems) -> None:
+def check_template(
+    template: PodTemplateSpec, path: str, problems: Problems, *, on_reconnect: Sequence[OnReconnect] = REPLACES
+) -> None:
     """The template of a controller whose pods must run for ever."""
-    check_any_template(template, path, problems)
+    check_any_template(template, path, problems, on_reconnect=on_reconnect)
     if template.spec.restart_policy != "Always":
         problems.unsupported(f"{path}.spec.restartPolicy", template.spec.restart_policy, ("Always",))
 
 
-def check_any_template(template: PodTemplateSpec, path: str, problems: Problems) -> None:
-    """The template of any controller."""
+def check_any_template(
+    template: PodTemplateSpec, path: str, problems: Problems, *, on_reconnect: Sequence[OnReconnect] = REPLACES
+) -> None:
+    """The template of any controller; `on_reconnect`: which of the choices its pods have."""
     check_labels(template.metadata.labels, f"{path}.metadata.labels", problems)
     check_annotations(template.metadata.annotations, f"{path}.metadata.annotations", problems)
     check_spec(template.spec, f"{path}.spec", problems)
+    disconnect = template.spec.disconnect
+    if disconnect is not None and disconnect.on_reconnect not in on_reconnect:
+        problems.unsupported(f"{path}.spec.disconnect.onReconnect", disconnect.on_reconnect, on_reconnect)
 
 
 def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
@@ -47,6 +60,8 @@ def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
         problems.name(f"{path}.nodeName", spec.node_name, names.subdomain_problem(spec.node_name))
     for index, toleration in enumerate(spec.tolerations):
         _check_toleration(toleration, f"{path}.tolerations[{index}]", problems)
+    if spec.disconnect is not None:
+        _check_disconnect(spec.disconnect, f"{path}.disconnect", problems)
 
 
 def check_update(old: Pod, new: Pod, problems: Problems) -> None:
@@ -78,6 +93,25 @@ def _only_added(old: Sequence[Toleration], new: Sequence[Toleration]) -> bool:
 def _purpose(toleration: Toleration) -> tuple[str, str, str, str]:
     """What a toleration is for, without for how long."""
     return toleration.key, toleration.operator, toleration.value, toleration.effect
+
+
+def _check_disconnect(policy: DisconnectPolicy, path: str, problems: Problems) -> None:
+    """A pod that its node stops is replaced after that, and has nothing left that could be kept."""
+    stop_s, replace_s = policy.stop_after_seconds, policy.replace_after_seconds
+    if stop_s is None:
+        return
+    if replace_s is not None and replace_s <= stop_s:
+        problems.invalid(
+            f"{path}.replaceAfterSeconds",
+            replace_s,
+            "must be greater than `stopAfterSeconds`, or left out to replace the pod as soon as it is known to have "
+            "stopped",
+        )
+    if policy.on_reconnect != "keepReplacement":
+        problems.forbidden(
+            f"{path}.onReconnect",
+            f"may not be '{policy.on_reconnect}' when `stopAfterSeconds` is set: the original has stopped by then",
+        )
 
 
 def _check_toleration(toleration: Toleration, path: str, problems: Problems) -> None:
