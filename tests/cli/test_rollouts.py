@@ -95,6 +95,36 @@ async def test_a_deployment_goes_forth_and_back(setpoint: Setpoint, tmp_path: Pa
     await setpoint("delete", "deployment", NAME, "--cascade", "foreground")
 
 
+async def test_a_stateful_set_goes_forth_and_back(setpoint: Setpoint, tmp_path: Path) -> None:
+    path = tmp_path / "numbered.yaml"
+
+    def saying(word: str) -> str:
+        text = WEB.replace("web", "numbered").replace("kind: Deployment", "kind: StatefulSet").replace("started", word)
+        cause = f"  name: numbered\n  annotations: {{kubernetes.io/change-cause: says {word}}}\n"
+        path.write_text(text.replace("  name: numbered\n", cause, 1))
+        return str(path)
+
+    for word in ("one", "two"):
+        await setpoint("apply", "-f", saying(word))
+        followed = await setpoint("rollout", "status", "statefulset/numbered", "--timeout", "40")
+        assert "statefulset rolling update complete 2 pods at revision numbered-" in followed.out
+    history = (await setpoint("rollout", "history", "sts/numbered")).out
+    assert history.splitlines()[:4] == [
+        "statefulset.apps/numbered", "REVISION  CHANGE-CAUSE", "1         says one", "2         says two"
+    ]  # fmt: skip
+    assert "echo one" in (await setpoint("rollout", "history", "sts/numbered", "--revision=1")).out
+    undone = await setpoint("rollout", "undo", "sts/numbered")
+    assert undone.out == "statefulset.apps/numbered rolled back\n"
+    await setpoint("rollout", "status", "sts/numbered", "--timeout", "40")
+    logs = await setpoint("logs", "numbered-0")
+    assert logs.out == "one numbered-0\n"
+    restarted = await setpoint("rollout", "restart", "sts/numbered")
+    assert restarted.out == "statefulset.apps/numbered restarted\n"
+    refused = await setpoint("rollout", "pause", "sts/numbered", ok=False)
+    assert refused.err == 'setpoint rollout: statefulsets.apps "numbered" pausing is not supported\n'
+    await setpoint("delete", "statefulset", "numbered", "--cascade", "foreground")
+
+
 CANARY = """
   strategy:
     type: Canary
