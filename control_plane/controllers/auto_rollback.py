@@ -147,7 +147,8 @@ def _trouble(current: ReplicaSet, pods: Iterable[Pod]) -> Failure | None:
         for container in pod.status.container_statuses:
             if not pod.deleting and _is_crash_looping(container):
                 who = f'container "{container.name}" of pod "{pod.metadata.name}"'
-                return Failure(number, "CrashLoopBackOff", f"{who} ended {container.restart_count + 1} times")
+                times = f"{who} ended {container.restart_count + 1} times{_last_words(container)}"
+                return Failure(number, "CrashLoopBackOff", times)
         failed += pod.status.phase == "Failed" and pod.status.reason not in DISRUPTED
     # Of a revision that was current before, failed pods may be left from then.
     if failed >= FAILED_PODS and not revisions.was_current_before(current):
@@ -232,6 +233,15 @@ def _is_crash_looping(container: ContainerStatus) -> bool:
     waiting = container.state.waiting
     restarted = container.restart_count >= CRASH_LOOP_RESTARTS
     return waiting is not None and waiting.reason == "CrashLoopBackOff" and restarted
+
+
+def _last_words(container: ContainerStatus) -> str:
+    """How it ended the last time, as far as that is known."""
+    ending = container.last_state.terminated or container.state.terminated
+    if ending is None:
+        return ""
+    reason = f" ({ending.reason})" if ending.reason not in ("", "Error") else ""
+    return f", last with exit code {ending.exit_code}{reason}"
 
 
 def _place_to_go(fleet: Fleet, memory: Memory) -> ReplicaSet | None:

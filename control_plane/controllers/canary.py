@@ -15,6 +15,7 @@ Source: the words are those of Argo Rollouts; the rules are ours.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -126,6 +127,12 @@ def goals(deployment: Deployment, fleet: Fleet, at: Course) -> Sizes:
         return {at.stable.metadata.uid: deployment.spec.replicas}
     wanted, left = _split(deployment, at.steps, at.index)
     return {fleet.current.metadata.uid: wanted, at.stable.metadata.uid: left}
+
+
+def heard(annotations: Mapping[str, str], revision: int) -> dict[str, str]:
+    """The annotations without what people said to canaries of other revisions."""
+    said = {ABORTED: annotations.get(ABORTED, ""), PROMOTED: annotations.get(PROMOTED, "").partition("/")[0]}
+    return {name: text for name, text in annotations.items() if said.get(name, str(revision)) == str(revision)}
 
 
 def events(deployment: Deployment, at: Course | None) -> tuple[Emit, ...]:

@@ -252,11 +252,12 @@ def _renumbered(deployment: Deployment, fleet: Fleet) -> tuple[Action, ...]:
 
     The status follows on the next pass.
     """
-    new, number = deployment, 0 if fleet.current is None else revisions.revision(fleet.current)
-    if number and number != revisions.revision(deployment):
-        new = evolve(new, **{"metadata.annotations": {**new.metadata.annotations, REVISION: str(number)}})
-    new = auto_rollback.forgiven(new, fleet)
-    return () if new is deployment else (Update(new, "revision"),)
+    if fleet.current is None:
+        return ()
+    number = revisions.number_as_current(fleet.current, fleet.former)
+    annotations = canary.heard(deployment.metadata.annotations, number) | {REVISION: str(number)}
+    new = auto_rollback.forgiven(evolve(deployment, **{"metadata.annotations": annotations}), fleet)
+    return () if new == deployment else (Update(new, "revision"),)
 
 
 def _told(deployment: Deployment, status: DeploymentStatus) -> tuple[Action, ...]:

@@ -155,7 +155,9 @@ async def test_a_canary_is_promoted_and_aborted(setpoint: Setpoint, tmp_path: Pa
     await told("canary step 2 of 2 (paused until it is promoted), 1 out of 2 new replicas have been updated...")
     assert "revision 2, 1 of 2 steps done, stable is revision 1" in (await setpoint("describe", "deploy", NAME)).out
     assert (await setpoint("rollout", "abort", f"deploy/{NAME}")).out == f"deployment.apps/{NAME} aborted\n"
-    await told(f'deployment "{NAME}" was aborted: Canary of revision 2 was aborted: all pods go back to revision 1')
+    await told(
+        f'the rollout of deployment "{NAME}" failed: Canary of revision 2 was aborted: all pods go back to revision 1'
+    )
     again = await setpoint("rollout", "abort", f"deploy/{NAME}", ok=False)
     assert again.err == f'setpoint rollout: the canary of deployment "{NAME}" is already aborted\n'
     assert (await setpoint("rollout", "promote", f"deploy/{NAME}")).out == f"deployment.apps/{NAME} retried\n"

@@ -166,6 +166,12 @@ def test_an_aborted_one_gives_everything_back() -> None:
     assert canary.sizes(made, FLEET, at, bounds(made.spec)) == {"uid-v1": 10, "uid-v2": 2}
 
 
+def test_what_was_said_of_other_revisions_is_forgotten() -> None:
+    words = {ABORTED: "2", PROMOTED: "3/1", "other": "2"}
+    assert canary.heard(words, 2) == {ABORTED: "2", "other": "2"}
+    assert canary.heard(words, 3) == {PROMOTED: "3/1", "other": "2"}
+
+
 def test_the_deadline_of_a_pause_is_known() -> None:
     at = canary.Course(STEPS, 2, OLD, index=3, paused_since=NOW)
     assert at.resumes_at == in_(60)

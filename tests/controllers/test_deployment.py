@@ -86,6 +86,8 @@ class TestRevisions:
         assert not [a for a in plan.actions if isinstance(a, Create)]
         again = updated(plan)["web-v1"]
         assert again.metadata.annotations[REVISION] == "3"
+        (shown,) = (a.object for a in plan.actions if isinstance(a, Update) and isinstance(a.object, Deployment))
+        assert shown.metadata.annotations[REVISION] == "3"
         assert again.metadata.annotations[REVISION_HISTORY] == "1"
         assert again.spec.replicas == 1
 

@@ -40,7 +40,7 @@ def of_deployment(deployment: Item) -> tuple[bool, str]:
     if _canary_step(spec, status):
         return False, f"{waiting}{available} of {updated} updated replicas are available..."
     if conditions.get("RolledBack", {}).get("status") == "True":
-        raise CliError(f'deployment "{name}" was rolled back: {conditions["RolledBack"].get("message", "")}')
+        raise CliError(f'the rollout of deployment "{name}" failed: {conditions["RolledBack"].get("message", "")}')
     return True, f'deployment "{name}" successfully rolled out'
 
 
@@ -112,11 +112,11 @@ def _check_failures(name: str, conditions: dict[str, Item]) -> None:
     """Refuse to wait for what will not come."""
     progressing, rolled_back = conditions.get("Progressing", {}), conditions.get("RolledBack", {})
     if rolled_back.get("status") == "False":
-        raise CliError(f'deployment "{name}" failed: {rolled_back.get("message", "")}')
+        raise CliError(f'the rollout of deployment "{name}" failed: {rolled_back.get("message", "")}')
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         raise CliError(f'deployment "{name}" exceeded its progress deadline')
     if progressing.get("reason") == "CanaryAborted":
-        raise CliError(f'deployment "{name}" was aborted: {progressing.get("message", "")}')
+        raise CliError(f'the rollout of deployment "{name}" failed: {progressing.get("message", "")}')
 
 
 def _canary_step(spec: Item, status: Item) -> str:
