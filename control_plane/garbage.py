@@ -10,7 +10,7 @@ and so on until nobody finds anything any more. So a finished Job comes with its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -163,6 +163,10 @@ class Without:
     def orphans(self, kind: type[Obj], namespace: str, selector: LabelSelector) -> Iterable[Obj]:
         """See `Snapshot`."""
         return self._left(self._snapshot.orphans(kind, namespace, selector))
+
+    def selecting(self, kind: type[Obj], namespace: str, labels: Mapping[str, str]) -> Iterable[Obj]:
+        """See `Snapshot`."""
+        return self._left(self._snapshot.selecting(kind, namespace, labels))
 
     def by_uid(self, uid: str) -> Object | None:
         """See `Snapshot`."""

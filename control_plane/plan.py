@@ -9,7 +9,7 @@ Never here: I/O, clocks, logging.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -57,6 +57,10 @@ class Snapshot(Protocol):
 
     def orphans(self, kind: type[Obj], namespace: str, selector: LabelSelector) -> Iterable[Obj]:
         """Those that a label selector chooses and no owner controls: what may be adopted."""
+        ...
+
+    def selecting(self, kind: type[Obj], namespace: str, labels: Mapping[str, str]) -> Iterable[Obj]:
+        """Those whose own selector (`spec.selector`) chooses an object with these labels."""
         ...
 
     def by_uid(self, uid: str) -> Object | None:

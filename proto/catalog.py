@@ -59,11 +59,13 @@ class Kind:
 _CORE = "proto.objects.core"
 _APPS = "proto.objects.apps"
 _BATCH = "proto.objects.batch"
+_POLICY = "proto.objects.policy"
 
 KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "Namespace", "namespaces", "namespace", False, _CORE, ("ns",), "label", ("status", "finalize")),
     Kind("", "v1", "Node", "nodes", "node", False, _CORE, ("no",), "subdomain", ("status",)),
-    Kind("", "v1", "Pod", "pods", "pod", True, "proto.objects.pod", ("po",), "subdomain", ("status", "binding")),
+    Kind("", "v1", "Pod", "pods", "pod", True, "proto.objects.pod", ("po",), "subdomain",
+         ("status", "binding", "eviction")),
     Kind("", "v1", "ConfigMap", "configmaps", "configmap", True, _CORE, ("cm",)),
     Kind("", "v1", "Event", "events", "event", True, _CORE, ("ev",)),
     Kind("apps", "v1", "Deployment", "deployments", "deployment", True, _APPS, ("deploy",), "subdomain",
@@ -78,6 +80,8 @@ KINDS: tuple[Kind, ...] = (
          "proto.objects.controller_revision"),
     Kind("batch", "v1", "Job", "jobs", "job", True, _BATCH, (), "subdomain", ("status",)),
     Kind("batch", "v1", "CronJob", "cronjobs", "cronjob", True, _BATCH, ("cj",), "subdomain", ("status",)),
+    Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "poddisruptionbudget", True, _POLICY, ("pdb",),
+         "subdomain", ("status",)),
     Kind("coordination.k8s.io", "v1", "Lease", "leases", "lease", True, "proto.objects.coordination"),
 )  # fmt: skip
 

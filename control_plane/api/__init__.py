@@ -10,6 +10,7 @@
     warnings    what is accepted and means something else here; pure
     writing     create, update, patch; subresources beside it
     deleting    delete, deletecollection
+    evicting    the eviction of a pod, if its budgets allow it
     patching    merge patch and JSON patch; pure
     committing  compare-and-swap against the store, again where nobody said which revision he meant
     reply       an answer as JSON, msgpack or a Table

@@ -92,7 +92,7 @@ class Deleter:
             obj = self._mirror.get(kind.model, namespace, name)
             if obj is None:
                 raise not_found(kind, name)
-            _check_preconditions(kind, obj, options)
+            check_deletable(kind, obj, options)
             outcome = for_delete(obj, meaning, self._clock.now())
             if options.dry_run:
                 return outcome if isinstance(outcome, Removal) else outcome.object
@@ -110,7 +110,12 @@ class Deleter:
         raise modified(kind, name)
 
 
-def _check_preconditions(kind: Kind, obj: Object, options: DeletionOptions) -> None:
+def check_deletable(kind: Kind, obj: Object, options: DeletionOptions) -> None:
+    """The object must be as the options' preconditions say, if they say anything.
+
+    Raises:
+        Conflict: it is another one, or has changed.
+    """
     for word, wanted, found in (
         ("UID", options.uid, obj.metadata.uid),
         ("ResourceVersion", options.revision, obj.metadata.resource_version),

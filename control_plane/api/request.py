@@ -36,6 +36,7 @@ _SUBRESOURCE_VERBS = {
     "status": ("get", "update", "patch"),
     "scale": ("get", "update", "patch"),
     "binding": ("create",),
+    "eviction": ("create",),
     "finalize": ("update",),
 }
 
@@ -92,7 +93,9 @@ def read_request(message: Message) -> Request:
     options: dict[str, Any] = _header_options(message)
     body: Any = None
     patch_form = ""
-    if route.verb in _OBJECT_VERBS:
+    if route.subresource == "eviction" and not message.data.strip():
+        body = {}
+    elif route.verb in _OBJECT_VERBS:
         body, patch_form = _read_body(message.data, route.verb, content_type)
     else:
         options = {**options, **_body_options(_decode(message.data, content_type))}

@@ -16,6 +16,7 @@ from control_plane.api import discovery
 from control_plane.api.collecting import Collecting
 from control_plane.api.committing import Committer
 from control_plane.api.deleting import Deleter
+from control_plane.api.evicting import Evictor
 from control_plane.api.reading import Reader
 from control_plane.api.reply import FRAME_BYTES, Answer, Reply, encode, encode_error
 from control_plane.api.request import JSON, Request, read_accept, read_request
@@ -52,6 +53,7 @@ class ApiServer:
         self._reader = Reader(mirror, clock, ids)
         self._writer = Writer(committer, mirror, clock, ids)
         self._deleter = Deleter(committer, mirror, self._reader, clock)
+        self._evictor = Evictor(committer, mirror, clock)
         self._collecting = Collecting(bus, mirror, self._deleter, clock)
         self._watching = Watching(bus, mirror, self._reader, clock)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,6 +127,8 @@ class ApiServer:
                 return await self._reader.get(request)
             case "list":
                 return await self._reader.list_objects(request, bytes_max)
+            case "create" if request.subresource == "eviction":
+                return await self._evictor.evict(request)
             case "create":
                 return await self._writer.create(request)
             case "update":

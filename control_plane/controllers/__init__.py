@@ -26,6 +26,7 @@ What every controller here keeps to:
     job                 pods that are to end                rules: job_pods, job_counting, job_policies
     job_cleanup         finished Jobs by age, and pods of Jobs that are gone
     cron_job            Jobs at the times of a schedule     rules: control_plane.schedules
+    disruption          how many pods of a budget may be disrupted now     rules: control_plane.budgets, scaling
     node_lifecycle      taints for a node's verdict             rules: taints
     node_eviction       which lost nodes give up their pods, and how fast
     taint_eviction      pods leave tainted nodes
@@ -43,6 +44,7 @@ from typing import Any
 
 from control_plane.controllers.cron_job import CronJobController
 from control_plane.controllers.deployment import DeploymentController
+from control_plane.controllers.disruption import DisruptionController
 from control_plane.controllers.event_gc import EventGarbageController
 from control_plane.controllers.job import JobController
 from control_plane.controllers.job_cleanup import FinishedJobsGarbage, LeftBehindPods
@@ -64,6 +66,7 @@ ALL: tuple[Controller[Any], ...] = (
     FinishedJobsGarbage(),
     LeftBehindPods(),
     CronJobController(),
+    DisruptionController(),
     NodeLifecycleController(),
     NodeEvictionController(),
     TaintEvictionController(),

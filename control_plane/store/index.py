@@ -8,14 +8,17 @@ Reads and writes: itself. Never here: I/O, waiting.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from proto.objects.meta import LabelSelector, LabelSelectorRequirement, Object
 from proto.selectors import matches
 
 ObjectKey = tuple[str, str]
 Term = tuple[str, ...]
-"""("ns", namespace) | ("orphans", namespace) | ("owner", uid) | ("label", namespace, key) | …"""
+"""("ns", namespace) | ("orphans", namespace) | ("owner", uid) | ("label", namespace, key) | …
+
+("selects", namespace, key, value): it chooses others, and none without that label; ("selects", namespace): it chooses
+others, by no label in particular."""
 
 
 def terms(obj: Object) -> Iterator[Term]:
@@ -29,9 +32,14 @@ def terms(obj: Object) -> Iterator[Term]:
     for key, value in obj.metadata.labels.items():
         yield "label", namespace, key
         yield "label", namespace, key, value
-    node = getattr(getattr(obj, "spec", None), "node_name", "")
+    spec = getattr(obj, "spec", None)
+    node = getattr(spec, "node_name", "")
     if node:
         yield "node", node
+        return
+    selector = getattr(spec, "selector", None)
+    if isinstance(selector, LabelSelector):
+        yield "selects", namespace, *min(selector.match_labels.items(), default=())
 
 
 class KindIndex:
@@ -80,6 +88,12 @@ class KindIndex:
         found = dict.fromkeys(key for keys in candidates for key in keys)
         return [obj for obj in map(self.objects.__getitem__, found) if matches(selector, obj.metadata.labels)]
 
+    def selecting(self, namespace: str, labels: Mapping[str, str]) -> list[Object]:
+        """Those whose own selector chooses an object with `labels`; costs the labels and who wants one of them."""
+        asked = [("selects", namespace), *(("selects", namespace, *label) for label in labels.items())]
+        found = [self.objects[key] for term in asked for key in self._keys.get(term, ())]
+        return [obj for obj in found if matches(_selector_of(obj), labels)]
+
     def _candidates(self, namespace: str, selector: LabelSelector) -> Iterator[list[dict[ObjectKey, None]]]:
         """For each part of the selector that an index answers, the sets which together hold all that match it."""
         yield [self._keys.get(("ns", namespace), {})]
@@ -96,6 +110,12 @@ class KindIndex:
             del keys[key]
             if not keys:
                 del self._keys[term]
+
+
+def _selector_of(obj: Object) -> LabelSelector:
+    """The selector of an object that the index knows to have one."""
+    selector: LabelSelector = obj.spec.selector  # type: ignore[attr-defined]
+    return selector
 
 
 def _terms_of(namespace: str, requirement: LabelSelectorRequirement) -> list[Term] | None:

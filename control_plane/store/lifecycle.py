@@ -27,7 +27,9 @@ __all__ = [
 
 Obj = TypeVar("Obj", bound=Object)
 
-GENERATION_KINDS = frozenset({"Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+GENERATION_KINDS = frozenset(
+    {"Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "PodDisruptionBudget"}
+)
 """Kinds whose `metadata.generation` counts the changes of their spec. (Kubernetes: the others have none.)"""
 
 NAMESPACE_FINALIZER = "kubernetes"

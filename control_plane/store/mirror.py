@@ -18,7 +18,7 @@ import asyncio
 import heapq
 import itertools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, Self, TypeVar, cast
 
 from control_plane.store.history import NOTHING_YET, History, MirrorEvent
@@ -177,6 +177,10 @@ class Mirror:
     def orphans(self, kind: type[Obj], namespace: str, selector: LabelSelector) -> Iterable[Obj]:
         """Those that a label selector chooses and no owner controls."""
         return cast("Iterable[Obj]", self._kinds[kind.KIND].orphans(namespace, selector))
+
+    def selecting(self, kind: type[Obj], namespace: str, labels: Mapping[str, str]) -> Iterable[Obj]:
+        """Those whose own selector chooses an object with these labels."""
+        return cast("Iterable[Obj]", self._kinds[kind.KIND].selecting(namespace, labels))
 
     def by_uid(self, uid: str) -> Object | None:
         """The object of that uid, of whatever kind."""

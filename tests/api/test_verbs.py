@@ -382,7 +382,8 @@ async def test_a_dry_run_still_refuses(api: Cluster) -> None:
 async def test_discovery(api: Cluster) -> None:
     found = await api.ok("get.meta.api-resources._")
     pods = next(entry for entry in found["resources"] if entry["name"] == "pods")
-    assert pods["shortNames"] == ["po"] and "watch" in pods["verbs"] and pods["subresources"] == ["status", "binding"]
+    assert pods["shortNames"] == ["po"] and "watch" in pods["verbs"]
+    assert pods["subresources"] == ["status", "binding", "eviction"]
     assert (await api.ok("get.meta.version._"))["version"]
 
 

@@ -24,6 +24,7 @@ from control_plane.api.validation import (
     metadata,
     node,
     pod,
+    pod_disruption_budget,
     replica_set,
     stateful_set,
 )
@@ -42,6 +43,7 @@ _NEW: dict[str, Callable[[Any, Problems], None]] = {
     "Lease": lease.check,
     "Node": node.check,
     "Pod": pod.check,
+    "PodDisruptionBudget": pod_disruption_budget.check,
     "ReplicaSet": replica_set.check,
     "StatefulSet": stateful_set.check,
 }
