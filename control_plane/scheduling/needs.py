@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from proto.node_affinity import required_terms
+from proto.objects.affinity import NodeSelectorTerm
 from proto.objects.core import TaintEffect
 from proto.objects.pod import Container, Pod
 from proto.quantity import cpu_millis, whole
@@ -46,6 +48,7 @@ class Needs:
     ports: frozenset[Port] = frozenset()
     node_name: str = ""
     node_selector: tuple[tuple[str, str], ...] = ()
+    affinity: tuple[NodeSelectorTerm, ...] | None = None
     tolerations: tuple[Tolerated, ...] = ()
     owner: str = ""
 
@@ -58,6 +61,7 @@ def needs_of(pod: Pod) -> Needs:
         ports=_ports(spec.containers),
         node_name=spec.node_name,
         node_selector=tuple(sorted(spec.node_selector.items())),
+        affinity=required_terms(spec),
         tolerations=tuple(Tolerated(t.key, t.operator, t.value, t.effect) for t in spec.tolerations),
         owner=_owner(pod),
     )

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from proto.objects.affinity import Affinity
 from proto.objects.core import ResourceList, TaintEffect
 from proto.objects.meta import (
     INT64_MAX,
@@ -161,7 +162,7 @@ class PodSpec(Model):
     """What should run, and where it may."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy",
+        {"activeDeadlineSeconds", "automountServiceAccountToken", "dnsConfig", "dnsPolicy",
          "enableServiceLinks", "ephemeralContainers", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostUsers",
          "hostname", "hostnameOverride", "imagePullSecrets", "initContainers", "os", "overhead", "preemptionPolicy",
          "priority", "priorityClassName", "readinessGates", "resourceClaims", "resources", "runtimeClassName",
@@ -175,6 +176,7 @@ class PodSpec(Model):
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=INT64_MAX)] = 30
     node_name: Text = ""
     node_selector: StringMap = {}
+    affinity: Affinity | None = None
     tolerations: Many[Toleration] = ()
     disconnect: DisconnectPolicy | None = None
     """An extension: what becomes of the pod while its node is cut off."""

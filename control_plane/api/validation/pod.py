@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from control_plane.api.validation.affinity import check_affinity
 from control_plane.api.validation.container import check_containers
 from control_plane.api.validation.metadata import check_annotations, check_labels
 from control_plane.api.validation.problems import Problems
@@ -58,6 +59,8 @@ def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
     check_labels(spec.node_selector, f"{path}.nodeSelector", problems)
     if spec.node_name:
         problems.name(f"{path}.nodeName", spec.node_name, names.subdomain_problem(spec.node_name))
+    if spec.affinity is not None:
+        check_affinity(spec.affinity, f"{path}.affinity", problems)
     for index, toleration in enumerate(spec.tolerations):
         _check_toleration(toleration, f"{path}.tolerations[{index}]", problems)
     if spec.disconnect is not None:

@@ -6,6 +6,7 @@ of them, so that the counts of an explanation add up to the number of nodes.
 
 from control_plane.scheduling.filters.filter import Filter
 from control_plane.scheduling.filters.host_ports import HostPorts
+from control_plane.scheduling.filters.node_affinity import NodeAffinity
 from control_plane.scheduling.filters.node_name import NodeName
 from control_plane.scheduling.filters.node_ready import NodeReady
 from control_plane.scheduling.filters.node_resources import NodeResources
@@ -19,6 +20,7 @@ ALL: tuple[Filter, ...] = (
     Taints(),
     NodeReady(),
     NodeSelector(),
+    NodeAffinity(),
     HostPorts(),
     NodeResources(),
 )
@@ -27,6 +29,7 @@ __all__ = [
     "ALL",
     "Filter",
     "HostPorts",
+    "NodeAffinity",
     "NodeName",
     "NodeReady",
     "NodeResources",
