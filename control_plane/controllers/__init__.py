@@ -23,6 +23,7 @@ What every controller here keeps to:
                                                             canary, auto_rollback
     replicaset          pods                                    rules: pods, claims, names
     statefulset         numbered pods, in order                 rules: ordered_pods, controller_revisions
+    daemonset           a pod on each node                      rules: daemon_pods, controller_revisions
     job                 pods that are to end                rules: job_pods, job_counting, job_policies
     job_cleanup         finished Jobs by age, and pods of Jobs that are gone
     cron_job            Jobs at the times of a schedule     rules: control_plane.schedules
@@ -43,6 +44,7 @@ from __future__ import annotations
 from typing import Any
 
 from control_plane.controllers.cron_job import CronJobController
+from control_plane.controllers.daemon_set import DaemonSetController
 from control_plane.controllers.deployment import DeploymentController
 from control_plane.controllers.disruption import DisruptionController
 from control_plane.controllers.event_gc import EventGarbageController
@@ -62,6 +64,7 @@ ALL: tuple[Controller[Any], ...] = (
     DeploymentController(),
     ReplicaSetController(),
     StatefulSetController(),
+    DaemonSetController(),
     JobController(),
     FinishedJobsGarbage(),
     LeftBehindPods(),
