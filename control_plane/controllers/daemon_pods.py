@@ -23,21 +23,18 @@ from control_plane.controllers.taints import NOT_READY, UNREACHABLE, UNSCHEDULAB
 from control_plane.plan import Action, Create, Delete
 from proto.ids import derived_suffix
 from proto.node_affinity import NAME_FIELD, fits, named_nodes, required_terms
-from proto.objects.controller_revision import ControllerRevision
-from proto.objects.core import Node
-from proto.objects.daemon_set import DaemonSet, RollingUpdateDaemonSet
-from proto.objects.meta import evolve
-from proto.objects.pod import (
+from proto.objects.affinity import (
     Affinity,
     NodeAffinity,
     NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
-    Pod,
-    PodSpec,
-    PodTemplateSpec,
-    Toleration,
 )
+from proto.objects.controller_revision import ControllerRevision
+from proto.objects.core import Node
+from proto.objects.daemon_set import DaemonSet, RollingUpdateDaemonSet
+from proto.objects.meta import evolve
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec, Toleration
 from proto.rollouts import CONTROLLER_REVISION_HASH
 
 RETRY_S = 10

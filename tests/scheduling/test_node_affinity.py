@@ -6,18 +6,16 @@ import pytest
 
 from control_plane.scheduling import Scheduling
 from proto.node_affinity import term_fits
-from proto.objects.core import Node, NodeStatus
-from proto.objects.meta import Condition, ObjectMeta
-from proto.objects.pod import (
+from proto.objects.affinity import (
     Affinity,
-    Container,
     NodeAffinity,
     NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
-    Pod,
-    PodSpec,
 )
+from proto.objects.core import Node, NodeStatus
+from proto.objects.meta import Condition, ObjectMeta
+from proto.objects.pod import Container, Pod, PodSpec
 
 
 def node(name: str, **labels: str) -> Node:
