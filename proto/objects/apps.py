@@ -136,23 +136,34 @@ class ReplicaSetSpec(Model):
     """How many pods, which ones, made from what."""
 
     replicas: Count = 1
+    """The wanted number of pods."""
     selector: LabelSelector = LabelSelector()
+    """The pods that belong to it: those are adopted, counted and replaced; it cannot be changed."""
     template: PodTemplateSpec = PodTemplateSpec()
+    """The pods to make; a change of it is for pods that are made from then on."""
     min_ready_seconds: Count = 0
+    """A pod counts as available when it has been ready for so many seconds."""
 
 
 class ReplicaSetStatus(Model):
     """Counts over its pods."""
 
     observed_generation: Number | None = None
+    """The generation of the spec that the counts are about."""
     replicas: Count = 0
+    """Pods that have not ended and are not being deleted."""
     fully_labeled_replicas: Count = 0
+    """Those with all labels of the template."""
     ready_replicas: Count = 0
+    """Those that are ready."""
     available_replicas: Count = 0
+    """Those that have been ready for `minReadySeconds`."""
     terminating_replicas: Number | None = None
+    """Pods that are being deleted."""
     next_slot: Number | None = None
     """An extension: the first number whose derived pod name was never given, so that names do not come back."""
     conditions: Many[Condition] = ()
+    """ReplicaFailure: pods could not be made or deleted."""
 
 
 class ReplicaSet(Object):

@@ -22,9 +22,9 @@ async def history(client: RawClient, subject: Subject, options: argparse.Namespa
     revisions = await subject.rules.revisions(client, subject.item)
     who = display(subject.kind, subject.name)
     if options.revision:
-        chosen = _numbered(revisions, options.revision)
-        print(f"{who} with revision #{chosen.number}")
-        print("\n".join(template_lines({"template": chosen.template})))
+        shown = _numbered(revisions, options.revision)
+        print(f"{who} with revision #{shown.number}")
+        print("\n".join(template_lines({"template": shown.template})))
         return
     print(who)
     print(f"{'REVISION':<10}CHANGE-CAUSE")
@@ -44,15 +44,15 @@ async def undo(client: RawClient, subject: Subject, options: argparse.Namespace)
             f"cannot rollback a paused {subject.kind.singular}; resume it first with 'setpoint rollout resume' and "
             "try again"
         )
-    chosen = _chosen(await subject.rules.revisions(client, subject.item), subject, options.to_revision)
+    target = chosen(await subject.rules.revisions(client, subject.item), subject, options.to_revision)
     who = display(subject.kind, subject.name)
-    if chosen.template == subject.item["spec"]["template"]:
-        print(f"{who} skipped rollback (current template already matches revision {chosen.number})")
+    if target.template == subject.item["spec"]["template"]:
+        print(f"{who} skipped rollback (current template already matches revision {target.number})")
         return
-    patch = [{"op": "replace", "path": "/spec/template", "value": chosen.template}]
-    if chosen.annotations is not None:
+    patch = [{"op": "replace", "path": "/spec/template", "value": target.template}]
+    if target.annotations is not None:
         present = subject.item["metadata"].get("annotations", {})
-        annotations = annotations_of_revision(present, chosen.annotations)
+        annotations = annotations_of_revision(present, target.annotations)
         patch.append({"op": "add", "path": "/metadata/annotations", "value": annotations})
     dry = {"dryRun": "All"} if options.dry_run == "server" else None
     reply = await client.call(
@@ -69,10 +69,11 @@ def _numbered(revisions: list[Revision], number: int) -> Revision:
     return found
 
 
-def _chosen(revisions: list[Revision], subject: Subject, number: int) -> Revision:
-    """The revision of that number; with 0 the one before the newest."""
+def chosen(revisions: list[Revision], subject: Subject, number: int) -> Revision:
+    """The revision of that number; with 0 the newest before the present one that did not fail."""
     if number:
         return _numbered(revisions, number)
-    if len(revisions) < 2:
+    former = [revision for revision in revisions[:-1] if not revision.failed]
+    if not former:
         raise CliError(f'no rollout history found for {subject.kind.singular} "{subject.name}"')
-    return revisions[-2]
+    return former[-1]

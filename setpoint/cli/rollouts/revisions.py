@@ -5,35 +5,43 @@ Reads: ReplicaSets of a Deployment, ControllerRevisions of a StatefulSet or Daem
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
-from proto.rollouts import CHANGE_CAUSE, HASH_LABEL, REVISION
+from proto.rollouts import CHANGE_CAUSE, FAILED, HASH_LABEL, REVISION
 
 Item = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A template under its number. `annotations`: those of the object at that time, None where nobody kept them."""
+    """A template under its number.
+
+    `annotations`: those of the object at that time, None where nobody kept them. `failed`: its last rollout did, and
+    autoRollback took it back.
+    """
 
     number: int
     template: Item
     cause: str = ""
     annotations: dict[str, str] | None = None
+    failed: bool = False
 
 
 async def of_deployment(client: RawClient, deployment: Item) -> list[Revision]:
     """Oldest first. Source: kubectl `polymorphichelpers/history.go`, DeploymentHistoryViewer."""
-    revisions = []
+    revisions, failed = [], _failed(deployment)
     for item in await _owned(client, "ReplicaSet", deployment):
         annotations = item["metadata"].get("annotations", {})
         number = annotations.get(REVISION, "")
         if number.isdecimal():
             cause = annotations.get(CHANGE_CAUSE, "")
-            revisions.append(Revision(int(number), _without_hash(item["spec"]["template"]), cause, annotations))
+            template, fell = _without_hash(item["spec"]["template"]), item["metadata"]["name"] in failed
+            revisions.append(Revision(int(number), template, cause, annotations, fell))
     return sorted(revisions, key=lambda revision: revision.number)
 
 
@@ -46,6 +54,13 @@ async def of_controller_revisions(client: RawClient, owner: Item) -> list[Revisi
         cause = item["metadata"].get("annotations", {}).get(CHANGE_CAUSE, "")
         revisions.append(Revision(int(item.get("revision", 0)), template, cause))
     return sorted(revisions, key=lambda revision: revision.number)
+
+
+def _failed(deployment: Item) -> frozenset[str]:
+    """The names of the ReplicaSets whose last rollout failed, as autoRollback remembers them."""
+    with suppress(ValueError, TypeError):
+        return frozenset(json.loads(deployment["metadata"].get("annotations", {}).get(FAILED, "{}")))
+    return frozenset()
 
 
 async def _owned(client: RawClient, kind: str, owner: Item) -> list[Item]:
