@@ -20,12 +20,14 @@ MEASUREMENTS = (
     "bad_input",
     "scheduling",
     "store",
+    "resync",
     "command_line",
     "latency",
     "recovery",
     "failover",
     "footprint",
     "throughput",
+    "workloads",
 )
 RESULTS = Path(__file__).parent / "results"
 

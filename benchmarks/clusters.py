@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
 from setpoint.local.cluster import ClusterShape, LocalCluster
 
 Obj = TypeVar("Obj", bound=Object)
+
+JOINED_WITHIN_S = 300.0
 
 SLEEPER = ("/bin/sleep", "1000000")
 
@@ -112,3 +115,22 @@ async def until(
             if reached(objects):
                 return objects
     raise AssertionError("a watch never ends by itself")
+
+
+@asynccontextmanager
+async def simulated_nodes(local: LocalCluster, count: int) -> AsyncIterator[int]:
+    """The simulated nodes, all joined; their process's pid."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.simulated_nodes", "--nats", local.url, "--count", str(count)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), JOINED_WITHIN_S)
+        if not line.startswith(b"ready"):
+            raise RuntimeError("the simulated nodes did not join")
+        yield process.pid
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()

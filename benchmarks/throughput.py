@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from benchmarks.clusters import cluster, sleepers
+from benchmarks.clusters import cluster, simulated_nodes, sleepers
 from benchmarks.measuring import Figure, cpu_s
 from proto.client.typed import Client
 from proto.objects.apps import Deployment
-from setpoint.local.cluster import LocalCluster
 
 SIZES = ((100, 2_000), (1_000, 4_000), (5_000, 10_000))
 """Nodes and pods; `SETPOINT_BENCH_NODES=100,1000` chooses among the sizes by their nodes."""
@@ -47,7 +44,7 @@ async def _rate(nodes: int, pods: int, sync_always: bool) -> tuple[float, str]:
     pace = CROWD_PACE if nodes >= CROWD else ()
     async with (
         cluster(0, sync_always=sync_always, arguments=pace) as (local, client),
-        _simulated(local, nodes) as agents,
+        simulated_nodes(local, nodes) as agents,
     ):
         programs = {
             "control plane": local.control_planes[0].program.pid,
@@ -75,22 +72,3 @@ async def _all_available(client: Client, names: list[str], each: int) -> None:
                 waiting.discard(event.object.metadata.name)
             if not waiting:
                 return
-
-
-@asynccontextmanager
-async def _simulated(local: LocalCluster, nodes: int) -> AsyncIterator[int]:
-    """The simulated nodes, all joined; their process's pid."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.simulated_nodes", "--nats", local.url, "--count", str(nodes)),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        line = await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
-        if not line.startswith(b"ready"):
-            raise RuntimeError("the simulated nodes did not join")
-        yield process.pid
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()

@@ -90,9 +90,10 @@ class ReconcileLoop:
         pause_s = 0.0
         while True:
             self.queue.overflowed = False
+            added = set[Key]()
             for watch in self._controller.watches:
                 for number, obj in enumerate(tuple(self._mirror.list(watch.kind)), 1):
-                    self._enqueue(watch, None, obj)
+                    self._enqueue(watch, None, obj, added)
                     if number % OBJECTS_A_TURN == 0:
                         await self._clock.sleep(pause_s)
             pause_s = 0.1
@@ -104,9 +105,14 @@ class ReconcileLoop:
         while (remaining_s := deadline_s - self._clock.monotonic_s()) > 0 and not self.queue.overflowed:
             await self._clock.sleep(min(remaining_s, 30.0))
 
-    def _enqueue(self, watch: Watch, old: Object | None, new: Object | None) -> None:
+    def _enqueue(self, watch: Watch, old: Object | None, new: Object | None, added: set[Key] | None = None) -> None:
+        """Queue the keys of one change; `added` are those of a full pass so far, each of which is looked at once."""
         try:
             for key in watch.keys(old, new, self._mirror):
+                if added is not None:
+                    if key in added:
+                        continue
+                    added.add(key)
                 self.queue.add(key)
         except Exception as error:
             log.error("watch failed controller=%s error=%r", self._controller.name, error, exc_info=error)

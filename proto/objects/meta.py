@@ -116,7 +116,10 @@ class ObjectMeta(Model):
     @property
     def controller(self) -> OwnerReference | None:
         """The one owner that controls this object, if any."""
-        return next((owner for owner in self.owner_references if owner.controller), None)
+        for owner in self.owner_references:
+            if owner.controller:
+                return owner
+        return None
 
     @property
     def revision(self) -> int:
