@@ -16,11 +16,13 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from control_plane.controllers.cron_job import CronJobController
+from control_plane.controllers.daemon_set import DaemonSetController
 from control_plane.controllers.deployment import DeploymentController
 from control_plane.controllers.event_gc import RETENTION, EventGarbageController
 from control_plane.controllers.job_cleanup import FinishedJobsGarbage
 from control_plane.controllers.owner_gc import OwnerGarbageController
 from control_plane.controllers.pod_gc import FINISHED_MAX, FinishedPodsGarbage, NodePodsGarbage, UnboundPodsGarbage
+from control_plane.controllers.stateful_set import StatefulSetController
 from control_plane.plan import Controller, Delete, Key, Snapshot
 from proto.objects.meta import LabelSelector, Object
 
@@ -56,6 +58,8 @@ def collectors(kept: Retention) -> tuple[Controller[Any], ...]:
         FinishedJobsGarbage(),
         CronJobController(),
         DeploymentController(),
+        StatefulSetController(),
+        DaemonSetController(),
         NodePodsGarbage(),
         UnboundPodsGarbage(),
         FinishedPodsGarbage(finished_max=kept.finished_pods),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +17,11 @@ from proto.objects.batch import Job
 from proto.objects.core import ConfigMap, Event
 from proto.objects.meta import Condition, Object, ObjectMeta, evolve
 from proto.objects.pod import Pod
-from tests.controllers.builders import NOW, ago, ending, namespace, node, owned_by
+from tests.controllers import daemon_sets, stateful_sets
+from tests.controllers.builders import NOW, ago, deployment, ending, namespace, node, owned_by, replica_set
+from tests.controllers.daemon_sets import daemon_set
 from tests.controllers.jobs import TEMPLATE, cron_job, job
+from tests.controllers.stateful_sets import stateful_set
 from tests.controllers.world import World
 
 KEPT = Retention(finished_pods=1, events=timedelta(minutes=10))
@@ -53,6 +57,10 @@ def finished(wanted: Job, age_s: float, name: str = "work", condition: str = "Co
     told = Condition(type=condition, status="True", last_transition_time=ago(age_s))
     changes: dict[str, Any] = {"metadata.name": name, "metadata.uid": f"uid-{name}", "status.conditions": (told,)}
     return evolve(wanted, **changes)
+
+
+def former_replica_set(owner: Object, version: str, number: int) -> Object:
+    return replica_set(version, 0, owner=owner, revision=number)
 
 
 GONE = thing("gone")
@@ -118,6 +126,24 @@ def test_what_was_thought_away_is_still_there() -> None:
     world = Mirror.of(thing("a", GONE))
     list(CollectionPass(world, NOW).steps())
     assert [each.metadata.name for each in world.list(ConfigMap)] == ["a"]
+
+
+LIMIT = {"spec.revision_history_limit": 1}
+
+
+@pytest.mark.parametrize(
+    ("owner", "make"),
+    [
+        pytest.param(deployment(0, version="v9", **LIMIT), former_replica_set, id="of a Deployment"),
+        pytest.param(stateful_set(0, "v9", **LIMIT), stateful_sets.revision, id="of a StatefulSet"),
+        pytest.param(daemon_set("v9", **LIMIT), daemon_sets.revision, id="of a DaemonSet"),
+    ],
+)
+def test_old_revisions_are_found(owner: Object, make: Callable[[Any, str, int], Object]) -> None:
+    """Of three that are of no use the youngest is kept."""
+    revisions = [make(owner, f"v{number}", number) for number in (1, 2, 3, 9)]
+    garbage = [(revisions[number].metadata.name, "revision_history_limit") for number in (0, 1)]
+    assert found(namespace(), owner, *revisions) == garbage
 
 
 THINGS = st.lists(st.lists(st.integers(0, 9), max_size=2, unique=True), min_size=1, max_size=10)
