@@ -77,6 +77,8 @@ class Memory:
     def of(cls, deployment: Deployment) -> Memory:
         """What its annotations say; what cannot be read was never said."""
         annotations = deployment.metadata.annotations
+        if FAILED not in annotations and ROLLED_BACK not in annotations:
+            return cls({})
         try:
             told = json.loads(annotations.get(FAILED, "{}"))
             failures = {str(name): Failure(**failure) for name, failure in told.items()}

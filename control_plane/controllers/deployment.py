@@ -233,7 +233,7 @@ def _resized(view: DeploymentView, sizes: Sizes, *, complete: bool) -> tuple[Act
                 new = revisions.proven(new)
         if old.metadata.uid in sizes:
             new = revisions.sized(new, deployment, sizes[old.metadata.uid], limits)
-        if new == old:
+        if new is old or new == old:
             continue
         before, after = old.spec.replicas, new.spec.replicas
         actions.append(Update(new, "revision" if before == after else "scale_up" if after > before else "scale_down"))
@@ -255,9 +255,12 @@ def _renumbered(deployment: Deployment, fleet: Fleet) -> tuple[Action, ...]:
     if fleet.current is None:
         return ()
     number = revisions.number_as_current(fleet.current, fleet.former)
-    annotations = canary.heard(deployment.metadata.annotations, number) | {REVISION: str(number)}
-    new = auto_rollback.forgiven(evolve(deployment, **{"metadata.annotations": annotations}), fleet)
-    return () if new == deployment else (Update(new, "revision"),)
+    new, before = deployment, deployment.metadata.annotations
+    annotations = canary.heard(before, number) | {REVISION: str(number)}
+    if annotations != before:
+        new = evolve(new, **{"metadata.annotations": annotations})
+    new = auto_rollback.forgiven(new, fleet)
+    return () if new is deployment else (Update(new, "revision"),)
 
 
 def _told(deployment: Deployment, status: DeploymentStatus) -> tuple[Action, ...]:

@@ -18,7 +18,7 @@ from typing import Literal
 
 from control_plane.controllers import auto_rollback, canary
 from control_plane.controllers.canary import Course
-from control_plane.controllers.conditions import Conditions, condition, settled, without
+from control_plane.controllers.conditions import Conditions, settled, without
 from control_plane.controllers.rollout import Fleet, available, total
 from control_plane.controllers.scaling import bounds
 from proto.objects.apps import Deployment, DeploymentStatus, ReplicaSet
@@ -40,11 +40,12 @@ def status(
     deployment: Deployment, fleet: Fleet, now: datetime, course: Course | None = None, created: ReplicaSet | None = None
 ) -> DeploymentStatus:
     """The status as it is now: `course` is that of a canary, `created` the current ReplicaSet that this pass makes."""
-    counted = evolve(_counted(deployment, fleet), canary=canary.status(deployment, fleet, course))
-    conditions = settled(deployment.status.conditions, _availability(deployment, counted, now))
+    counted = _counted(deployment, fleet, course)
+    conditions = _with_availability(deployment.status.conditions, deployment, counted, now)
     conditions = _with_progress(deployment, fleet, counted, conditions, now, course, created)
     conditions = auto_rollback.with_verdict(conditions, deployment, fleet, now)
-    return evolve(counted, conditions=_with_failure(fleet, conditions, now))
+    conditions = _with_failure(fleet, conditions, now)
+    return counted if conditions == counted.conditions else evolve(counted, conditions=conditions)
 
 
 def is_complete(deployment: Deployment, counted: DeploymentStatus, course: Course | None) -> bool:
@@ -69,8 +70,8 @@ def deadline(deployment: Deployment, told: DeploymentStatus) -> datetime | None:
     return None if since is None else since + timedelta(seconds=deployment.spec.progress_deadline_seconds)
 
 
-def _counted(deployment: Deployment, fleet: Fleet) -> DeploymentStatus:
-    """The counts, over what the ReplicaSets tell."""
+def _counted(deployment: Deployment, fleet: Fleet, course: Course | None) -> DeploymentStatus:
+    """The counts, over what the ReplicaSets tell, and the step of the canary."""
     available_replicas = sum(map(available, fleet.all))
     return evolve(
         deployment.status,
@@ -81,15 +82,18 @@ def _counted(deployment: Deployment, fleet: Fleet) -> DeploymentStatus:
         available_replicas=available_replicas,
         unavailable_replicas=max(0, total(fleet.all) - available_replicas),
         terminating_replicas=sum(each.status.terminating_replicas or 0 for each in fleet.all),
+        canary=canary.status(deployment, fleet, course),
     )
 
 
-def _availability(deployment: Deployment, counted: DeploymentStatus, now: datetime) -> Condition:
+def _with_availability(
+    conditions: Conditions, deployment: Deployment, counted: DeploymentStatus, now: datetime
+) -> Conditions:
     if counted.available_replicas >= bounds(deployment.spec).floor:
         text = "Deployment has minimum availability."
-        return _condition("Available", "True", "MinimumReplicasAvailable", text, now)
+        return settled(conditions, _condition("Available", "True", "MinimumReplicasAvailable", text, now))
     text = "Deployment does not have minimum availability."
-    return _condition("Available", "False", "MinimumReplicasUnavailable", text, now)
+    return settled(conditions, _condition("Available", "False", "MinimumReplicasUnavailable", text, now))
 
 
 def _with_progress(
@@ -114,7 +118,9 @@ def _with_progress(
         return settled(conditions, _progressing("False", CANARY_ABORTED, canary.abort_message(course), now))
     if course is not None and course.paused_since is not None:
         return settled(conditions, _progressing("Unknown", CANARY_PAUSED, canary.pause_message(course), now))
-    return _with_step(deployment, fleet, evolve(counted, conditions=conditions), now, course)
+    if conditions != counted.conditions:
+        counted = evolve(counted, conditions=conditions)
+    return _with_step(deployment, fleet, counted, now, course)
 
 
 def _with_pause(deployment: Deployment, conditions: Conditions, now: datetime) -> Conditions:
@@ -186,7 +192,9 @@ def _condition(
     kind: str, value: Literal["True", "False", "Unknown"], reason: str, message: str, now: datetime
 ) -> Condition:
     """A Deployment's conditions also tell when they were last written."""
-    return evolve(condition(kind, value, reason, message, now), last_update_time=now)
+    return Condition(
+        type=kind, status=value, reason=reason, message=message, last_update_time=now, last_transition_time=now
+    )
 
 
 def _progressing(value: Literal["True", "False", "Unknown"], reason: str, message: str, now: datetime) -> Condition:

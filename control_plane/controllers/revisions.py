@@ -39,7 +39,7 @@ def template_hash(template: PodTemplateSpec, collisions: int) -> str:
 
 def same_template(one: PodTemplateSpec, other: PodTemplateSpec) -> bool:
     """Whether two templates make the same pods; the hash label, which is ours, does not count."""
-    return one.spec == other.spec and _unhashed(one) == _unhashed(other)
+    return one.spec == other.spec and vars(one.metadata) | _unhashed(one) == vars(other.metadata) | _unhashed(other)
 
 
 def find_current(deployment: Deployment, replica_sets: Iterable[ReplicaSet]) -> ReplicaSet | None:
@@ -83,7 +83,8 @@ def stable(replica_sets: Iterable[ReplicaSet]) -> ReplicaSet | None:
 
 def template_of(replica_set: ReplicaSet) -> PodTemplateSpec:
     """The template as its Deployment had it: without our label."""
-    return evolve(replica_set.spec.template, metadata=_unhashed(replica_set.spec.template))
+    template = replica_set.spec.template
+    return evolve(template, metadata=evolve(template.metadata, **_unhashed(template)))
 
 
 def new_replica_set(deployment: Deployment, former: Iterable[ReplicaSet], replicas: int, limits: Bounds) -> ReplicaSet:
@@ -116,22 +117,23 @@ def as_current(replica_set: ReplicaSet, deployment: Deployment, former: Iterable
 
     Its revision is above all former ones. The numbers it had before stay in the history annotation.
     """
-    annotations = dict(replica_set.metadata.annotations)
+    before, min_ready = replica_set.metadata.annotations, min_ready_s(deployment.spec)
+    annotations = dict(before)
     annotations |= {k: v for k, v in deployment.metadata.annotations.items() if k not in STAYS}
     number, own = number_as_current(replica_set, former), revision(replica_set)
     if own < number:
         annotations[REVISION] = str(number)
         if own:
             annotations[REVISION_HISTORY] = _history(annotations.get(REVISION_HISTORY, ""), own)
-    changes = {
-        "metadata.annotations": annotations,
-        "spec.min_ready_seconds": min_ready_s(deployment.spec),
-    }
-    return evolve(replica_set, **changes)
+    if annotations == before and replica_set.spec.min_ready_seconds == min_ready:
+        return replica_set
+    return evolve(replica_set, **{"metadata.annotations": annotations, "spec.min_ready_seconds": min_ready})
 
 
 def proven(replica_set: ReplicaSet) -> ReplicaSet:
     """The ReplicaSet with the note that, under its present number, it was all that was wanted, and available."""
+    if completed(replica_set) == revision(replica_set):
+        return replica_set
     annotations = {**replica_set.metadata.annotations, COMPLETED: str(revision(replica_set))}
     return evolve(replica_set, **{"metadata.annotations": annotations})
 
@@ -165,9 +167,9 @@ def expendable(former: Sequence[ReplicaSet], limit: int) -> tuple[ReplicaSet, ..
     )
 
 
-def _unhashed(template: PodTemplateSpec) -> ObjectMeta:
-    labels = {key: value for key, value in template.metadata.labels.items() if key != HASH_LABEL}
-    return evolve(template.metadata, labels=labels)
+def _unhashed(template: PodTemplateSpec) -> dict[str, dict[str, str]]:
+    """The labels of its metadata without ours."""
+    return {"labels": {key: value for key, value in template.metadata.labels.items() if key != HASH_LABEL}}
 
 
 def _history(history: str, own: int) -> str:
