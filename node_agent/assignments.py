@@ -29,10 +29,22 @@ RETRY_S = 1.0
 
 
 class AssignmentIntake:
-    """What is assigned, by uid, and its digest. `synced` is called after everything was told."""
+    """What is assigned, by uid, and its digest.
+
+    `synced` is called after everything was told, `confirmed` after that was asked for, with the time of asking.
+    """
 
     def __init__(
-        self, bus: Bus, clock: Clock, ids: Ids, node: str, incarnation: str, pods: Pods, *, synced: Callable[[], None]
+        self,
+        bus: Bus,
+        clock: Clock,
+        ids: Ids,
+        node: str,
+        incarnation: str,
+        pods: Pods,
+        *,
+        synced: Callable[[], None],
+        confirmed: Callable[[float], None],
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -41,6 +53,7 @@ class AssignmentIntake:
         self._incarnation = incarnation
         self._pods = pods
         self._synced = synced
+        self._confirmed = confirmed
         self._held: dict[str, ObjectMeta] = {}
         self._epoch = 0
         self._wanted = asyncio.Event()
@@ -80,7 +93,7 @@ class AssignmentIntake:
                 await self._clock.sleep(RETRY_S * self._ids.uniform(0.75, 1.25))
 
     async def _sync(self) -> bool:
-        request = codec.pack(SyncRequest(incarnation=self._incarnation))
+        request, asked_s = codec.pack(SyncRequest(incarnation=self._incarnation)), self._clock.monotonic_s()
         try:
             subject = subjects.node_up(self._node, "sync")
             answer = await self._bus.request(subject, request, timeout_s=SYNC_TIMEOUT_S)
@@ -89,6 +102,8 @@ class AssignmentIntake:
             log.info("sync_failed problem=%s", problem)
             return False
         self._apply(assignments)
+        if assignments.full and assignments.epoch == self._epoch:
+            self._confirmed(asked_s)
         return assignments.full
 
     def _on_message(self, message: Message) -> None:

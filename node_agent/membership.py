@@ -141,7 +141,8 @@ class Membership:
             log.info("heartbeat_not_granted verdict=%s", reply.verdict)
             self.register_again()
             return
-        self._lease.grant(sent_s, reply.lease_s)
+        if self._lease.grant(sent_s, reply.lease_s):
+            self._resync()
         away_s, self._granted_s = sent_s - self._granted_s, max(sent_s, self._granted_s)
         if away_s > self._terms.heartbeat_s * SILENT_BEATS:
             log.info("back_after away_s=%.1f", away_s)

@@ -17,6 +17,7 @@ from node_agent.plan.pod import Start, stop_grace_s
 from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
+    Fence,
     LogPolicy,
     NoSuchContainer,
     Runtime,
@@ -25,6 +26,7 @@ from node_agent.runtime.port import (
 )
 from node_agent.settings import AgentSettings
 from node_agent.storage.port import Storage
+from proto.disconnection import disconnection
 from proto.objects.pod import Pod
 
 NAMESPACE_ANNOTATION = "setpoint.dev/namespace"
@@ -65,6 +67,7 @@ class Operations:
                     POD_ANNOTATION: pod.metadata.name,
                     GRACE_ANNOTATION: str(stop_grace_s(pod)),
                 },
+                fence=_fence(pod),
             )
         )
 
@@ -106,6 +109,12 @@ class Operations:
     def _log(self, container_id: ContainerId) -> LogPolicy:
         path = self._storage.log_path(container_id.pod_uid, container_id.container, container_id.attempt)
         return LogPolicy(path, self._settings.log_bytes_max, self._settings.log_files_max)
+
+
+def _fence(pod: Pod) -> Fence | None:
+    """How long the pod may run while the hub does not renew this node's lease; None: for ever."""
+    policy = disconnection(pod)
+    return Fence(policy.stop_after_s, stop_grace_s(pod)) if policy.stops else None
 
 
 def annotated_grace_s(annotations: Mapping[str, str]) -> float:

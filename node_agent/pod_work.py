@@ -51,7 +51,7 @@ class PodWork:
         """The pod's uid."""
         return self.assignment.pod.metadata.uid
 
-    def view(self, host: Host, states: tuple[ContainerState, ...]) -> PodView:
+    def view(self, host: Host, states: tuple[ContainerState, ...], *, fenced: bool = False) -> PodView:
         """Everything that a plan is made from."""
         return PodView(
             pod=self.pod,
@@ -64,6 +64,7 @@ class PodWork:
             reported=self.reported,
             busy=frozenset(self.busy),
             stopping=self.stopping,
+            fenced=fenced,
         )
 
     def record(self) -> PodRecord:

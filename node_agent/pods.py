@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 
 from node_agent.background import Background
 from node_agent.containers import ContainerTable
+from node_agent.lease import Lease
 from node_agent.operations import Operations
 from node_agent.plan.environment import Host
 from node_agent.plan.events import events_between, killing
@@ -27,6 +28,7 @@ from node_agent.reporting import Reporting
 from node_agent.runtime.port import RuntimeFailure, StartFailed
 from node_agent.storage.port import PodRecord, Storage, StorageFailure
 from proto.clock import Clock
+from proto.disconnection import disconnection
 from proto.node import Assignment
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Pods:
         reporting: Reporting,
         clock: Clock,
         background: Background,
+        lease: Lease,
     ) -> None:
         self._host = host
         self._containers = containers
@@ -58,6 +61,7 @@ class Pods:
         self._reporting = reporting
         self._clock = clock
         self._background = background
+        self._lease = lease
         self._works: dict[str, PodWork] = {}
         self._woken: dict[str, None] = {}
 
@@ -140,7 +144,8 @@ class Pods:
         """One pass: plan, publish, launch the steps."""
         now = self._clock.now()
         work.ports = self._ports.choose(work.pod, work.ports)
-        plan = plan_pod(work.view(self._host, self._containers.of_pod(work.uid)), now)
+        fenced = not self._lease.allows(disconnection(work.pod))
+        plan = plan_pod(work.view(self._host, self._containers.of_pod(work.uid), fenced=fenced), now)
         new = work.unreported and any(isinstance(step, Start) for step in plan.steps)
         self._publish(work, plan, patient=new)
         held_s = work.held_until_s - self._clock.monotonic_s()

@@ -72,7 +72,7 @@ class NodeAgent:
         self._background = Background(foreseen=(NameRefused,))
         self._usage = UsageSampler(self._machine, runtime, clock, settings)
         self._operations = Operations(runtime, self._storage, settings)
-        self.lease = Lease(clock)
+        self.lease = Lease(clock, renewed=runtime.grant)
         self.incarnation = ""
         self._started = False
 
@@ -175,6 +175,7 @@ class NodeAgent:
             reporting=self._reporting,
             clock=self._clock,
             background=self._background,
+            lease=self.lease,
         )
         self._cleanup = Cleanup(
             self.pods, self._containers, self._operations, self._storage, self._clock, settings.cleanup_every_s
@@ -186,8 +187,9 @@ class NodeAgent:
         """The parts that talk with the hub."""
         node = self._settings.node
         self._assignments = AssignmentIntake(
-            self._bus, self._clock, self._ids, node, self.incarnation, self.pods, synced=self._cleanup.allow
-        )
+            self._bus, self._clock, self._ids, node, self.incarnation, self.pods,
+            synced=self._cleanup.allow, confirmed=self.lease.confirm,
+        )  # fmt: skip
         self._membership = Membership(
             bus=self._bus,
             clock=self._clock,

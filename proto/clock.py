@@ -15,6 +15,8 @@ from typing import Protocol
 Instant = datetime
 """A point in time: an aware datetime in UTC. What pure code is given as *now*."""
 
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -35,15 +37,19 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's clocks.
+
+    Deadlines run while the machine is suspended: a node or a leader that slept must not think that its lease still
+    runs. (macOS has no such clock and no need of it: only clients run there.)
+    """
 
     def now(self) -> Instant:
         """The wall-clock time (UTC)."""
         return datetime.now(UTC)
 
     def monotonic_s(self) -> float:
-        """Seconds on CLOCK_MONOTONIC."""
-        return time.monotonic()
+        """Seconds on CLOCK_BOOTTIME, which all programs of the machine share."""
+        return time.clock_gettime(_MONOTONIC)
 
     async def sleep(self, delay_s: float) -> None:
         """Wait on the event loop."""

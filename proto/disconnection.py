@@ -20,8 +20,8 @@ MARGIN_S = 1.0
 MARGIN_SHARE = 0.002
 """And for clocks that do not run at the same rate: quartz strays by a tenth of this."""
 
-GRACE_SHARE = 1 / 3
-"""The share of the time until a pod must have stopped that SIGTERM may take of it."""
+STOP_AFTER_S_MIN = 3
+"""Sooner than this the hub does not take a silent node for lost either."""
 
 _NOTHING_SAID = DisconnectPolicy()
 
@@ -44,7 +44,7 @@ def disconnection(pod: Pod) -> Disconnection:
     said = pod.spec.disconnect or _NOTHING_SAID
     return Disconnection(
         stops=must_be_one(pod) or said.stop_after_seconds is not None,
-        stop_after_s=said.stop_after_seconds,
+        stop_after_s=None if said.stop_after_seconds is None else max(said.stop_after_seconds, STOP_AFTER_S_MIN),
         replace_after_s=said.replace_after_seconds or 0,
         on_reconnect=said.on_reconnect,
     )

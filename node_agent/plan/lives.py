@@ -26,11 +26,15 @@ LOST_EXIT_CODE = 137
 START_ERROR_EXIT_CODE = 128
 """Kubernetes (containerd): the exit code shown for a program that could not be executed."""
 
+FENCED_EXIT_CODE = 143
+"""Shown for a program that was stopped for the lease and took that for success: its work is not known to be done."""
+
 _LOST_REASON = "ContainerStatusUnknown"
 _REASONS = {ExitReason.UNKNOWN: _LOST_REASON, ExitReason.REBOOT: _LOST_REASON}
 _MESSAGES = {
     ExitReason.UNKNOWN: "the container ended while nobody could see its exit code",
     ExitReason.REBOOT: "the machine restarted while the container ran",
+    ExitReason.FENCED: "the node's lease was not renewed, so the node stopped the container: another may run instead",
 }
 
 
@@ -155,9 +159,12 @@ def _ending(state: ContainerState) -> Ending:
     reason = state.reason or ExitReason.UNKNOWN
     if state.oom_killed:
         reason = ExitReason.OOM_KILLED
+    exit_code = LOST_EXIT_CODE if state.exit_code is None else state.exit_code
+    if reason is ExitReason.FENCED and exit_code == 0:
+        exit_code = FENCED_EXIT_CODE
     return Ending(
         at=_instant(state.finished_at_s or state.started_at_s),
-        exit_code=LOST_EXIT_CODE if state.exit_code is None else state.exit_code,
+        exit_code=exit_code,
         reason=_REASONS.get(reason, str(reason)),
         signal=state.signal,
         message=_MESSAGES.get(reason, ""),

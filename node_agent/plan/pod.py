@@ -22,6 +22,11 @@ from node_agent.plan.status import ENDED, NOTHING_REPORTED, container_status, po
 from node_agent.runtime.port import ContainerState
 from proto.objects.pod import Container, ContainerStatus, Pod, PodStatus
 
+FENCED = "Fenced"
+"""The waiting reason of a container whose pod must be one, while the node's lease has run out."""
+
+FENCED_POLL_S = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class PodView:
@@ -30,7 +35,8 @@ class PodView:
     `assigned` is False once the hub has taken the pod away. `states` are the runtime's containers of this pod,
     `failed` the last start of each container that did not succeed, `reported` the status told last (it remembers what
     the runtime has forgotten). `busy` are the ids of containers that a step is at work on, `stopping` maps those that
-    were told to stop to the grace they were given, in seconds.
+    were told to stop to the grace they were given, in seconds. `fenced`: this pod may have been replaced elsewhere, so
+    nothing of it may be started before the hub has said that it has not.
     """
 
     pod: Pod
@@ -43,6 +49,7 @@ class PodView:
     reported: PodStatus = NOTHING_REPORTED
     busy: frozenset[str] = frozenset()
     stopping: Mapping[str, float] = field(default_factory=dict)
+    fenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,10 @@ def _wants_start(view: PodView, latest: Life | None, restart: Restart | None) ->
 
 def _launch(view: PodView, container: Container) -> Launch | Hold:
     """The container's launch; every container of a pod waits for an image that one of them needs."""
+    if view.fenced:
+        return Hold(
+            FENCED, "waiting for the hub to say that this pod was not replaced meanwhile", retry_s=FENCED_POLL_S
+        )
     problem = images.image_problem(container.image)
     if problem:
         return Hold(images.REASON, problem)

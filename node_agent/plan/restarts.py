@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from node_agent.plan.lives import Ending, Life
+from node_agent.runtime.port import ExitReason
 from proto.objects.pod import RestartPolicy
 
 FIRST_BACK_OFF_S = 10
@@ -52,7 +53,8 @@ def next_restart(policy: RestartPolicy, life: Life) -> Restart | None:
     if life.ending is None or not restarts_after(policy, life.ending):
         return None
     ran_s = (life.ending.at - life.started_at).total_seconds() if life.started_at else 0.0
-    series = 1 if ran_s >= QUIET_S else life.series + 1
+    # A program that was stopped for the node's lease has done nothing wrong.
+    series = 1 if ran_s >= QUIET_S or life.ending.reason == ExitReason.FENCED else life.series + 1
     delay_s = back_off_s(series)
     return Restart(life.ending.at + timedelta(seconds=delay_s), series, delay_s)
 

@@ -36,14 +36,17 @@ from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
     ExitReason,
+    Fence,
     Fingerprint,
     NoSuchContainer,
     RuntimeEvent,
+    RuntimeFailure,
     RuntimeSettings,
     StartFailed,
     Usage,
     valid_container_id,
 )
+from node_agent.supervisor.fences import NEVER, Grant
 
 FAKE_ABILITIES = frozenset({"cpu", "memory", "pids", "tree-kill", "outlives-agent"})
 _FATAL_SIGNALS = frozenset({signals.SIGHUP, signals.SIGINT, signals.SIGQUIT, signals.SIGTERM})
@@ -125,6 +128,7 @@ class _FakeProcess:
         self.ended = asyncio.Event()
         self.timers: list[asyncio.TimerHandle] = []
         self.kill_at_s: float | None = None
+        self.fenced = False
 
 
 class FakeRuntime:
@@ -138,6 +142,7 @@ class FakeRuntime:
         self._processes: dict[str, _FakeProcess] = {}
         self._starting: dict[str, asyncio.Future[ContainerState]] = {}
         self._feed = Feed()
+        self._grant = NEVER
 
     async def open(self) -> None:
         """Nothing to prepare: the machine is this object."""
@@ -166,6 +171,8 @@ class FakeRuntime:
 
     async def _start(self, spec: ContainerSpec) -> ContainerState:
         behaviour = _accept(spec)
+        if spec.fence is not None and self._grant.stop_at_s(spec.fence) <= asyncio.get_running_loop().time():
+            raise RuntimeFailure(f"cannot start {spec.id}: the node's lease has run out")
         if behaviour.start_delay_s > 0:
             await asyncio.sleep(behaviour.start_delay_s)
         if behaviour.fail_start is not None:
@@ -183,6 +190,8 @@ class FakeRuntime:
         process = _FakeProcess(state, behaviour)
         self._processes[spec.id] = process
         self._feed.publish(state)
+        if spec.fence is not None:
+            self._enforce(process, spec.fence)
         if behaviour.exit_after_s is not None:
             number = signals.SIGKILL if behaviour.oom else behaviour.signal
             self._later(process, behaviour.exit_after_s, behaviour.code, number)
@@ -233,6 +242,22 @@ class FakeRuntime:
             del self._processes[container_id]
             self._feed.forget(container_id)
 
+    def grant(self, sent_s: float, lease_s: float) -> None:
+        """See the port; `sent_s` is the event loop's time."""
+        if sent_s > self._grant.sent_s:
+            self._grant = Grant(sent_s, lease_s)
+
+    def _enforce(self, process: _FakeProcess, fence: Fence) -> None:
+        """Stop it if its fence has run out, or look again when that will be so."""
+        loop = asyncio.get_running_loop()
+        stop_at_s = self._grant.stop_at_s(fence)
+        if stop_at_s > loop.time():
+            process.timers.append(loop.call_at(stop_at_s, self._enforce, process, fence))
+        elif process.state.running:
+            process.fenced = True
+            self._later(process, max(0.0, self._grant.kill_at_s(fence) - loop.time()), 0, signals.SIGKILL)
+            self._deliver(process, signals.SIGTERM)
+
     async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
         """Constant memory, and processor time that grows with the scripted rate."""
         wanted = self._processes.keys() if container_ids is None else container_ids
@@ -272,7 +297,7 @@ class FakeRuntime:
             exit_code=exit_code,
             signal=int(number) if number else None,
             oom_killed=oom,
-            reason=ExitReason.OOM_KILLED if oom else reason,
+            reason=ExitReason.FENCED if process.fenced else ExitReason.OOM_KILLED if oom else reason,
         )
         self._finish(process, state)
         self._feed.publish(process.state)

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from node_agent.cgroup.port import NO_LIMITS, NO_USAGE, Limits, Usage
+from node_agent.supervisor.wire import Fence
 
 __all__ = [
     "NO_LIMITS",
@@ -35,6 +36,7 @@ __all__ = [
     "ContainerSpec",
     "ContainerState",
     "ExitReason",
+    "Fence",
     "Fingerprint",
     "Limits",
     "LogPolicy",
@@ -81,6 +83,8 @@ class ExitReason(StrEnum):
     """It ended while nobody could see its exit code; `exit_code` is None."""
     REBOOT = "Reboot"
     """The machine restarted under it; `exit_code` is None."""
+    FENCED = "Fenced"
+    """The driver stopped it because its fence had run out, whatever exit code that led to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class ContainerSpec:
     `env` is the whole environment; nothing is inherited but what the driver itself adds
     (`SETPOINT_CONTAINER_ID`). A program name without a slash is looked up in `PATH` of `env`. `annotations`
     are kept with the container and given back untouched, so that a restarted agent finds what it needs to
-    know.
+    know. `fence` says how long it may run without a grant (see `Runtime.grant`).
     """
 
     id: str
@@ -114,6 +118,7 @@ class ContainerSpec:
     working_dir: Path | None = None
     limits: Limits = NO_LIMITS
     annotations: Mapping[str, str] = field(default_factory=dict)
+    fence: Fence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +255,13 @@ class Runtime(Protocol):
 
     async def remove(self, container_id: str) -> None:
         """Forgets the container and deletes its logs, killing it first if need be; unknown ids are fine."""
+
+    def grant(self, sent_s: float, lease_s: float) -> None:
+        """The node's lease was renewed by a heartbeat sent at `sent_s` on CLOCK_BOOTTIME; returns at once.
+
+        A container with a fence is started only while its fence has not run out. When it does, the driver stops it by
+        itself, within the time, even if nobody calls the driver any more; it ends with reason `Fenced`.
+        """
 
     async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
         """What running containers use; all of them when no ids are given. Unknown ids are left out."""

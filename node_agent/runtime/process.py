@@ -68,6 +68,7 @@ class ProcessRuntime:
         self._client: SupervisorClient | None = None
         self._connected = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        self._granted: dict[str, float] = {}
 
     async def open(self) -> None:
         """Connects to the supervisor, starting it if need be, and learns what runs."""
@@ -139,6 +140,12 @@ class ProcessRuntime:
         await self._call("remove", _KILLING_MAX_S, container=container_id)
         self._states.pop(container_id, None)
         self._feed.forget(container_id)
+
+    def grant(self, sent_s: float, lease_s: float) -> None:
+        """See the port. The next supervisor is told, too, when there is one."""
+        self._granted = {"sent_s": sent_s, "lease_s": lease_s}
+        if self._client is not None:
+            self._client.tell("grant", **self._granted)
 
     async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
         """See the port."""
@@ -214,6 +221,8 @@ class ProcessRuntime:
             raise
         self._states = {container["id"]: _state(container) for container in containers}
         self._client = client
+        if self._granted:
+            client.tell("grant", **self._granted)
         self._connected.set()
         self._feed.relist(self._listing())
 
@@ -251,6 +260,7 @@ def _start_message(spec: ContainerSpec) -> dict[str, Any]:
             "max_files": spec.log.max_files,
         },
         "annotations": dict(spec.annotations),
+        "fence": None if spec.fence is None else spec.fence._asdict(),
     }
 
 

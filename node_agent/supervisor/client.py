@@ -118,6 +118,11 @@ class SupervisorClient:
         finally:
             self._waiting.pop(request_id, None)
 
+    def tell(self, operation: str, **parameters: Any) -> None:
+        """Sends what is not answered; lost with the connection."""
+        if not self.lost.is_set():
+            self._writer.write(json.dumps({"op": operation, **parameters}, separators=(",", ":")).encode() + b"\n")
+
     async def close(self) -> None:
         """Ends the connection; the supervisor goes on."""
         self._reading.cancel()

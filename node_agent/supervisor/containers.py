@@ -9,10 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.launch import Failure
 from node_agent.supervisor.life import Host, Life
 from node_agent.supervisor.record import Record
-from node_agent.supervisor.wire import NO_SUCH_CONTAINER, START_FAILED, Refused, StartRequest
+from node_agent.supervisor.wire import FENCED, NO_SUCH_CONTAINER, START_FAILED, Refused, StartRequest
 
 _FIRST_RETRY_S = 0.005
 _CLEARING_MAX_S = 10.0
@@ -23,8 +24,9 @@ Answer = Callable[[dict[str, Any] | Refused], None]
 class Containers:
     """The table of lives."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, fences: Fences) -> None:
         self._host = host
+        self._fences = fences
         self._lives: dict[str, Life] = {}
         self._by_pid: dict[int, Life] = {}
 
@@ -34,6 +36,7 @@ class Containers:
             life = Life(self._host, record)
             self._lives[record.id] = life
             life.adopt()
+            self._fences.watch(record.id, life)
 
     def on_child_ended(self, pid: int, status: int) -> None:
         """One of our children has ended: a first process, or an orphan that was reaped just now."""
@@ -45,6 +48,9 @@ class Containers:
         """Starts a container, or answers with the one that bears the id."""
         life = self._lives.get(request.id)
         if life is None:
+            if request.fence is not None and not self._fences.may_start(request.fence):
+                answer(Refused(FENCED, f"cannot start {request.id}: the node's lease has run out"))
+                return
             try:
                 life = self._begin(request)
             except OSError as problem:
@@ -59,11 +65,13 @@ class Containers:
             log_max_bytes=request.log_max_bytes,
             log_max_files=request.log_max_files,
             annotations=request.annotations,
+            fence=request.fence,
         )
         life = Life(self._host, record)
         life.begin(request)
         assert life.record.pid is not None
         self._lives[record.id] = self._by_pid[life.record.pid] = life
+        self._fences.watch(record.id, life)
         return life
 
     def _answer_start(self, life: Life, failure: Failure | None, answer: Answer) -> None:

@@ -22,7 +22,7 @@ from node_agent.supervisor.output import Output, make_fifos
 from node_agent.supervisor.processes import exit_status, is_zombie, pidfd_of, start_ticks
 from node_agent.supervisor.record import EXITED, Record, Shelf
 from node_agent.supervisor.tree import Trees
-from node_agent.supervisor.wire import StartRequest
+from node_agent.supervisor.wire import Fence, StartRequest
 
 _FIRST_RETRY_S = 0.005
 _LAST_RETRY_S = 0.25
@@ -291,6 +291,17 @@ class Life:
             if self._kill_timer is not None:
                 self._kill_timer.cancel()
             self._kill_timer = self._host.loop.call_later(grace_s, self._kill)
+
+    @property
+    def fence(self) -> Fence | None:
+        """How long it may run without a grant; None for ever, and once it has ended or was stopped for it."""
+        return None if self.record.fence is None or self.record.fenced or self.ended else Fence(*self.record.fence)
+
+    def stop_fenced(self, grace_s: float) -> None:
+        """Stops it because the node's lease has run out; that is remembered as the reason of its end."""
+        self.record = self.record._replace(fenced=True)
+        self._save(self.record)
+        self.when_launched(lambda failure: self.stop(grace_s))
 
     def _kill(self) -> None:
         self.signal(signal.SIGKILL)

@@ -9,6 +9,7 @@ from typing import Any
 
 from node_agent.cgroup.port import Cgroups
 from node_agent.supervisor.containers import Answer, Containers
+from node_agent.supervisor.fences import Fences, Grant
 from node_agent.supervisor.life import Host, Life
 from node_agent.supervisor.loop import Loop
 from node_agent.supervisor.processes import become_subreaper, boot_id
@@ -40,7 +41,8 @@ class Supervisor:
         self._server: Server | None = None
         self._socket_path = socket_path
         host = Host(self._loop, Shelf(state_dir), self._trees, self._boot_id, open_files, self._on_changed)
-        self._containers = Containers(host)
+        self._fences = Fences(self._loop, state_dir, self._boot_id)
+        self._containers = Containers(host, self._fences)
 
     def run(self, ready: Callable[[], None]) -> None:
         """Adopts, serves, and returns when told to leave; calls `ready` once it listens."""
@@ -65,6 +67,7 @@ class Supervisor:
             "stats": self._stats,
             "sweep": self._sweep,
             "shutdown": self._shutdown,
+            "grant": self._grant,
         }
 
     def _on_changed(self, life: Life) -> None:
@@ -123,6 +126,10 @@ class Supervisor:
             self._containers.stop_all(seconds(message, "grace_s"), done)
         else:
             done()
+
+    def _grant(self, connection: Connection, message: Message) -> None:
+        """The hub renewed the node's lease. Nobody waits for an answer: the next one is a heartbeat away."""
+        self._fences.take_grant(Grant(seconds(message, "sent_s"), seconds(message, "lease_s")))
 
     def _leave(self, connection: Connection, message: Message) -> None:
         _answer(connection, message)({})

@@ -11,7 +11,7 @@ process of it lives anyway and the boot id tells so.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 FORMAT = 1
@@ -20,6 +20,7 @@ RUNNING = "Running"
 EXITED = "Exited"
 
 COMPLETED, ERROR, OOM_KILLED, UNKNOWN, REBOOT = "Completed", "Error", "OOMKilled", "Unknown", "Reboot"
+FENCED = "Fenced"
 
 
 class UnknownFormat(Exception):
@@ -28,6 +29,8 @@ class UnknownFormat(Exception):
 
 class Record(NamedTuple):
     """One container. Times are Unix seconds; see `node_agent.runtime.port` for the meaning of the outcome.
+
+    `fence` is its `wire.Fence` as a list; `fenced`: it was told to end because the node's lease had run out.
 
     A value: what happens to a container makes a new record of it.
     """
@@ -47,16 +50,21 @@ class Record(NamedTuple):
     log_max_bytes: int = 0
     log_max_files: int = 1
     annotations: Mapping[str, str] = {}
+    fence: Sequence[Any] | None = None
+    fenced: bool = False
 
     def ended(self, status: int | None, at_s: float) -> "Record":
         """After its first process ended. `status` is a wait status, None where nobody knows."""
-        end = self._replace(phase=EXITED, finished_at_s=at_s)
+        end = self._with_outcome(status)._replace(phase=EXITED, finished_at_s=at_s)
+        return end._replace(reason=FENCED) if self.fenced else end
+
+    def _with_outcome(self, status: int | None) -> "Record":
         if status is None:
-            return end._replace(reason=UNKNOWN)
+            return self._replace(reason=UNKNOWN)
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
-            return end._replace(exit_code=128 - code, signal=-code, reason=ERROR)
-        return end._replace(exit_code=code, reason=COMPLETED if code == 0 else ERROR)
+            return self._replace(exit_code=128 - code, signal=-code, reason=ERROR)
+        return self._replace(exit_code=code, reason=COMPLETED if code == 0 else ERROR)
 
     def ended_by_reboot(self, at_s: float) -> "Record":
         """After the machine restarted under it."""
@@ -69,7 +77,7 @@ class Record(NamedTuple):
     def public(self) -> dict[str, Any]:
         """What clients are told."""
         shown = self._asdict()
-        for internal in ("start_ticks", "boot_id", "log_max_bytes", "log_max_files"):
+        for internal in ("start_ticks", "boot_id", "log_max_bytes", "log_max_files", "fence", "fenced"):
             del shown[internal]
         return shown
 

@@ -4,8 +4,9 @@
     ← {"id": 7, "ok": {…}}                      or  {"id": 7, "error": {"kind": …, "errno": …, "message": …}}
     ← {"event": "container", "container": {…}}  after {"op": "list", "watch": true}
 
-Operations: `hello`, `start`, `list`, `signal`, `stop`, `remove`, `stats`, `sweep`, `shutdown`. Replies
-may come in any order. Bytes that are not UTF-8 travel as lone surrogates, as Python's file system encoding has them.
+Operations: `hello`, `start`, `list`, `signal`, `stop`, `remove`, `stats`, `sweep`, `shutdown`, and `grant`, which is
+not answered. Replies may come in any order. Bytes that are not UTF-8 travel as lone surrogates, as Python's file
+system encoding has them.
 """
 
 import re
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 from node_agent.cgroup.port import Limits
 
-PROTOCOL = 1
+PROTOCOL = 2
 EXIT_HELD = 75
 """The exit status of a supervisor whose state folder is held by another one."""
 
@@ -22,6 +23,7 @@ LINE_BYTES_MAX = 4 * 1024 * 1024
 BAD_REQUEST = "bad_request"
 START_FAILED = "start_failed"
 NO_SUCH_CONTAINER = "no_such_container"
+FENCED = "fenced"
 FAILED = "failed"
 
 _CONTAINER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -40,6 +42,16 @@ class Refused(Exception):
         return {"kind": self.kind, "errno": self.errno, "message": str(self)}
 
 
+class Fence(NamedTuple):
+    """How long a container may run without a new grant of the node's lease (None: as long as the lease lasts).
+
+    `grace_s` is what its programs would like to have between SIGTERM and SIGKILL.
+    """
+
+    stop_after_s: float | None
+    grace_s: float
+
+
 class StartRequest(NamedTuple):
     """A checked request to start a container."""
 
@@ -52,6 +64,7 @@ class StartRequest(NamedTuple):
     log_max_bytes: int
     log_max_files: int
     annotations: dict[str, str]
+    fence: Fence | None
 
     @classmethod
     def of(cls, message: dict[str, Any]) -> "StartRequest":
@@ -77,6 +90,7 @@ class StartRequest(NamedTuple):
             log_max_bytes=whole_number(log, "max_bytes") or 10 * 1024 * 1024,
             log_max_files=whole_number(log, "max_files") or 5,
             annotations=_strings(message, "annotations"),
+            fence=_fence(message),
         )
 
 
@@ -108,6 +122,14 @@ def seconds(message: dict[str, Any], name: str) -> float:
     if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number < 1e9:
         raise Refused(BAD_REQUEST, f"{name} must be a number of seconds that is not negative")
     return float(number)
+
+
+def _fence(message: dict[str, Any]) -> Fence | None:
+    if message.get("fence") is None:
+        return None
+    fence = _object(message, "fence")
+    stop_after_s = None if fence.get("stop_after_s") is None else seconds(fence, "stop_after_s")
+    return Fence(stop_after_s, seconds(fence, "grace_s"))
 
 
 def _object(message: dict[str, Any], name: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def pod(kind: str = "", policy: DisconnectPolicy | None = None) -> Pod:
         ("StatefulSet", None, Disconnection(stops=True)),
         ("StatefulSet", DisconnectPolicy(replace_after_seconds=9), Disconnection(stops=True, replace_after_s=9)),
         ("StatefulSet", DisconnectPolicy(stop_after_seconds=60), Disconnection(stops=True, stop_after_s=60)),
-        ("ReplicaSet", DisconnectPolicy(stop_after_seconds=0), Disconnection(stops=True, stop_after_s=0)),
+        ("ReplicaSet", DisconnectPolicy(stop_after_seconds=0), Disconnection(stops=True, stop_after_s=3)),
         ("ReplicaSet", DisconnectPolicy(on_reconnect="keepBest"), Disconnection(on_reconnect="keepBest")),
     ],
     ids=["bare", "ReplicaSet", "Job-empty", "StatefulSet", "StatefulSet-replace", "StatefulSet-stop", "stop", "keep"],

@@ -18,15 +18,18 @@ from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
     ExitReason,
+    Fence,
     LogPolicy,
     NoSuchContainer,
     Relisted,
     Runtime,
     RuntimeEvent,
+    RuntimeFailure,
     RuntimeSettings,
     StartFailed,
 )
 from node_agent.runtime.process import ProcessRuntime
+from proto.clock import SystemClock
 from tests.waiting import eventually
 
 PROGRAMS = {
@@ -65,13 +68,20 @@ class Machine:
             self.runtime = self._build()
         await self.runtime.open()
 
-    async def start(self, container_id: str, program: str, **annotations: str) -> ContainerState:
+    def now_s(self) -> float:
+        """The clock of grants: the machine's; in the fake one, which may be virtual, the loop's."""
+        return asyncio.get_running_loop().time() if self.driver == "fake" else SystemClock().monotonic_s()
+
+    async def start(
+        self, container_id: str, program: str, *, fence: Fence | None = None, **annotations: str
+    ) -> ContainerState:
         spec = ContainerSpec(
             id=container_id,
             argv=PROGRAMS[self.driver][program],
             log=LogPolicy(self.folder / "logs" / container_id),
             env={"PATH": "/usr/bin:/bin"},
             annotations=annotations,
+            fence=fence,
         )
         return await self.runtime.start(spec)
 
@@ -229,3 +239,28 @@ async def test_a_cancelled_stop_goes_on(machine: Machine) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await stopping
     assert not (await machine.ended("u.a.0")).running
+
+
+async def test_a_container_with_a_fence_needs_a_grant(machine: Machine) -> None:
+    with pytest.raises(RuntimeFailure):
+        await machine.start("u.a.0", "runs", fence=Fence(None, 1))
+    assert await machine.runtime.list() == ()
+
+
+@pytest.mark.parametrize("program", ["runs", "stubborn"])
+async def test_a_fence_that_runs_out_ends_the_container(machine: Machine, program: str) -> None:
+    sent_s = machine.now_s()
+    machine.runtime.grant(sent_s, 30.0)
+    await machine.start("u.a.0", program, fence=Fence(1.0, 30))
+    await machine.start("u.b.0", "runs", fence=Fence(None, 30))
+    state = await machine.ended("u.a.0")
+    assert machine.now_s() < sent_s + 1.0
+    assert state.reason is ExitReason.FENCED
+    assert (await machine.state("u.b.0")).running
+
+
+async def test_a_grant_is_told_to_the_next_driver_of_the_machine(machine: Machine) -> None:
+    machine.runtime.grant(machine.now_s(), 1.0)
+    await machine.start("u.a.0", "runs", fence=Fence(None, 0))
+    await machine.restart_agent()
+    assert (await machine.ended("u.a.0")).reason is ExitReason.FENCED
