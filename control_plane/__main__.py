@@ -65,10 +65,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--replicas", type=int, choices=(1, 3), default=1, help="copies of the store's stream in NATS")
     parser.add_argument("--heartbeat-s", type=_seconds, default=HubPace().heartbeat_s, help="how often nodes speak")
     parser.add_argument("--grace-s", type=_seconds, default=HubPace().grace_s, help="silence that makes a node lost")
+    parser.add_argument("--lease-s", type=_seconds, default=HubPace().lease_s,
+                        help="after so long without a heartbeat nodes stop what must be one")  # fmt: skip
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info")
     arguments = parser.parse_args(argv)
     if arguments.grace_s <= arguments.heartbeat_s:
         parser.error("--grace-s must be longer than --heartbeat-s")
+    if arguments.lease_s <= arguments.grace_s:
+        parser.error("--lease-s must be longer than --grace-s")
     return arguments
 
 
@@ -96,7 +100,7 @@ async def _compose(arguments: argparse.Namespace, opened: AsyncExitStack) -> Con
     opened.push_async_callback(keys.close)
     settings = Settings(
         holder=f"{arguments.name}-{os.getpid()}",
-        hub=HubPace(heartbeat_s=arguments.heartbeat_s, grace_s=arguments.grace_s),
+        hub=HubPace(heartbeat_s=arguments.heartbeat_s, grace_s=arguments.grace_s, lease_s=arguments.lease_s),
     )
     return ControlPlane(bus, store, keys, clock, ids, settings)
 

@@ -21,7 +21,7 @@ What every controller here keeps to:
 
     deployment          revisions and sizes of ReplicaSets      rules: rollout, revisions, scaling, progress,
                                                             canary, auto_rollback
-    replicaset          pods                                    rules: pods, claims, names
+    replicaset          pods                                    rules: pods, claims, names, reconnection
     statefulset         numbered pods, in order                 rules: ordered_pods, controller_revisions
     daemonset           a pod on each node                      rules: daemon_pods, controller_revisions
     job                 pods that are to end                rules: job_pods, job_counting, job_policies
@@ -30,7 +30,7 @@ What every controller here keeps to:
     disruption          how many pods of a budget may be disrupted now     rules: control_plane.budgets, scaling
     node_lifecycle      taints for a node's verdict             rules: taints
     node_eviction       which lost nodes give up their pods, and how fast
-    taint_eviction      pods leave tainted nodes
+    taint_eviction      pods leave tainted nodes            rules: taints, reconnection
     pod_gc              pods that nobody else will remove
     owner_gc            what exists only for others             rules: kinds
     namespace           the content of namespaces that go

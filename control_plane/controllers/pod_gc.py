@@ -2,8 +2,9 @@
 
 Three small controllers, each with keys of its own:
 
-- `NodePodsGarbage`, by node: pods bound to a node that does not exist any more, and terminating pods on a node that is
-  down and was declared out of service. Nobody is left to stop them, so they are removed by force.
+- `NodePodsGarbage`, by node: pods bound to a node that does not exist any more, terminating pods on a node that is
+  down and was declared out of service, and terminating pods that their node is certain to have stopped by itself, since
+  it has had no grant of its lease for so long. Nobody is left to report about them, so they are removed by force.
 - `UnboundPodsGarbage`, by pod: pods that are terminating and were never bound.
 - `FinishedPodsGarbage`, all at once, every `SWEEP_S`: finished pods over a threshold, the oldest first.
 
@@ -23,6 +24,7 @@ from heapq import nsmallest
 from control_plane.controllers.pods import is_finished
 from control_plane.controllers.taints import OUT_OF_SERVICE, Verdict, verdict
 from control_plane.plan import Action, Delete, Key, Plan, Snapshot, Watch
+from proto.disconnection import is_fenced
 from proto.objects.core import Namespace, Node
 from proto.objects.meta import Object
 from proto.objects.pod import Pod
@@ -62,10 +64,10 @@ def _is_held(pod: Pod) -> bool:
 
 
 def _gone_node_keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:
-    """A node that is gone, or that was declared out of service."""
+    """A node that is gone, that was declared out of service, or that has stopped something by itself."""
     if new is None:
         return () if old is None else (Key(*old.key),)
-    return (Key(*new.key),) if isinstance(new, Node) and _out_of_service(new) else ()
+    return (Key(*new.key),) if isinstance(new, Node) and (_out_of_service(new) or _silenced(new)) else ()
 
 
 def _bound_pod_keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:
@@ -75,11 +77,16 @@ def _bound_pod_keys(old: Object | None, new: Object | None, snapshot: Snapshot) 
     if isinstance(old, Pod) and old.spec.node_name and old.deleting == new.deleting:
         return ()
     node = snapshot.get(Node, "", new.spec.node_name)
-    return (Key("", new.spec.node_name),) if node is None or _out_of_service(node) else ()
+    return (Key("", new.spec.node_name),) if node is None or _out_of_service(node) or _silenced(node) else ()
 
 
 class NodePodsGarbage:
-    """Removes pods whose node is gone or out of service."""
+    """Removes pods whose node is gone, out of service, or certain to have stopped them.
+
+    The last rests on two things seen in one snapshot: that the pod is terminating, so its node will not start it again
+    when it is back; and that the node is not back, since the hub writes that before it grants it anything. So the pod
+    was not, and will not be, started again, whatever happens between here and the removal.
+    """
 
     name = "pod-gc-node"
     watches: tuple[Watch, ...] = (Watch(Node, _gone_node_keys), Watch(Pod, _bound_pod_keys))
@@ -87,12 +94,15 @@ class NodePodsGarbage:
     def observe(self, snapshot: Snapshot, key: Key, now: datetime) -> GarbageView | None:
         """The pods left on one node; None if the node looks after them itself."""
         node = snapshot.get(Node, *key)
-        if node is not None and not _out_of_service(node):
+        if node is not None and not _out_of_service(node) and not _silenced(node):
             return None
         bound = [pod for pod in snapshot.by_node(key.name) if isinstance(pod, Pod) and not _is_held(pod)]
         if node is None:
             return GarbageView(tuple(bound), "node_gone")
-        return GarbageView(tuple(pod for pod in bound if pod.deleting), "node_out_of_service")
+        ending = [pod for pod in bound if pod.deleting]
+        if _out_of_service(node):
+            return GarbageView(tuple(ending), "node_out_of_service")
+        return GarbageView(tuple(pod for pod in ending if is_fenced(pod, node)), "node_fenced")
 
     def reconcile(self, view: GarbageView) -> Plan:
         """Remove them by force."""
@@ -153,6 +163,11 @@ class FinishedPodsGarbage:
 def _out_of_service(node: Node) -> bool:
     """Whether a person declared a node that is down to be out of service (Kubernetes: non-graceful node shutdown)."""
     return verdict(node) is not Verdict.READY and any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints)
+
+
+def _silenced(node: Node) -> bool:
+    """Whether a node that is not heard has had no grant for so long that it stopped something by itself."""
+    return verdict(node) is Verdict.LOST and node.status.since_grant_seconds is not None
 
 
 def _age_order(pod: Pod) -> tuple[datetime, str]:

@@ -4,6 +4,8 @@ Reads: the ReplicaSet, the pods it owns or could adopt, and, when it must choose
 of its siblings are. Writes: pods (creates, deletes, owner references) and the ReplicaSet's status. Never: changes what
 a pod runs; waits for a pod that is being deleted; touches pods that another controller owns.
 
+A pod that was put aside while its node is cut off (`reconnection`) does not count until its node is back.
+
 **Names.** A pod is made for a *slot*, a number, and is named by it, so the same decision made twice (by a stale
 mirror, after a crash between two writes, by two leaders for a moment) names the same pod and the second creation is
 a no-op. The slots to fill are the smallest ones, from `status.nextSlot` on, whose name no pod has: no pod of any
@@ -25,7 +27,16 @@ from itertools import count
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
 from control_plane.controllers.conditions import condition, settled, without
 from control_plane.controllers.names import slot_name
-from control_plane.controllers.pods import PodCounts, count_pods, deletion_rank, is_active, pod_from_template
+from control_plane.controllers.pods import PodCounts, count_pods, deletion_rank, is_active, is_ready, pod_from_template
+from control_plane.controllers.reconnection import (
+    Returned,
+    is_disconnected,
+    node_back_keys,
+    patience_s,
+    returned,
+    reunite,
+    was_kept,
+)
 from control_plane.plan import (
     Action,
     Create,
@@ -40,7 +51,7 @@ from control_plane.plan import (
     own_key,
 )
 from proto.objects.apps import ReplicaSet, ReplicaSetStatus
-from proto.objects.core import Namespace
+from proto.objects.core import Namespace, Node
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
 
@@ -52,7 +63,8 @@ BURST = 500
 class ReplicaSetView:
     """A ReplicaSet and its pods.
 
-    `pods` are the active ones it controls; `ending` counts those being deleted; `free_slots` are (slot, name) for the
+    `pods` are the active ones it controls that count; `originals` are those that do not because their node was cut
+    off, and is back now; `ending` counts those being deleted; `free_slots` are (slot, name) for the
     pods that are missing, at most a burst; `neighbours` counts active sibling pods by node, where pods are surplus.
     """
 
@@ -60,6 +72,7 @@ class ReplicaSetView:
     now: datetime
     claims: Claims[Pod]
     pods: tuple[Pod, ...] = ()
+    originals: tuple[Returned, ...] = ()
     ending: int = 0
     free_slots: tuple[tuple[int, str], ...] = ()
     neighbours: Mapping[str, int] = field(default_factory=dict)
@@ -73,6 +86,7 @@ class ReplicaSetController:
         Watch(ReplicaSet, own_key),
         Watch(Pod, controller_key(ReplicaSet)),
         Watch(Pod, orphan_keys(ReplicaSet)),
+        Watch(Node, node_back_keys),
     )
 
     def __init__(self, *, burst: int = BURST):
@@ -84,7 +98,8 @@ class ReplicaSetController:
         if replica_set is None or selects_nothing(replica_set.spec.selector):
             return None
         claims = claim(snapshot, replica_set, Pod, is_active)
-        pods = tuple(pod for pod in claims.ours if is_active(pod))
+        active = [pod for pod in claims.ours if is_active(pod)]
+        pods = tuple(pod for pod in active if not is_disconnected(pod))
         missing = replica_set.spec.replicas - len(pods)
         if not _may_create(snapshot, replica_set):
             missing = min(missing, 0)
@@ -93,6 +108,7 @@ class ReplicaSetController:
             now=now,
             claims=claims,
             pods=pods,
+            originals=returned(snapshot, filter(is_disconnected, active), now),
             ending=sum(pod.deleting for pod in claims.ours),
             free_slots=_free_slots(snapshot, replica_set, min(missing, self._burst)),
             neighbours=_pods_by_node(snapshot, replica_set) if missing < 0 < replica_set.spec.replicas else {},
@@ -108,7 +124,8 @@ class ReplicaSetController:
         )
         changes: tuple[Action, ...] = () if replica_set.deleting else self._changes(view)
         more = len(view.free_slots) == self._burst or sum(isinstance(a, Delete) for a in changes) == self._burst
-        return Plan(changes + _status(view, counts), 0.0 if more else counts.next_available_s)
+        reunited = tuple(action for one in view.originals for action in reunite(one, replica_set, view.now))
+        return Plan(changes + reunited + _status(view, counts), 0.0 if more else _next_look_s(view, counts))
 
     def refused(self, view: ReplicaSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
@@ -135,13 +152,22 @@ class ReplicaSetController:
         return tuple(actions)
 
 
+def _next_look_s(view: ReplicaSetView, counts: PodCounts) -> float | None:
+    """When a pod becomes available, or the patience with an original ends, without anything else happening."""
+    waits = [patience_s(one, view.now) for one in view.originals if not is_ready(one.pod)]
+    if counts.next_available_s is not None:
+        waits.append(counts.next_available_s)
+    return min((wait_s for wait_s in waits if wait_s > 0), default=None)
+
+
 def _victims(view: ReplicaSetView, surplus: int) -> Sequence[Pod]:
     """The pods that are missed least; where all must go, in any order."""
     if surplus <= 0 or view.replica_set.spec.replicas == 0:
         return view.pods[: max(0, surplus)]
 
     def rank(pod: Pod) -> tuple[object, ...]:
-        return deletion_rank(pod, view.neighbours.get(pod.spec.node_name, 0), view.now)
+        neighbours = view.neighbours.get(pod.spec.node_name, 0)
+        return was_kept(pod, view.now), *deletion_rank(pod, neighbours, view.now)
 
     return nsmallest(surplus, view.pods, key=rank)
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 
+from proto.disconnection import disconnection, is_fenced
 from proto.objects.core import Node, Taint, TaintEffect
 from proto.objects.meta import find_condition
-from proto.objects.pod import Toleration
+from proto.objects.pod import Pod, Toleration
 
 UNREACHABLE = "node.kubernetes.io/unreachable"
 NOT_READY = "node.kubernetes.io/not-ready"
@@ -85,3 +86,26 @@ def evicted_at(tolerations: Iterable[Toleration], taints: Iterable[Taint], now: 
         at = (taint.time_added or now) + timedelta(seconds=max(0, toleration.toleration_seconds))
         earliest = at if earliest is None else min(earliest, at)
     return earliest
+
+
+def leaves_at(pod: Pod, node: Node, now: datetime) -> datetime | None:
+    """When a pod must leave its node for its `NoExecute` taints; None: it may stay, for now at least.
+
+    That a node is unreachable is the only reason for which its pods' `spec.disconnect` counts: tolerated for
+    `tolerationSeconds` or for `replaceAfterSeconds`, whichever is longer; and a pod that its node stops by itself
+    leaves only when it is certain to have stopped. Any other taint is a person's, or of a node that is heard.
+    """
+    taints = [taint for taint in node.spec.taints if taint.effect == "NoExecute"]
+    cut_off = [taint for taint in taints if taint.key == UNREACHABLE]
+    times = [evicted_at(pod.spec.tolerations, [taint for taint in taints if taint.key != UNREACHABLE], now)]
+    if cut_off:
+        times.append(_given_up_at(pod, node, cut_off[0], now))
+    return min((at for at in times if at is not None), default=None)
+
+
+def _given_up_at(pod: Pod, node: Node, taint: Taint, now: datetime) -> datetime | None:
+    """When a pod on an unreachable node is given up."""
+    policy, at = disconnection(pod), evicted_at(pod.spec.tolerations, (taint,), now)
+    if at is None or (policy.stops and not is_fenced(pod, node)):
+        return None
+    return max(at, (taint.time_added or now) + timedelta(seconds=policy.replace_after_s))

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from control_plane.amend import Amender
 from control_plane.hub.dispatch import Dispatcher
+from control_plane.hub.fencing import Fencing
 from control_plane.hub.hearing import Hearing
 from control_plane.hub.intake import Intake
 from control_plane.hub.liveness import Liveness
 from control_plane.hub.registration import Registrar
-from control_plane.hub.session import Sessions
+from control_plane.hub.session import Session, Sessions
 from control_plane.hub.slow_pace import SlowPace
 from control_plane.plan import Emit
 from control_plane.store.mirror import Mirror
@@ -84,8 +85,9 @@ class Hub:
         self.sessions = Sessions()
         self._hearing = hearing
         self._registrar = Registrar(self.sessions, amender, mirror, clock, ids, lease_s=pace.lease_s)
+        self._fencing = Fencing(self.sessions, amender, mirror, clock, record, lease_s=pace.lease_s)
         self._liveness = Liveness(
-            self.sessions, self._hearing, amender, mirror, clock, grace_s=pace.grace_s, lease_s=pace.lease_s
+            self.sessions, hearing, self._fencing, amender, mirror, clock, grace_s=pace.grace_s, lease_s=pace.lease_s
         )
         self._slow_pace = SlowPace(self.sessions, self._registrar, amender, mirror, clock)
         self._dispatcher = Dispatcher(bus, mirror, clock, epoch)
@@ -106,6 +108,7 @@ class Hub:
         self._tasks.spawn("hub outbox", self._send_answers())
         self._tasks.spawn("hub dispatch", self._dispatcher.run())
         self._tasks.spawn("hub settling", self._liveness.run_settling())
+        self._tasks.spawn("hub fencing", self._fencing.run())
         self._tasks.spawn("hub slow pace", self._slow_pace.run())
         silence = [
             self._mirror.subscribe(on_event) for on_event in (self._dispatcher.on_event, self._liveness.on_event)
@@ -142,6 +145,18 @@ class Hub:
             self._answer(message, HeartbeatReply(verdict="register", lease_s=self._pace.lease_s, epoch=self._epoch))
             return
         self._liveness.heard(session, heartbeat)
+        if self._liveness.admits(node):
+            self._grant(session, heartbeat, message)
+        else:
+            self._tasks.once(f"readmit {node}", self._readmit(session, heartbeat, message))
+
+    async def _readmit(self, session: Session, heartbeat: Heartbeat, message: Message) -> None:
+        """Grant the lease to a node that was lost, once it is written that it is not; else it will ask again."""
+        if await self._liveness.readmit(session) and self._held():
+            self._grant(session, heartbeat, message)
+
+    def _grant(self, session: Session, heartbeat: Heartbeat, message: Message) -> None:
+        node = session.node
         resync, session.mismatches = self._dispatcher.needs_sync(node, heartbeat.digest, session.mismatches)
         reply = HeartbeatReply(verdict="granted", lease_s=self._pace.lease_s, epoch=self._epoch, resync=resync)
         self._answer(message, reply)

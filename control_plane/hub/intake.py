@@ -24,7 +24,7 @@ from proto.objects.pod import Pod, PodStatus
 
 log = logging.getLogger(__name__)
 
-NOT_THE_NODES = frozenset({"PodScheduled"})
+NOT_THE_NODES = frozenset({"PodScheduled", "Disconnected"})
 """Conditions that others write; a node's word on them is not taken."""
 
 FINISHED = ("Succeeded", "Failed")

@@ -20,6 +20,7 @@ from typing import cast
 
 from control_plane.amend import Amender
 from control_plane.hub import node_state
+from control_plane.hub.fencing import Fencing
 from control_plane.hub.hearing import TICK_S, Hearing
 from control_plane.hub.session import Session, Sessions
 from control_plane.hub.wheel import Wheel
@@ -47,6 +48,7 @@ class Liveness:
         self,
         sessions: Sessions,
         hearing: Hearing,
+        fencing: Fencing,
         amender: Amender,
         mirror: Snapshot,
         clock: Clock,
@@ -56,6 +58,7 @@ class Liveness:
     ):
         self._sessions = sessions
         self._hearing = hearing
+        self._fencing = fencing
         self._amender = amender
         self._mirror = mirror
         self._clock = clock
@@ -70,7 +73,7 @@ class Liveness:
     def take_over(self) -> None:
         """Begin with what a predecessor left: who holds which name, and who was Ready."""
         self._hearing.interrupt()
-        until_s = self._clock.monotonic_s() + self._lease_s
+        now_s = self._clock.monotonic_s()
         for node in self._mirror.list(Node):
             self._settle(node.metadata.name)
             if node.status.node_info is None:
@@ -79,8 +82,11 @@ class Liveness:
             session.alive = node_state.is_ready(node)
             lease = self._mirror.get(Lease, node_state.LEASE_NAMESPACE, node.metadata.name)
             session.incarnation = node_state.incarnation_of(lease)
-            session.granted_until_s = until_s
+            session.granted_s = now_s - (node.status.since_grant_seconds or 0)
+            session.granted_until_s = now_s + self._lease_s
             self._watch(session)
+            if not session.alive:
+                self._fencing.lost(session)
 
     def on_event(self, event: MirrorEvent) -> None:
         """Look again at a node whose stored state is not (or not yet) what is known of it here."""
@@ -92,9 +98,10 @@ class Liveness:
                 self._settle(session.node)
 
     def heard(self, session: Session, heartbeat: Heartbeat | None = None) -> None:
-        """The node's agent spoke; grants its lease anew."""
+        """The node's agent spoke; from here on it counts as granted, even if the answer does not say so yet."""
         session.heard_s = self._heard_s = self._hearing.now_s
-        session.granted_until_s = self._clock.monotonic_s() + self._lease_s
+        session.granted_s = self._clock.monotonic_s()
+        session.granted_until_s = session.granted_s + self._lease_s
         if heartbeat is not None:
             session.usage = heartbeat.usage or session.usage
             if heartbeat.conditions and heartbeat.conditions != session.conditions:
@@ -105,6 +112,27 @@ class Liveness:
             log.info("node is heard again node=%s", session.node)
             self._settle(session.node)
         self._watch(session)
+
+    def admits(self, node: str) -> bool:
+        """Whether a node may be granted its lease at once: it is not written anywhere that it was lost."""
+        stored = self._mirror.get(Node, "", node)
+        return stored is not None and node_state.is_ready(stored)
+
+    async def readmit(self, session: Session) -> bool:
+        """Write that a node is back, before it is granted anything; whether that is written.
+
+        Whoever gave its work away, or is about to, did so on an older revision of the Node: see `fencing`.
+        """
+        now = self._clock.now()
+
+        def change(stored: Node) -> Node | None:
+            return node_state.with_liveness(stored, session.alive, session.conditions, now)
+
+        try:
+            await self._amender.amend(Node, "", session.node, change)
+        except StoreError as error:
+            log.info("node not readmitted node=%s error=%s", session.node, error)
+        return self.admits(session.node)
 
     async def run_ticks(self) -> None:
         """Look for silence, for ever."""
@@ -197,4 +225,5 @@ class Liveness:
     def _lose(self, session: Session) -> None:
         session.alive = False
         log.warning("node is silent node=%s grace_s=%.2f", session.node, self._grace_s)
+        self._fencing.lost(session)
         self._settle(session.node)

@@ -22,6 +22,9 @@ LEASE_NAMESPACE = "kube-node-lease"
 NEVER_HEARD = "NodeStatusNeverUpdated"
 """The reason on a declared node's Ready condition (Kubernetes: the same)."""
 
+FENCED = "Fenced"
+"""The condition of a node that has stopped what it may not run without a lease; there only while that is so."""
+
 NODE_LOST = "NodeLost"
 """The reason on pods' Ready condition while their node is silent."""
 
@@ -69,7 +72,7 @@ def registered(node: Node | None, registration: Registration, now: Instant) -> N
     node = node or Node(metadata=ObjectMeta(name=registration.node))
     labels = {**registration.labels, **node.metadata.labels}
     labels |= {key: value for key, value in registration.labels.items() if key in AGENT_OWNED_LABELS}
-    conditions = node.status.conditions
+    conditions = _unfenced(node.status.conditions)
     for condition in (*registration.conditions, ready(True, now)):
         conditions = with_condition(conditions, _since(condition, now))
     status = NodeStatus(
@@ -84,15 +87,39 @@ def registered(node: Node | None, registration: Registration, now: Instant) -> N
 
 
 def with_liveness(node: Node, alive: bool, conditions: Iterable[Condition], now: Instant) -> Node | None:
-    """The Node with what is known of its agent now; None if it says so already."""
+    """The Node with what is known of its agent now; None if it says so already. One that is heard is not fenced."""
     wanted = [_since(condition, now) for condition in conditions]
     if is_ready(node) != alive or find_condition(node.status.conditions, "Ready") is None:
         wanted.append(ready(alive, now))
-    new = node.status.conditions
+    new, since_s = node.status.conditions, node.status.since_grant_seconds
+    if alive:
+        new, since_s = _unfenced(new), None
     for condition in wanted:
         if not _says(new, condition):
             new = with_condition(new, condition)
-    return None if new == node.status.conditions else evolve(node, **{"status.conditions": new})
+    if new == node.status.conditions and since_s == node.status.since_grant_seconds:
+        return None
+    return evolve(node, **{"status.conditions": new, "status.since_grant_seconds": since_s})
+
+
+def fenced(node: Node, since_grant_s: int, now: Instant) -> Node | None:
+    """The Node with the mark that it has had no grant for so long; None if it says so, or more, already."""
+    if (node.status.since_grant_seconds or 0) >= since_grant_s:
+        return None
+    told = Condition(
+        type=FENCED, status="True", reason="LeaseExpired", message=fence_message(since_grant_s),
+        last_transition_time=now,
+    )  # fmt: skip
+    conditions = with_condition(node.status.conditions, told)
+    return evolve(node, **{"status.conditions": conditions, "status.since_grant_seconds": since_grant_s})
+
+
+def fence_message(since_grant_s: int) -> str:
+    """What the mark means."""
+    return (
+        f"the lease was not renewed for {since_grant_s} s: pods that may not outlive it by now have been stopped "
+        "on the node, and may be replaced"
+    )
 
 
 def with_usage(node: Node, usage: NodeUsage) -> Node | None:
@@ -177,11 +204,20 @@ def is_lost(pod: Pod) -> bool:
 
 
 def pod_found(pod: Pod, now: Instant) -> Pod | None:
-    """A pod whose node is back counts again, unless its node has reported something else since; None then."""
+    """A pod whose node is back counts again, unless its node has reported something else since; None then.
+
+    It was ready all the time, as long as its containers were.
+    """
     if not is_lost(pod):
         return None
-    found = Condition(type="Ready", status="True", last_transition_time=now)
+    containers = find_condition(pod.status.conditions, "ContainersReady")
+    since = containers.last_transition_time if containers is not None and containers.status == "True" else None
+    found = Condition(type="Ready", status="True", last_transition_time=since or now)
     return evolve(pod, **{"status.conditions": with_condition(pod.status.conditions, found)})
+
+
+def _unfenced(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    return tuple(condition for condition in conditions if condition.type != FENCED)
 
 
 def _says(conditions: Iterable[Condition], wanted: Condition) -> bool:

@@ -15,11 +15,14 @@ from proto.objects.meta import Condition
 
 @dataclass(slots=True)
 class Session:
-    """One node. `heard_s` is on the hearing clock, `granted_until_s` on the monotonic one."""
+    """One node. `heard_s` is on the hearing clock; `granted_s`, when it may have got a grant last, and
+    `granted_until_s`, until when its name is its agent's, are on the monotonic one.
+    """
 
     node: str
     incarnation: str = ""
     heard_s: float = 0.0
+    granted_s: float = float("-inf")
     granted_until_s: float = float("-inf")
     alive: bool = False
     conditions: tuple[Condition, ...] = ()
