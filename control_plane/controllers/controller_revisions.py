@@ -51,12 +51,11 @@ def by_number(revisions: Iterable[ControllerRevision]) -> list[ControllerRevisio
 
 def present(owner: RevisedOwner, revisions: Iterable[ControllerRevision]) -> Present:
     """The ControllerRevision of the present template: one that is there, under the highest number, or a new one."""
-    known = by_number(revisions)
-    data = revision_data(owner.spec.template)
-    same = [each for each in known if each.data == data]
+    known, template = by_number(revisions), owner.spec.template
+    same = [each for each in known if keeps(each, template)]
     newest = known[-1].revision if known else 0
     if not same:
-        made = _new(owner, data, newest + 1)
+        made = _new(owner, revision_data(template), newest + 1)
         return Present(made, Create(made, "new_template"))
     chosen = same[-1]
     if chosen is known[-1]:
@@ -72,8 +71,26 @@ def revision_data(template: PodTemplateSpec) -> dict[str, Any]:
 
 
 def template_of(revision: ControllerRevision) -> PodTemplateSpec:
-    """The template that a revision keeps."""
-    return PodTemplateSpec.model_validate(revision.data.get("spec", {}).get("template", {}))
+    """The template that a revision keeps.
+
+    Raises:
+        ValueError: it keeps something else; somebody else made it.
+    """
+    spec = revision.data.get("spec")
+    template = spec.get("template") if isinstance(spec, dict) else None
+    return PodTemplateSpec.model_validate(template)
+
+
+def keeps(revision: ControllerRevision, template: PodTemplateSpec) -> bool:
+    """Whether that is the template of a revision.
+
+    Templates are compared, not what is stored of them: a version that knows one field more, with a default, must not
+    find that every template has changed and replace all pods.
+    """
+    try:
+        return template_of(revision) == template
+    except ValueError:
+        return False
 
 
 def revision_hash(revision: ControllerRevision) -> str:

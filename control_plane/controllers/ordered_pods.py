@@ -21,7 +21,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from control_plane.controllers.controller_revisions import template_of
-from control_plane.controllers.pods import is_available, is_finished, is_ready, pod_from_template
+from control_plane.controllers.pods import (
+    available_at,
+    is_available,
+    is_finished,
+    is_ready,
+    pod_from_template,
+    remade_at,
+)
 from control_plane.controllers.scaling import int_or_percent
 from control_plane.plan import Action, Create, Delete, Update
 from proto.objects.controller_revision import ControllerRevision
@@ -33,6 +40,9 @@ from proto.rollouts import CONTROLLER_REVISION_HASH
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"
 """Labels that tell a pod of a StatefulSet from its siblings."""
+
+FINISHED = "pod_finished"
+"""The reason for deleting a pod that has ended."""
 
 _ORDINAL = re.compile(r"(.+)-(0|[1-9][0-9]{0,9})")
 
@@ -74,6 +84,17 @@ class Line:
             and runs_ready(pod)
             and is_available(pod, self.stateful_set.spec.min_ready_seconds, self.now)
         )
+
+    def is_to_be_remade(self, pod: Pod) -> bool:
+        """Whether it has ended, which no pod of a StatefulSet is meant to, and still stands in the way of another."""
+        return is_finished(pod) and not pod.deleting
+
+    def next_look_s(self) -> float | None:
+        """When a step is due though nothing changes: a ready pod becomes available, a finished one may be remade."""
+        min_ready_s = self.stateful_set.spec.min_ready_seconds
+        times = [available_at(pod, min_ready_s) for pod in self.all] if min_ready_s else []
+        times += [remade_at(pod) for pod in self.all if self.is_to_be_remade(pod)]
+        return min(((at - self.now).total_seconds() for at in times if at is not None and at > self.now), default=None)
 
     def is_outdated(self, number: int) -> bool:
         """Whether the pod of that ordinal is to be replaced by one of the update revision."""
@@ -127,8 +148,9 @@ def _filled(line: Line, *, may_create: bool) -> tuple[list[Action], bool]:
     blocked = False
     for number in line.wanted:
         pod = line.pods.get(number)
-        if pod is not None and not pod.deleting and is_finished(pod):
-            actions.append(Delete(pod, "pod_finished", at_revision=True))
+        if pod is not None and line.is_to_be_remade(pod):
+            if remade_at(pod) <= line.now:
+                actions.append(Delete(pod, FINISHED, at_revision=True))
         elif pod is not None and not pod.deleting and _identified(line, pod, number) != pod:
             actions.append(Update(_identified(line, pod, number), "identity"))
         elif pod is None and may_create:

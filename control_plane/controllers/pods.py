@@ -17,6 +17,9 @@ from proto.objects.pod import Pod, PodTemplateSpec
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 """Annotation: of otherwise equal pods the one with the lower number is deleted first."""
 
+REMADE_AFTER_S = 10
+"""What fails wherever it is placed is not tried in a tight loop (the kubelet's first back-off is as long)."""
+
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _PHASE_RANK = {"Pending": 0, "Unknown": 1, "Running": 2}
 
@@ -24,6 +27,11 @@ _PHASE_RANK = {"Pending": 0, "Unknown": 1, "Running": 2}
 def is_finished(pod: Pod) -> bool:
     """Whether all its containers ended for good; it will never run again."""
     return pod.status.phase in ("Succeeded", "Failed")
+
+
+def remade_at(pod: Pod) -> datetime:
+    """When the successor of a finished pod may be made: `REMADE_AFTER_S` after the pod itself was made."""
+    return (pod.metadata.creation_timestamp or _LONG_AGO) + timedelta(seconds=REMADE_AFTER_S)
 
 
 def is_active(pod: Pod) -> bool:

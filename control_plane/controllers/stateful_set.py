@@ -20,7 +20,6 @@ from control_plane.controllers.claims import Claims, claim, orphan_keys, selects
 from control_plane.controllers.conditions import condition, settled, without
 from control_plane.controllers.controller_revisions import Present
 from control_plane.controllers.ordered_pods import Line
-from control_plane.controllers.pods import available_at
 from control_plane.plan import (
     Action,
     Create,
@@ -37,7 +36,7 @@ from control_plane.plan import (
 )
 from proto.objects.controller_revision import ControllerRevision
 from proto.objects.core import Namespace
-from proto.objects.meta import evolve
+from proto.objects.meta import Object, evolve
 from proto.objects.pod import Pod
 from proto.objects.stateful_set import StatefulSet, StatefulSetStatus
 
@@ -110,7 +109,7 @@ class StatefulSetController:
         )
         actions = (*changes, *_events(stateful_set, changes), *(trimmed if not changes else ()))
         news = () if told == stateful_set.status else (SetStatus(evolve(stateful_set, status=told), "pods_counted"),)
-        return Plan((*actions, *news), _next_available_s(line))
+        return Plan((*actions, *news), line.next_look_s())
 
     def refused(self, view: StatefulSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
@@ -150,10 +149,21 @@ def _events(stateful_set: StatefulSet, changes: tuple[Action, ...]) -> tuple[Emi
     for action in changes:
         if isinstance(action, Update):
             continue
+        if action.reason == ordered_pods.FINISHED:
+            told.append(_remaking(stateful_set, action.object))
         verb, reason = ("create", "SuccessfulCreate") if isinstance(action, Create) else ("delete", "SuccessfulDelete")
         message = f"{verb} Pod {action.object.metadata.name} in StatefulSet {stateful_set.metadata.name} successful"
         told.append(Emit(stateful_set, reason, message))
     return tuple(told)
+
+
+def _remaking(stateful_set: StatefulSet, pod: Object) -> Emit:
+    """Kubernetes' words for a pod that ended and is made anew."""
+    failed = isinstance(pod, Pod) and pod.status.phase == "Failed"
+    state, reason = ("failed", "RecreatingFailedPod") if failed else ("terminated", "RecreatingTerminatedPod")
+    owner = f"{stateful_set.metadata.namespace}/{stateful_set.metadata.name}"
+    message = f"StatefulSet {owner} is recreating {state} Pod {pod.metadata.name}"
+    return Emit(stateful_set, reason, message, "Warning" if failed else "Normal")
 
 
 def _status(line: Line, changing: bool) -> StatefulSetStatus:
@@ -179,13 +189,3 @@ def _status(line: Line, changing: bool) -> StatefulSetStatus:
         collision_count=old.collision_count,
         conditions=conditions,
     )
-
-
-def _next_available_s(line: Line) -> float | None:
-    """When a ready pod becomes available by the passing of time."""
-    min_ready_s = line.stateful_set.spec.min_ready_seconds
-    if not min_ready_s:
-        return None
-    times = [available_at(pod, min_ready_s) for pod in line.all]
-    later = [(at - line.now).total_seconds() for at in times if at is not None and at > line.now]
-    return min(later, default=None)

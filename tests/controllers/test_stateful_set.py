@@ -187,10 +187,32 @@ def test_a_pod_of_another_name_is_not_adopted(name: str) -> None:
     assert pod_acts(owner, stranger) == [CREATE.format(0)]
 
 
-def test_a_finished_pod_is_made_anew() -> None:
+@pytest.mark.parametrize(
+    ("phase", "reason", "kind", "word"),
+    [
+        ("Failed", "RecreatingFailedPod", "Warning", "failed"),
+        ("Succeeded", "RecreatingTerminatedPod", "Normal", "terminated"),
+    ],
+)
+def test_a_finished_pod_is_made_anew_and_people_are_told(phase: str, reason: str, kind: str, word: str) -> None:
     owner = stateful_set(1)
-    assert pod_acts(owner, member(owner, 0, phase="Failed", is_ready=False)) == ["Delete db-0 pod_finished"]
-    assert pod_acts(owner, ending(member(owner, 0, phase="Failed", is_ready=False))) == []
+    ended = member(owner, 0, phase=phase, is_ready=False)
+    plan = plan_for(StatefulSetController(), owner, revision(owner, "v1"), ended)
+    assert ("Delete", "db-0", "pod_finished") in acts(plan)
+    (told, _) = [action for action in plan.actions if isinstance(action, Emit)]
+    assert (told.reason, told.type) == (reason, kind)
+    assert told.message == f"StatefulSet default/db is recreating {word} Pod db-0"
+    assert pod_acts(owner, ending(ended)) == []
+
+
+def test_a_pod_that_fails_at_once_is_not_made_again_at_once() -> None:
+    owner = stateful_set(2)
+    ended = member(owner, 0, phase="Failed", is_ready=False, age_s=4)
+    plan = plan_for(StatefulSetController(), owner, revision(owner, "v1"), ended)
+    assert [act for act in acts(plan) if act[0] != "SetStatus"] == []
+    assert plan.requeue_after_s == 6.0
+    outdated = stateful_set(2, "v2")
+    assert pod_acts(outdated, ended) == [OUTDATED.format(0)]
 
 
 def test_a_pod_is_available_when_it_was_ready_for_long_enough() -> None:
@@ -290,3 +312,24 @@ def test_the_template_of_a_revision_is_what_it_was() -> None:
 
     owner = stateful_set(1, "v2")
     assert template_of(revision(owner, "v2")) == template("v2")
+
+
+def test_a_template_that_was_stored_with_fewer_fields_is_still_the_same_template() -> None:
+    """As after an upgrade to a version that knows more fields: nothing is replaced for it."""
+    owner, stored = stateful_set(1), revision(stateful_set(1), "v1")
+    old = evolve(stored, data={"spec": {"template": {"metadata": {"labels": {"app": "web"}}, "spec": {
+        "containers": [{"name": "main", "command": ["serve", "v1"]}]}}}})  # fmt: skip
+    assert old.data != stored.data
+    assert [
+        act for act in acts(plan_for(StatefulSetController(), owner, old, member(owner, 0))) if act[0] != "SetStatus"
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "data", [{"spec": 1}, {"spec": {"template": 1}}, {"spec": {"template": {"spec": []}}}, {"x": 1}]
+)
+def test_a_revision_with_something_else_in_it_is_passed_over(data: dict[str, Any]) -> None:
+    owner = stateful_set(1)
+    strange = evolve(revision(owner, "v9", 7), data=data)
+    plan = plan_for(StatefulSetController(), owner, revision(owner, "v1"), strange, member(owner, 0))
+    assert [(act[0], act[2]) for act in acts(plan)] == [("Update", "revision")]
