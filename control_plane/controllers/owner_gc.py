@@ -74,7 +74,7 @@ def _keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterabl
         return () if old is None else _removal_keys(old, snapshot)
     meta = new.metadata
     if old is None:
-        return _uid_keys([meta.uid] if meta.owner_references or meta.finalizers else [])
+        return _uid_keys([meta.uid] if _is_of_interest(new, snapshot) else [])
     before = old.metadata
     if (before.owner_references, before.finalizers, old.deleting) == (
         meta.owner_references, meta.finalizers, new.deleting,
@@ -84,6 +84,13 @@ def _keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterabl
     if new.deleting and FOREGROUND in meta.finalizers:
         uids += [dependent.metadata.uid for dependent in dependents_of(snapshot, meta.uid)]
     return _uid_keys(uids)
+
+
+def _is_of_interest(new: Object, snapshot: Snapshot) -> bool:
+    """Whether anything may be to do for an object that came; nearly all that come have their owners, and stay."""
+    if new.deleting:
+        return bool(new.metadata.owner_references or new.metadata.finalizers)
+    return any(_judge(snapshot, new, ref) is not Owner.SOLID for ref in new.metadata.owner_references)
 
 
 def _removal_keys(gone: Object, snapshot: Snapshot) -> Iterable[Key]:
