@@ -64,11 +64,7 @@ class Cleanup:
     async def survey(self) -> tuple[Garbage, ...]:
         """What a sweep would remove now."""
         strays = tuple(_of_container(state) for state in self._strays())
-        directories = tuple(
-            Garbage(kind="PodDirectory", name=uid, reason="no_pod", message="no pod of this node has that uid")
-            for uid in sorted(self._storage.pod_uids())
-            if uid not in self._pods
-        )
+        directories = (_of_directory(uid) for uid in sorted(self._storage.pod_uids()) if uid not in self._pods)
         return (*strays, *directories, *await self._groups(dry_run=True))
 
     async def sweep(self) -> tuple[Garbage, ...]:
@@ -118,7 +114,7 @@ class Cleanup:
         return tuple(_of_group(each, dry_run=dry_run) for each in swept)
 
     async def _remove_directory(self, uid: str) -> Garbage:
-        found = Garbage(kind="PodDirectory", name=uid, reason="no_pod", message="no pod of this node has that uid")
+        found = _of_directory(uid)
         log.info("pod_directory_left_over uid=%s", uid)
         try:
             await self._storage.remove_pod(uid)
@@ -133,6 +129,10 @@ def _of_container(state: ContainerState) -> Garbage:
         "it runs, and no pod of this node has it" if state.running else "it has ended, and no pod of this node has it"
     )
     return Garbage(kind="Container", name=state.id, reason="no_pod", message=words)
+
+
+def _of_directory(uid: str) -> Garbage:
+    return Garbage(kind="PodDirectory", name=uid, reason="no_pod", message="no pod of this node has that uid")
 
 
 def _of_group(swept: Swept, *, dry_run: bool) -> Garbage:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from control_plane.api.deleting import Deleter
@@ -30,7 +31,7 @@ from proto.errors import ApiError, Conflict, NotFound, Unavailable
 from proto.garbage import Garbage, GarbageReport, SilentNode
 from proto.node import CleanReply, CleanRequest
 from proto.objects.core import Node
-from proto.objects.meta import evolve
+from proto.objects.meta import INT32_MAX, evolve
 
 LIMIT_MAX = 500
 """As many objects in one pass as are sure to fit into one answer."""
@@ -41,8 +42,6 @@ DELETIONS_AT_ONCE = 64
 NODES_AT_ONCE = 256
 NODE_S = 5.0
 """How long a node may take to answer."""
-
-EVENTS_TTL_MAX = timedelta(days=36_500)
 
 
 class Collecting:
@@ -138,13 +137,13 @@ class Collecting:
 
 def _retention(options: Options) -> Retention:
     """What is kept; what the options do not say is as always."""
-    kept, pods, events_s = Retention(), options.get("finishedPodsMax"), options.get("eventsTtlSeconds")
-    return Retention(
-        kept.finished_pods if pods in (None, "") else read_count(options, "finishedPodsMax"),
-        kept.events
-        if events_s in (None, "")
-        else min(timedelta(seconds=min(read_count(options, "eventsTtlSeconds"), 2**31)), EVENTS_TTL_MAX),
-    )
+    kept = Retention()
+    if options.get("finishedPodsMax") not in (None, ""):
+        kept = replace(kept, finished_pods=read_count(options, "finishedPodsMax"))
+    if options.get("eventsTtlSeconds") not in (None, ""):
+        seconds = min(read_count(options, "eventsTtlSeconds"), INT32_MAX)
+        kept = replace(kept, events=timedelta(seconds=seconds))
+    return kept
 
 
 def _garbage(delete: Delete) -> Garbage:

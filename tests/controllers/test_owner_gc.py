@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from control_plane.controllers.owner_gc import FOREGROUND, ORPHAN, OwnerGarbageController
 from control_plane.plan import Emit, Key, Plan
+from control_plane.store import lifecycle
 from proto.objects.core import ConfigMap, Node
 from proto.objects.meta import Object, ObjectMeta, OwnerReference, evolve
 from tests.controllers.builders import acts, ending, namespace, node, owned_by, plan_for
@@ -198,4 +199,46 @@ def test_whatever_is_deleted_and_however_nothing_is_left_hanging(
     for each in world.all(ConfigMap):
         assert not each.deleting
         assert all(ref.uid in left for ref in each.metadata.owner_references)
+    world.assert_fixpoint()
+
+
+def test_a_reference_across_namespaces_costs_nobody_else_anything() -> None:
+    """The owner lives elsewhere: whoever claims it from here goes, and is told why; what is really its own stays."""
+    owner, own = thing("a", home="elsewhere"), thing("own", thing("a", home="elsewhere"), home="elsewhere")
+    claiming = thing("claiming", owner)
+    saved = thing("saved", owner, B)
+    world = World(
+        namespace(), namespace("elsewhere"), owner, own, B, claiming, saved, controllers=(CONTROLLER,)
+    )  # fmt: skip
+    world.settle()
+    assert names(world) == {"a", "own", "b", "saved"}
+    told = {event.object.metadata.name for event in world.events if event.reason == "OwnerRefInvalidNamespace"}
+    assert told == {"claiming", "saved"}
+    (kept,) = (each for each in world.all(ConfigMap) if each.metadata.name == "saved")
+    assert [ref.name for ref in kept.metadata.owner_references] == ["b"]
+    world.assert_fixpoint()
+
+
+@pytest.mark.parametrize(
+    ("propagation", "while_held"),
+    [
+        pytest.param("Background", {"a", "b"}, id="in the background its dependents stay while it does"),
+        pytest.param("Foreground", {"a"}, id="in the foreground they go before it"),
+        pytest.param("Orphan", {"a", "b"}, id="orphaned they stay for good"),
+    ],
+)
+def test_a_finalizer_holds_its_object_until_it_is_taken_off(propagation: str, while_held: set[str]) -> None:
+    held = evolve(thing("a"), **{"metadata.finalizers": ("acme.com/hold",)})
+    world = World(namespace(), held, thing("b", held), controllers=(CONTROLLER,))
+    world.settle()
+    world.delete(held, propagation=propagation)
+    world.settle()
+    assert names(world) == while_held
+    (stored,) = (each for each in world.all(ConfigMap) if each.metadata.name == "a")
+    assert (stored.deleting, stored.metadata.finalizers) == (True, ("acme.com/hold",))
+    released = evolve(stored, **{"metadata.finalizers": ()})
+    assert lifecycle.may_be_removed(released)
+    world.remove(released)
+    world.settle()
+    assert names(world) == ({"b"} if propagation == "Orphan" else set())
     world.assert_fixpoint()
