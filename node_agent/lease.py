@@ -16,6 +16,9 @@ from collections.abc import Callable
 from proto.clock import Clock
 from proto.disconnection import Disconnection
 
+START_SHARE = 0.5
+"""In the rest of its time without a grant nothing is started any more: it would have to be stopped in a moment."""
+
 
 def _nobody(sent_s: float, lease_s: float) -> None:
     """Nobody wants to know."""
@@ -48,7 +51,8 @@ class Lease:
         if not policy.stops:
             return True
         window_s = self._lease_s if policy.stop_after_s is None else policy.stop_after_s
-        return self._clock.monotonic_s() < self._sent_s + window_s and self._gap_s < window_s
+        in_time = self._clock.monotonic_s() < self._sent_s + window_s * START_SHARE
+        return in_time and self._gap_s < window_s
 
     def grant(self, sent_s: float, lease_s: float) -> bool:
         """A heartbeat sent at `sent_s` was answered with a grant of `lease_s`; answers may overtake each other.
