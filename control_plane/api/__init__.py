@@ -8,6 +8,7 @@
     admission   what is written must be: metadata, namespace, defaults, the rules of its kind
     validation/ the rules, a file for each kind; pure
     warnings    what is accepted and means something else here; pure
+    risks       what somebody risks who deletes by force; pure
     writing     create, update, patch; subresources beside it
     deleting    delete, deletecollection
     evicting    the eviction of a pod, if its budgets allow it

@@ -15,6 +15,7 @@ from control_plane.api.options import DeletionOptions, parse_revision, read_dele
 from control_plane.api.reading import Reader, catch_up, not_found
 from control_plane.api.reply import FRAME_BYTES, Answer, encode_parts, success
 from control_plane.api.request import Request
+from control_plane.api.risks import risks_of_deleting
 from control_plane.store.lifecycle import DeleteOptions, Removal, for_delete
 from control_plane.store.mirror import Mirror
 from control_plane.store.port import RevisionMismatch
@@ -44,10 +45,12 @@ class Deleter:
         """
         options = read_deletion_options(request.options)
         await catch_up(self._mirror, parse_revision(options.revision))
+        asked = self._mirror.get(request.kind.model, request.namespace, request.name)
+        risks = risks_of_deleting(() if asked is None else (asked,), options.grace_s, self._mirror)
         outcome = await self.remove(request.kind, request.namespace, request.name, options)
         if isinstance(outcome, Removal):
-            return Answer(request.kind, plain=success(request.kind, outcome.object))
-        return Answer(request.kind, object=outcome)
+            return Answer(request.kind, plain=success(request.kind, outcome.object), warnings=risks)
+        return Answer(request.kind, object=outcome, warnings=risks)
 
     async def delete_collection(self, request: Request, bytes_max: int) -> Answer:
         """Ask for the end of all objects that the selectors choose; answered with them.
@@ -64,10 +67,12 @@ class Deleter:
         listing = read_list_options(request.options, kind)
         await catch_up(self._mirror, listing.revision)
         found = self._reader.select(kind, request.namespace, listing.selection)
+        risks = risks_of_deleting(found, options.grace_s, self._mirror)
         room = asyncio.Semaphore(AT_ONCE_MAX)
         await asyncio.gather(*(self._delete_one_of_many(kind, obj, options, room) for obj in found))
         parts = await encode_parts(found, kind, request.accept, self._clock.now(), bytes_max - FRAME_BYTES)
-        return Answer(kind, parts=parts, list_metadata={"resourceVersion": str(self._mirror.revision)})
+        revision = str(self._mirror.revision)
+        return Answer(kind, parts=parts, list_metadata={"resourceVersion": revision}, warnings=risks)
 
     async def _delete_one_of_many(
         self, kind: Kind, obj: Object, options: DeletionOptions, room: asyncio.Semaphore

@@ -104,8 +104,6 @@ async def _delete(client: RawClient, victim: Victim, options: argparse.Namespace
         body["gracePeriodSeconds"] = grace
     if options.dry_run == "server":
         body["dryRun"] = ["All"]
-    if options.force:
-        warn(["--force forgets the object at once; a process on a node that is cut off may go on running"])
     reply = await client.call("delete", kind, namespace, name, body=body)
     warn(reply.warnings)
     details = reply.body.get("details", {}) if reply.body.get("kind") == "Status" else reply.body.get("metadata", {})
