@@ -146,6 +146,18 @@ class Client:
             body["preconditions"] = {"uid": uid}
         await self.raw.call("delete", _kind(model), namespace, name, body=body or None)
 
+    async def evict(self, name: str, namespace: str, *, grace_s: int | None = None, uid: str = "") -> None:
+        """Delete a pod if its disruption budgets allow that now; with `uid` only if it is still that pod.
+
+        Raises:
+            errors.TooManyRequests: they do not; try again later.
+        """
+        options: dict[str, Any] = {"preconditions": {"uid": uid}} if uid else {}
+        if grace_s is not None:
+            options["gracePeriodSeconds"] = grace_s
+        body = {"deleteOptions": options}
+        await self.raw.call("create", catalog.BY_KIND["Pod"], namespace, name, subresource="eviction", body=body)
+
     async def scale(self, model: type[Object], name: str, namespace: str, replicas: int) -> None:
         """Set the wanted count through the scale subresource."""
         body = {"spec": {"replicas": replicas}}

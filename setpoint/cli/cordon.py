@@ -3,31 +3,77 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 
 from proto.catalog import BY_KIND
+from proto.client.raw import RawClient
+from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
+
+_NODE = BY_KIND["Node"]
+_NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     add_cluster_arguments(parser, namespaced=False)
-    parser.add_argument("node", nargs="+", help="the node's name")
+    add_node_arguments(parser)
+    add_dry_run_argument(parser)
+
+
+def add_node_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which nodes are meant."""
+    parser.add_argument("node", nargs="*", help="the node's name")
+    parser.add_argument("-l", "--selector", default="", help="the nodes with these labels")
+
+
+def add_dry_run_argument(parser: argparse.ArgumentParser) -> None:
+    """Whether to change anything."""
+    words = "client: only tell; server: let the cluster check it, and change nothing"
+    parser.add_argument("--dry-run", choices=tuple(_NOTES), default="none", help=words)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Cordon every named node."""
-    return await set_unschedulable(options, True)
-
-
-async def set_unschedulable(options: argparse.Namespace, unschedulable: bool) -> int:
-    """Write `spec.unschedulable` of every named node; also `uncordon`'s work."""
-    word = "cordoned" if unschedulable else "uncordoned"
+    """Cordon every node that is meant."""
     async with connect(options) as client:
-        for name in (node.removeprefix("node/") for node in options.node):
-            node = (await client.call("get", BY_KIND["Node"], "", name)).body
-            if node.get("spec", {}).get("unschedulable", False) == unschedulable:
-                print(f"node/{name} already {word}")
-                continue
-            await client.call("patch", BY_KIND["Node"], "", name, body={"spec": {"unschedulable": unschedulable}})
-            print(f"node/{name} {word}")
+        await set_unschedulable(client, await find_nodes(client, options), True, options.dry_run)
     return 0
+
+
+async def find_nodes(client: RawClient, options: argparse.Namespace) -> list[str]:
+    """The names of the nodes that are meant, each of which exists.
+
+    Raises:
+        CliError: neither names nor a selector, or both.
+        NotFound: there is no such node.
+    """
+    names = [node.removeprefix("node/").removeprefix("nodes/") for node in options.node]
+    if names and options.selector:
+        raise CliError("cannot specify both a node name and a --selector option")
+    if not names and not options.selector:
+        raise CliError("name a node, or choose nodes with --selector")
+    if names:
+        for name in names:
+            await client.call("get", _NODE, "", name)
+        return list(dict.fromkeys(names))
+    listed = (await client.list_all(_NODE, "", labelSelector=options.selector)).body
+    found = [str(item["metadata"]["name"]) for item in listed.get("items", ())]
+    if not found:
+        print("No resources found", file=sys.stderr)
+    return found
+
+
+async def set_unschedulable(client: RawClient, nodes: Sequence[str], unschedulable: bool, dry_run: str) -> None:
+    """Write `spec.unschedulable` of every node; also the work of `uncordon` and the beginning of `drain`."""
+    word = "cordoned" if unschedulable else "uncordoned"
+    for name in nodes:
+        node = (await client.call("get", _NODE, "", name)).body
+        if node.get("spec", {}).get("unschedulable", False) == unschedulable:
+            print(f"node/{name} already {word}{_NOTES[dry_run]}", flush=True)
+            continue
+        if dry_run != "client":
+            options = {"dryRun": "All"} if dry_run == "server" else None
+            body = {"spec": {"unschedulable": unschedulable}}
+            await client.call("patch", _NODE, "", name, body=body, options=options)
+        print(f"node/{name} {word}{_NOTES[dry_run]}", flush=True)

@@ -37,6 +37,7 @@ VERBS: dict[str, Verb] = {
     "rollout": Verb("setpoint.cli.rollout", "follow, hold, undo and restart rollouts"),
     "cordon": Verb("setpoint.cli.cordon", "keep new pods away from a node"),
     "uncordon": Verb("setpoint.cli.uncordon", "let new pods onto a node again"),
+    "drain": Verb("setpoint.cli.drain", "make a node free of pods, within their disruption budgets"),
     "events": Verb("setpoint.cli.events", "list what happened"),
     "gc": Verb("setpoint.cli.gc", "remove what is of no use any more, now"),
     "api-resources": Verb("setpoint.cli.api_resources", "list the kinds of objects"),

@@ -253,6 +253,18 @@ def _config_map(item: Item) -> list[str]:
     return lines
 
 
+def _budget(item: Item) -> list[str]:
+    spec, status = item["spec"], item.get("status", {})
+    limits = (("Min available", "minAvailable"), ("Max unavailable", "maxUnavailable"))
+    lines = [field(title, spec[name]) for title, name in limits if name in spec]
+    lines.append(field("Selector", _selector(spec)))
+    counts = (("Allowed disruptions", "disruptionsAllowed"), ("Current", "currentHealthy"),
+              ("Desired", "desiredHealthy"), ("Total", "expectedPods"))  # fmt: skip
+    lines += ["Status:", *indented([f"{title + ':':<22}{status.get(name, 0)}" for title, name in counts])]
+    lines += mapping("Disrupted", status.get("disruptedPods", {}))
+    return lines + _conditions(status)
+
+
 def _namespace(item: Item) -> list[str]:
     status = item.get("status", {})
     return [field("Phase", status.get("phase", "")), *_conditions(status)]
@@ -271,6 +283,7 @@ _PAGES: dict[str, Callable[[Item], list[str]]] = {
     "ReplicaSet": _replica_set,
     "StatefulSet": _stateful_set,
     "DaemonSet": _daemon_set,
+    "PodDisruptionBudget": _budget,
     "ConfigMap": _config_map,
     "Namespace": _namespace,
 }

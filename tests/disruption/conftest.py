@@ -1,0 +1,94 @@
+"""A real cluster for every test: three machines, programs that end at once, and the real command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from proto.bus.nats import NatsBus
+from proto.client.typed import Client
+from proto.objects.apps import IntOrPercent
+from proto.objects.core import Node
+from proto.objects.meta import LabelSelector, ObjectMeta
+from proto.objects.pod import Pod
+from proto.objects.policy import PodDisruptionBudget, PodDisruptionBudgetSpec
+from setpoint.local.cluster import ClusterShape, LocalCluster
+from tests.cli.conftest import Setpoint
+from tests.failures.observing import WITHIN_S, Observer, is_true
+from tests.waiting import eventually
+
+MACHINES = ("m1", "m2", "m3")
+LABELS = {"app": "web"}
+
+
+@dataclass(slots=True)
+class Scene(Observer):
+    """A cluster, a client of it, and the program `setpoint`."""
+
+    call: Setpoint = field(kw_only=True)
+
+    async def protect(self, minimum: IntOrPercent) -> None:
+        """A budget for the pods of `web`; returns when it has been counted."""
+        spec = PodDisruptionBudgetSpec(min_available=minimum, selector=LabelSelector(match_labels=LABELS))
+        await self.client.create(PodDisruptionBudget(metadata=ObjectMeta(name="web", namespace="default"), spec=spec))
+
+        async def counted() -> bool:
+            return (await self.budget()).status.observed_generation == 1
+
+        await eventually(counted, within_s=WITHIN_S, what="the budget is counted")
+
+    async def budget(self) -> PodDisruptionBudget:
+        return await self.client.get(PodDisruptionBudget, "web", "default")
+
+    async def pods_on(self, node: str) -> list[str]:
+        """Names of the pods that are bound to a node."""
+        return sorted(name for name, pod in (await self.pods()).items() if pod.spec.node_name == node)
+
+    async def cordoned(self, node: str) -> bool:
+        return (await self.client.get(Node, node)).spec.unschedulable
+
+    async def fullest(self) -> str:
+        """The machine with most pods."""
+        places = [pod.spec.node_name for pod in (await self.pods()).values()]
+        return max(MACHINES, key=places.count)
+
+    async def healthy_min(self, until: asyncio.Task[object]) -> int:
+        """The lowest number of healthy pods at any moment before `until` ends, by every change of any pod."""
+        healthy: dict[str, bool] = {}
+        least = 1_000
+
+        async def follow() -> None:
+            nonlocal least
+            listed = await self.client.list(Pod, "default")
+            healthy.update({pod.metadata.uid: _is_healthy(pod) for pod in listed.items})
+            async for event in self.client.watch(Pod, "default", since=listed.revision):
+                pod = event.object
+                healthy[pod.metadata.uid] = event.type != "DELETED" and _is_healthy(pod)
+                least = min(least, sum(healthy.values()))
+
+        following = asyncio.create_task(follow())
+        await asyncio.wait([until])
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        return least
+
+
+def _is_healthy(pod: Pod) -> bool:
+    return not pod.deleting and is_true(pod.status.conditions, "Ready")
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    shape = ClusterShape(data_dir=tmp_path, machines=MACHINES, isolation="groups", sync_always=False)
+    async with LocalCluster(shape) as cluster:
+        bus = await NatsBus.connect(cluster.url, name="test")
+        try:
+            made = Scene(cluster, bus, Client(bus, timeout_s=5), call=Setpoint(cluster.url, tmp_path))
+            await made.all_ready(len(MACHINES))
+            yield made
+        finally:
+            await bus.close()
