@@ -34,7 +34,7 @@ DEPLOYMENTS = (OBJECTS - NODES) // (PODS_EACH + 2)
 """Each comes with a ReplicaSet."""
 
 BUDGET_S = 1.0
-QUIET_S = 0.3
+QUIET_LOOKS = 20
 BUILT_WITHIN_S = 120.0
 
 
@@ -116,12 +116,12 @@ async def _full_pass(ground: Ground) -> float:
 
 
 async def _at_rest(ground: Ground, loops: list[ReconcileLoop]) -> None:
-    """Until nothing was waiting, worked on or written for a while."""
-    quiet_since_s, revision = time.monotonic(), -1
-    while time.monotonic() - quiet_since_s < QUIET_S:
-        if ground.mirror.revision != revision or not all(loop.queue.idle for loop in loops):
-            quiet_since_s, revision = time.monotonic(), ground.mirror.revision
+    """Until nothing was waiting, worked on or written in many looks in a row."""
+    quiet, revision = 0, -1
+    while quiet < QUIET_LOOKS:
         await asyncio.sleep(0.02)
+        is_quiet = ground.mirror.revision == revision and all(loop.queue.idle for loop in loops)
+        quiet, revision = quiet + 1 if is_quiet else 0, ground.mirror.revision
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

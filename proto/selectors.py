@@ -32,7 +32,9 @@ def matches(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     for key, value in selector.match_labels.items():
         if labels.get(key) != value:
             return False
-    return all(_holds(requirement, labels) for requirement in selector.match_expressions)
+    return not selector.match_expressions or all(
+        _holds(requirement, labels) for requirement in selector.match_expressions
+    )
 
 
 def _holds(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> bool:

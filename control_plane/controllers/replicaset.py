@@ -99,7 +99,9 @@ class ReplicaSetController:
             return None
         claims = claim(snapshot, replica_set, Pod, is_active)
         active = [pod for pod in claims.ours if is_active(pod)]
-        pods = tuple(pod for pod in active if not is_disconnected(pod))
+        aside = [pod for pod in active if is_disconnected(pod)]
+        uids = {pod.metadata.uid for pod in aside}
+        pods = tuple(pod for pod in active if pod.metadata.uid not in uids)
         missing = replica_set.spec.replicas - len(pods)
         if not _may_create(snapshot, replica_set):
             missing = min(missing, 0)
@@ -108,7 +110,7 @@ class ReplicaSetController:
             now=now,
             claims=claims,
             pods=pods,
-            originals=returned(snapshot, filter(is_disconnected, active), now),
+            originals=returned(snapshot, aside, now),
             ending=sum(pod.deleting for pod in claims.ours),
             free_slots=_free_slots(snapshot, replica_set, min(missing, self._burst)),
             neighbours=_pods_by_node(snapshot, replica_set) if missing < 0 < replica_set.spec.replicas else {},

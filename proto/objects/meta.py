@@ -228,7 +228,10 @@ def evolve(model: M, **changes: Any) -> M:
 
 def find_condition(conditions: Iterable[Condition], kind: str) -> Condition | None:
     """The condition of that type, if it is there."""
-    return next((condition for condition in conditions if condition.type == kind), None)
+    for condition in conditions:
+        if condition.type == kind:
+            return condition
+    return None
 
 
 def with_condition(conditions: Iterable[Condition], new: Condition) -> tuple[Condition, ...]:

@@ -14,10 +14,10 @@ from control_plane.plan import Create, Emit, Key, Plan, Snapshot, Watch, own_key
 from control_plane.store.memory import MemoryStore, MemoryStoreServer
 from control_plane.store.mirror import Mirror
 from control_plane.store.port import StoreUnavailable
-from proto.clock import Instant
+from proto.clock import Instant, LoopClock
 from proto.objects.apps import Deployment, ReplicaSet
 from proto.objects.core import ConfigMap, Namespace
-from proto.objects.meta import Object, ObjectMeta
+from proto.objects.meta import Object, ObjectMeta, evolve
 from proto.objects.pod import Pod
 from tests.engine.replicas import Ground, Replica
 from tests.hub.test_straight_path import deployment
@@ -72,6 +72,59 @@ async def test_a_failing_controller_is_contained_logged_once_and_tried_again(cap
     quiet = echo.passes
     await asyncio.sleep(45)
     assert echo.passes - quiet <= 6  # The full pass, and nothing else, looks again.
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+class SlowClock(LoopClock):
+    """A clock on which looking at a key takes time."""
+
+    spent_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self.spent_s
+
+
+@dataclass
+class Ponderer:
+    """Takes half a second to look at anything."""
+
+    clock: SlowClock
+    name: str = "ponderer"
+    watches: tuple[Watch, ...] = (Watch(ConfigMap, own_key),)
+    passes: int = 0
+
+    def observe(self, snapshot: Snapshot, key: Key, now: Instant) -> ConfigMap | None:
+        self.passes += 1
+        self.clock.spent_s += 0.5
+        return snapshot.get(ConfigMap, *key)
+
+    def reconcile(self, view: ConfigMap) -> Plan:
+        return Plan()
+
+
+@in_virtual_time
+async def test_a_key_that_takes_long_rests_before_its_next_changes_are_looked_at() -> None:
+    ground, clock = Ground(), SlowClock()
+    store = MemoryStore(ground.server)
+    mirror = Mirror(store, clock=clock)
+    ponderer = Ponderer(clock)
+    applier = Applier(store, mirror, clock, ground.ids, lambda emit: None)
+    loop = ReconcileLoop(ponderer, mirror, applier, clock, lambda emit: None, LoopPace(full_pass_s=5_000.0))
+    tasks = [asyncio.create_task(mirror.run()), asyncio.create_task(loop.run())]
+    await ground.create(Namespace(metadata=ObjectMeta(name="default")), config("busy"))
+    await eventually(lambda: mirror.get(ConfigMap, "default", "busy"))
+    for number in range(100):
+        seen = mirror.get(ConfigMap, "default", "busy")
+        assert seen is not None
+        await store.put(evolve(seen, data={"number": str(number)}), seen.metadata.revision)
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
+    assert 6 <= ponderer.passes <= 9, "in twelve seconds, with 1.5 s of rest each"
+    quiet = ponderer.passes
+    await asyncio.sleep(20)
+    assert ponderer.passes == quiet, "the last change was looked at, and nothing after it"
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
