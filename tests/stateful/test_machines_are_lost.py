@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from proto import codec
 from proto.bus.nats import NatsBus
 from proto.client.typed import Client
 from proto.objects.core import Node
@@ -22,9 +22,12 @@ REPLICAS = 3
 MACHINES = ("m1", "m2", "m3")
 
 
-@pytest.fixture
-async def observer(tmp_path: Path) -> AsyncIterator[Observer]:
-    async with LocalCluster(ClusterShape(data_dir=tmp_path / "cluster", machines=MACHINES)) as cluster:
+@asynccontextmanager
+async def observed(folder: Path, *, lease_s: int) -> AsyncIterator[Observer]:
+    """A cluster whose machines hold their leases for so long, and three pods, one a machine."""
+    arguments = ("--lease-s", str(lease_s))
+    shape = ClusterShape(data_dir=folder / "cluster", machines=MACHINES, control_plane_arguments=arguments)
+    async with LocalCluster(shape) as cluster:
         bus = await NatsBus.connect(cluster.url, name="test")
         try:
             seen = Observer(cluster, bus, Client(bus, timeout_s=5))
@@ -42,34 +45,54 @@ async def deployed(observer: Observer, trace: Trace, **spec: Any) -> None:
     await observer.settled(REPLICAS)
 
 
-async def test_a_machine_without_power_keeps_its_pod_until_a_person_vouches_for_it(
-    observer: Observer, tmp_path: Path
-) -> None:
-    trace = Trace(tmp_path / "trace")
-    await deployed(observer, trace)
-    before = await observer.pods()
-    victim = before["db-1"].spec.node_name
-
-    await observer.cluster.power_off(victim)
-    await observer.node_lost(victim)
-
-    async def evicted() -> Pod | None:
-        pod = (await observer.pods())["db-1"]
-        return pod if pod.deleting else None
-
-    waiting = await eventually(evicted, within_s=10, what="db-1 is to leave the lost machine")
-    assert waiting is not None
-    assert waiting.metadata.uid == before["db-1"].metadata.uid
-
-    taint = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
-    node = await observer.client.get(Node, victim)
-    taints = [*(one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in node.spec.taints), taint]
-    await observer.client.patch(Node, victim, "", {"spec": {"taints": taints}})
-
+async def replaced(observer: Observer, victim: str, before: dict[str, Pod]) -> None:
+    """Only the pod of the lost machine is another one now, elsewhere."""
     await observer.settled(REPLICAS)
     after = await observer.pods()
-    assert after["db-1"].spec.node_name != victim
-    assert {name: after[name].metadata.uid for name in ("db-0", "db-2")} == {
-        name: before[name].metadata.uid for name in ("db-0", "db-2")
-    }
-    assert trace.overlaps() == []
+    changed = {name for name in before if after[name].metadata.uid != before[name].metadata.uid}
+    assert changed == {name for name, pod in before.items() if pod.spec.node_name == victim}
+    assert victim not in {pod.spec.node_name for pod in after.values()}
+
+
+async def test_a_machine_that_is_cut_off_stops_its_pod_before_it_is_made_elsewhere(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace")
+    async with observed(tmp_path, lease_s=5) as observer:
+        await deployed(observer, trace)
+        before = await observer.pods()
+        victim = before["db-1"].spec.node_name
+        await observer.cluster.machines[victim].cut()
+        await observer.node_lost(victim)
+
+        async def elsewhere() -> bool:
+            return any(life.name == "db-1" and life.uid != before["db-1"].metadata.uid for life in trace.lives())
+
+        await eventually(elsewhere, within_s=20, what="db-1 runs on another machine")
+        # Its old process ended of itself: the machine is still cut off.
+        assert trace.overlaps() == []
+        await observer.cluster.machines[victim].heal()
+        await observer.all_ready(len(MACHINES))
+        await replaced(observer, victim, before)
+        assert trace.overlaps() == []
+
+
+async def test_a_machine_without_power_keeps_its_pod_until_a_person_vouches_for_it(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace")
+    async with observed(tmp_path, lease_s=600) as observer:
+        await deployed(observer, trace)
+        before = await observer.pods()
+        victim = before["db-1"].spec.node_name
+        await observer.cluster.power_off(victim)
+        await observer.node_lost(victim)
+
+        async def given_up() -> bool:
+            taints = (await observer.client.get(Node, victim)).spec.taints
+            return any(taint.effect == "NoExecute" for taint in taints)
+
+        await eventually(given_up, within_s=10, what="the lost machine is evicted")
+        assert (await observer.pods())["db-1"].metadata.uid == before["db-1"].metadata.uid
+
+        taint = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
+        node = codec.to_dict(await observer.client.get(Node, victim))
+        await observer.client.patch(Node, victim, "", {"spec": {"taints": [*node["spec"]["taints"], taint]}})
+        await replaced(observer, victim, before)
+        assert trace.overlaps() == []
