@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from control_plane.controllers.controller_revisions import revision_hash
 from control_plane.controllers.names import child_name
-from control_plane.controllers.pods import is_available, is_finished, pod_from_template
+from control_plane.controllers.pods import is_available, is_finished, is_to_be_remade, pod_from_template, remade_in_s
 from control_plane.controllers.scaling import int_or_percent
 from control_plane.controllers.taints import NOT_READY, UNREACHABLE, UNSCHEDULABLE, tolerates
 from control_plane.plan import Action, Create, Delete
@@ -36,9 +36,6 @@ from proto.objects.daemon_set import DaemonSet, RollingUpdateDaemonSet
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod, PodSpec, PodTemplateSpec, Toleration
 from proto.rollouts import CONTROLLER_REVISION_HASH
-
-RETRY_S = 10
-"""A pod that failed is replaced when it is so old at least, so that one which fails at once does not spin."""
 
 _NAME_SUFFIX_LENGTH = 8
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -145,7 +142,7 @@ def steps(all_: Posts, *, may_create: bool) -> tuple[Action, ...]:
 
 def retry_s(all_: Posts) -> float | None:
     """When a failed pod is old enough to be replaced."""
-    waits = [_retried_in_s(pod, all_.now) for post in all_.posts for pod in post.pods if _failed(pod)]
+    waits = [remade_in_s(pod, all_.now) for post in all_.posts for pod in post.pods if is_to_be_remade(pod)]
     return min((wait for wait in waits if wait > 0), default=None)
 
 
@@ -165,7 +162,7 @@ def _manned(all_: Posts, post: Post, *, may_create: bool) -> list[Action]:
     """What one node lacks or has too much of."""
     if not post.may_stay:
         return [Delete(pod, "node_not_fit") for pod in post.pods if not pod.deleting]
-    failed = [pod for pod in post.pods if _failed(pod) and _retried_in_s(pod, all_.now) <= 0]
+    failed = [pod for pod in post.pods if is_to_be_remade(pod) and remade_in_s(pod, all_.now) <= 0]
     actions: list[Action] = [Delete(pod, "pod_finished") for pod in failed]
     if post.wanted and not post.pods and may_create:
         return [Create(_pod(all_, post.name), "pod_missing")]
@@ -230,15 +227,6 @@ def _by_use(pods: Sequence[Pod]) -> tuple[Pod, ...]:
             ),
         )
     )
-
-
-def _failed(pod: Pod) -> bool:
-    return is_finished(pod) and not pod.deleting
-
-
-def _retried_in_s(pod: Pod, now: datetime) -> float:
-    made = pod.metadata.creation_timestamp or _LONG_AGO
-    return RETRY_S - (now - made).total_seconds()
 
 
 def _pod(all_: Posts, node: str) -> Pod:

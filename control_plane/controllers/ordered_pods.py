@@ -24,10 +24,10 @@ from control_plane.controllers.controller_revisions import template_of
 from control_plane.controllers.pods import (
     available_at,
     is_available,
-    is_finished,
     is_ready,
+    is_to_be_remade,
     pod_from_template,
-    remade_at,
+    remade_in_s,
 )
 from control_plane.controllers.scaling import int_or_percent
 from control_plane.plan import Action, Create, Delete, Update
@@ -85,16 +85,14 @@ class Line:
             and is_available(pod, self.stateful_set.spec.min_ready_seconds, self.now)
         )
 
-    def is_to_be_remade(self, pod: Pod) -> bool:
-        """Whether it has ended, which no pod of a StatefulSet is meant to, and still stands in the way of another."""
-        return is_finished(pod) and not pod.deleting
-
     def next_look_s(self) -> float | None:
         """When a step is due though nothing changes: a ready pod becomes available, a finished one may be remade."""
         min_ready_s = self.stateful_set.spec.min_ready_seconds
-        times = [available_at(pod, min_ready_s) for pod in self.all] if min_ready_s else []
-        times += [remade_at(pod) for pod in self.all if self.is_to_be_remade(pod)]
-        return min(((at - self.now).total_seconds() for at in times if at is not None and at > self.now), default=None)
+        waits = [remade_in_s(pod, self.now) for pod in self.all if is_to_be_remade(pod)]
+        if min_ready_s:
+            times = [available_at(pod, min_ready_s) for pod in self.all]
+            waits += [(at - self.now).total_seconds() for at in times if at is not None]
+        return min((wait_s for wait_s in waits if wait_s > 0), default=None)
 
     def is_outdated(self, number: int) -> bool:
         """Whether the pod of that ordinal is to be replaced by one of the update revision."""
@@ -148,8 +146,8 @@ def _filled(line: Line, *, may_create: bool) -> tuple[list[Action], bool]:
     blocked = False
     for number in line.wanted:
         pod = line.pods.get(number)
-        if pod is not None and line.is_to_be_remade(pod):
-            if remade_at(pod) <= line.now:
+        if pod is not None and is_to_be_remade(pod):
+            if remade_in_s(pod, line.now) <= 0:
                 actions.append(Delete(pod, FINISHED, at_revision=True))
         elif pod is not None and not pod.deleting and _identified(line, pod, number) != pod:
             actions.append(Update(_identified(line, pod, number), "identity"))

@@ -29,9 +29,15 @@ def is_finished(pod: Pod) -> bool:
     return pod.status.phase in ("Succeeded", "Failed")
 
 
-def remade_at(pod: Pod) -> datetime:
-    """When the successor of a finished pod may be made: `REMADE_AFTER_S` after the pod itself was made."""
-    return (pod.metadata.creation_timestamp or _LONG_AGO) + timedelta(seconds=REMADE_AFTER_S)
+def is_to_be_remade(pod: Pod) -> bool:
+    """Whether it has ended for good, which its controller does not want, and nobody deletes it yet."""
+    return is_finished(pod) and pod.metadata.deletion_timestamp is None
+
+
+def remade_in_s(pod: Pod, now: datetime) -> float:
+    """In how many seconds a pod that has ended may give way to another: when it is `REMADE_AFTER_S` old."""
+    made = pod.metadata.creation_timestamp or _LONG_AGO
+    return REMADE_AFTER_S - (now - made).total_seconds()
 
 
 def is_active(pod: Pod) -> bool:
