@@ -350,6 +350,21 @@ def test_a_revision_that_was_fully_available_is_not_rolled_back_later() -> None:
     assert (story.version, story.moves) == ("v2", 0)
 
 
+def test_where_the_new_pods_find_no_place_former_ones_make_room() -> None:
+    story = Story()
+    loose = {"spec.strategy.rolling_update.max_unavailable": 1, "spec.template": template("v2")}
+    story.world.update(story.deployment, **loose)
+    story.world.settle()
+    (new,) = (each for each in story.world.all(Pod) if not each.spec.node_name)
+    assert story.deployment.status.available_replicas == 4
+    story.world.put(evolve(new, **{"status.conditions": NOWHERE.status.conditions}))
+    story.world.settle()
+    assert story.deployment.status.available_replicas == 3
+    story.settle()
+    assert story.version == "v2"
+    assert story.deployment.status.available_replicas == 4
+
+
 @pytest.mark.parametrize("writes", range(4))
 def test_a_leader_that_dies_after_any_write_leaves_nothing_half_done(writes: int) -> None:
     story = Story()
