@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from proto.bus.nats import NatsBus
 from proto.client.typed import Client
@@ -15,9 +15,12 @@ from proto.errors import NotFound, Timeout, Unavailable
 from proto.objects.apps import Deployment
 from proto.objects.core import Namespace, Node
 from proto.objects.meta import find_condition
+from proto.objects.pod import Pod
 from setpoint.local.cluster import ClusterShape, LocalCluster
 from tests.rollouts.load import load_on
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REPLICAS = 10
 MIN_READY_S = 2
@@ -48,9 +51,10 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    shape = ClusterShape(data_dir=tmp_path, machines=("m1", "m2"), isolation="groups")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of a cluster of two machines, the same for all tests here."""
+    shape = ClusterShape(data_dir=tmp_path_factory.mktemp("cluster"), machines=("m1", "m2"), isolation="groups")
     async with LocalCluster(shape) as cluster:
         bus = await NatsBus.connect(cluster.url, name="test")
         try:
@@ -69,6 +73,18 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
             yield found
         finally:
             await bus.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(cluster: Client) -> AsyncIterator[Client]:
+    """The same, with nothing left of the Deployment of the test before."""
+    yield cluster
+    await cluster.delete(Deployment, "web", "default")
+
+    async def gone() -> bool:
+        return not (await cluster.list(Pod, "default")).items
+
+    await eventually(gone, within_s=30, what="its pods are gone")
 
 
 def template(version: str, script: str = SERVER) -> dict[str, Any]:
