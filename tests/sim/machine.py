@@ -79,6 +79,9 @@ class Computer:
     async def remove(self, container_id: str) -> None:
         await self._outside(self.runtime.remove(container_id))
 
+    def grant(self, sent_s: float, lease_s: float) -> None:
+        self.runtime.grant(sent_s, lease_s)
+
     async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
         return await self.runtime.stats(container_ids)
 
