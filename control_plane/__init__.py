@@ -7,10 +7,11 @@
     hub/          the hub side of the nodes: registration, heartbeats, assignments, reports
     controllers/  PURE: a file per controller, from a snapshot to a plan
     scheduling/   PURE: from pending pods and nodes to placements
+    admission/    what the cluster and its namespaces ask of every new object: priority, limits, quotas
     store/        objects in JetStream, and the indexed mirror that everyone reads
     amend tasks   compare-and-swap for who owns a part of an object; tasks that may not die unnoticed
 
-    program -> api | engine | hub -> store -> proto.
+    program -> api | engine | hub -> admission -> store -> proto.
     The pure rooms import `proto.objects`, the snapshot type and the plan, no more.
 
 Nothing is kept on disk here. Any replica answers requests; one, the leader, runs the loops and serves the nodes.

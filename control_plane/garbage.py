@@ -176,6 +176,10 @@ class Without:
         """See `Snapshot`."""
         return None if uid in self._removed and uid not in self._owners else self._snapshot.by_uid(uid)
 
+    def was_removed(self, uid: str) -> bool:
+        """See `Snapshot`."""
+        return uid in self._removed or self._snapshot.was_removed(uid)
+
     def _left(self, objects: Iterable[Obj]) -> Iterable[Obj]:
         # Whole at once: the mirror below may change while the caller takes its time.
         return [obj for obj in objects if obj.metadata.uid not in self._removed]

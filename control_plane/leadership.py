@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from control_plane import controllers
 from control_plane.amend import Amender
 from control_plane.engine.apply import Applier
-from control_plane.engine.bootstrap import keep_namespaces
+from control_plane.engine.bootstrap import keep_built_in
 from control_plane.engine.election import ElectionPace, Term
 from control_plane.engine.events import EventRecorder
 from control_plane.engine.fence import FencedStore
@@ -100,7 +100,7 @@ class Leadership:
         for controller in controllers.ALL:
             loop = ReconcileLoop(controller, mirror, applier, clock, recorder.record, self._settings.loops)
             tasks.spawn(f"controller {controller.name}", loop.run())
-        tasks.spawn("namespaces", keep_namespaces(amender, mirror, clock, ids))
+        tasks.spawn("built-in objects", keep_built_in(amender, mirror, clock, ids))
 
     async def stop(self) -> None:
         """End everything of the term."""

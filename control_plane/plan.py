@@ -67,6 +67,10 @@ class Snapshot(Protocol):
         """The object of that uid, of whatever kind."""
         ...
 
+    def was_removed(self, uid: str) -> bool:
+        """Whether an object of that uid was there and was removed, as far back as that is remembered."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Create:

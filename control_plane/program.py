@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from control_plane.api.server import ApiServer
-from control_plane.engine.bootstrap import NAMESPACES
+from control_plane.engine.bootstrap import missing
 from control_plane.engine.election import Election
 from control_plane.leadership import Leadership, Settings
 from control_plane.store.mirror import Mirror
@@ -22,7 +22,6 @@ from control_plane.tasks import Tasks
 from proto.bus.port import Bus
 from proto.clock import Clock
 from proto.ids import Ids
-from proto.objects.core import Namespace
 
 __all__ = ["ControlPlane", "PartEnded", "Settings"]
 
@@ -71,7 +70,7 @@ class ControlPlane:
         await self._api.start()
         self._serving = True
         self._election_task.spawn("election", self.election.run())
-        await self._unless_failed(self._namespaces_exist())
+        await self._unless_failed(self._built_in_exists())
 
     async def stop(self) -> None:
         """Give leadership up, so that another replica takes over at once, and stop serving."""
@@ -102,6 +101,6 @@ class ControlPlane:
         finally:
             task.cancel()
 
-    async def _namespaces_exist(self) -> None:
-        while any(self.mirror.get(Namespace, "", name) is None for name in NAMESPACES):
+    async def _built_in_exists(self) -> None:
+        while missing(self.mirror):
             await self._clock.sleep(READY_POLL_S)

@@ -60,6 +60,7 @@ _CORE = "proto.objects.core"
 _APPS = "proto.objects.apps"
 _BATCH = "proto.objects.batch"
 _POLICY = "proto.objects.policy"
+_QUOTA = "proto.objects.quota"
 
 KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "Namespace", "namespaces", "namespace", False, _CORE, ("ns",), "label", ("status", "finalize")),
@@ -67,6 +68,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "Pod", "pods", "pod", True, "proto.objects.pod", ("po",), "subdomain",
          ("status", "binding", "eviction")),
     Kind("", "v1", "ConfigMap", "configmaps", "configmap", True, _CORE, ("cm",)),
+    Kind("", "v1", "ResourceQuota", "resourcequotas", "resourcequota", True, _QUOTA, ("quota",), "subdomain",
+         ("status",)),
+    Kind("", "v1", "LimitRange", "limitranges", "limitrange", True, _QUOTA, ("limits",)),
     Kind("", "v1", "Event", "events", "event", True, _CORE, ("ev",)),
     Kind("apps", "v1", "Deployment", "deployments", "deployment", True, _APPS, ("deploy",), "subdomain",
          ("status", "scale")),
@@ -82,6 +86,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("batch", "v1", "CronJob", "cronjobs", "cronjob", True, _BATCH, ("cj",), "subdomain", ("status",)),
     Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "poddisruptionbudget", True, _POLICY, ("pdb",),
          "subdomain", ("status",)),
+    Kind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", "priorityclass", False,
+         "proto.objects.scheduling", ("pc",)),
     Kind("coordination.k8s.io", "v1", "Lease", "leases", "lease", True, "proto.objects.coordination"),
 )  # fmt: skip
 

@@ -1,10 +1,10 @@
 """Admission: from what a person wrote to an object that may be stored, or all that is wrong with it.
 
 In this order: the schema (`proto.schema`), identity (kind, name and namespace agree with the request), the namespace
-(it exists and is not ending), defaults, and the rules of the kind (`validation`). Controllers' writes do not come
-through here.
+(it exists and is not ending), defaults, the rules of the kind (`validation`), and what the cluster asks of everyone
+(`control_plane.admission`, which controllers' creations come through as well).
 
-*Reads*: the mirror, for namespaces. *Writes*: nothing.
+*Reads*: the mirror, for namespaces and policies. *Writes*: nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from control_plane.admission.policies import Policies
 from control_plane.api.committing import check_preconditions
 from control_plane.api.defaults import with_defaults
 from control_plane.api.request import Request
@@ -25,10 +26,12 @@ from proto.ids import Ids
 from proto.names import SUBDOMAIN_LENGTH_MAX
 from proto.objects.core import Namespace
 from proto.objects.meta import Model, Object, evolve
+from proto.objects.pod import Pod
+from proto.objects.scheduling import PriorityClass
 from proto.schema import Reading, read_model
 
-NAMESPACE_ARRIVES_S = 0.02
-"""A namespace that was created at another replica a moment ago may not have reached this mirror yet."""
+ARRIVES_S = 0.02
+"""A namespace or class that was created at another replica a moment ago may not have reached this mirror yet."""
 
 GENERATED_BASE_LENGTH_MAX = 58
 """Kubernetes: names/generate.go; five random characters follow."""
@@ -58,8 +61,9 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> Invalid:
 class Admission:
     """Admits new objects and new states of objects."""
 
-    def __init__(self, mirror: Mirror, ids: Ids):
+    def __init__(self, mirror: Mirror, ids: Ids, policies: Policies):
         self._mirror = mirror
+        self._policies = policies
         self._ids = ids
 
     async def admit_new(self, request: Request) -> Admitted:
@@ -72,12 +76,14 @@ class Admission:
         obj = self._placed(reading, request)
         if obj.metadata.resource_version:
             raise BadRequest("resourceVersion should not be set on objects to be created")
-        obj = with_defaults(self._named(obj, request))
+        await self._await_class(obj)
+        obj = self._policies.completed(with_defaults(self._named(obj, request)))
         causes = check_new(obj)
         if causes:
             raise invalid(request.kind, obj.metadata.name, causes)
         if request.kind.namespaced:
             await self._check_namespace(request.kind, obj)
+        self._policies.check(obj)
         return Admitted(obj, (*reading.warnings, *warnings_of(obj)))
 
     def admit_update(self, request: Request, body: Any, old: Object) -> Admitted:
@@ -91,7 +97,7 @@ class Admission:
         check_preconditions(obj.metadata, old)
         if request.subresource:
             return Admitted(obj, reading.warnings)
-        obj = with_defaults(obj)
+        obj = self._policies.completed_update(old, with_defaults(obj))
         causes = check_update(old, obj)
         if causes:
             raise invalid(request.kind, old.metadata.name, causes)
@@ -123,12 +129,18 @@ class Admission:
         base = identity.generate_name[:GENERATED_BASE_LENGTH_MAX]
         return evolve(obj, **{"metadata.name": base + self._ids.suffix()})
 
+    async def _await_class(self, obj: Object) -> None:
+        """Let the class of a pod arrive that was created at another replica a moment ago."""
+        name = obj.spec.priority_class_name if isinstance(obj, Pod) else ""
+        if name and self._mirror.get(PriorityClass, "", name) is None:
+            await self._mirror.wait_for(self._mirror.revision + 1, ARRIVES_S)
+
     async def _check_namespace(self, kind: Kind, obj: Object) -> None:
         """Kubernetes: the NamespaceLifecycle admission."""
         name = obj.metadata.namespace
         namespace = self._mirror.get(Namespace, "", name)
         if namespace is None:
-            await self._mirror.wait_for(self._mirror.revision + 1, NAMESPACE_ARRIVES_S)
+            await self._mirror.wait_for(self._mirror.revision + 1, ARRIVES_S)
             namespace = self._mirror.get(Namespace, "", name)
         if namespace is None:
             raise NotFound(f'namespaces "{name}" not found', details={"name": name, "kind": "namespaces"})

@@ -53,7 +53,7 @@ class Committer:
         except RevisionMismatch:
             raise
         except StoreError as error:
-            raise _told(error) from None
+            raise told(error) from None
         await self._mirror.wait_for(revision, OWN_WRITE_S)
         return evolve(obj, **{"metadata.resource_version": str(revision)})
 
@@ -72,7 +72,7 @@ class Committer:
         except RevisionMismatch:
             raise
         except StoreError as error:
-            raise _told(error) from None
+            raise told(error) from None
         return obj
 
     async def delete(self, obj: Object) -> None:
@@ -86,7 +86,7 @@ class Committer:
         except RevisionMismatch:
             raise
         except StoreError as error:
-            raise _told(error) from None
+            raise told(error) from None
         await self._mirror.wait_for(revision, OWN_WRITE_S)
 
     async def await_news(self) -> None:
@@ -126,7 +126,8 @@ def check_preconditions(wanted: ObjectMeta, old: Object) -> None:
         raise modified(kind, name)
 
 
-def _told(error: StoreError) -> ApiError:
+def told(error: StoreError) -> ApiError:
+    """A failure of the store, as the API tells it."""
     match error:
         case ObjectTooLarge():
             return RequestTooLarge(f"the object is too large, at most {OBJECT_BYTES_MAX} bytes are stored")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from control_plane.admission.limit_ranges import with_item_defaults
 from proto.objects.apps import Deployment, DeploymentStrategy, ReplicaSet, RollingUpdateDeployment
 from proto.objects.batch import CronJob, Job, JobSpec
 from proto.objects.core import Event, ObjectReference
 from proto.objects.daemon_set import DaemonSet, DaemonSetUpdateStrategy, RollingUpdateDaemonSet
 from proto.objects.meta import INT32_MAX, Model, Object, evolve
 from proto.objects.pod import Container, Pod, PodSpec
+from proto.objects.quota import LimitRange
 from proto.objects.stateful_set import (
     RollingUpdateStatefulSetStrategy,
     StatefulSet,
@@ -48,6 +50,9 @@ def with_defaults(obj: Object) -> Object:
         case CronJob():
             spec = obj.spec.job_template.spec
             return _changed(obj, "spec.job_template.spec", spec, _job_spec(spec))
+        case LimitRange():
+            items = tuple(with_item_defaults(item) for item in obj.spec.limits)
+            return evolve(obj, **{"spec.limits": items})
         case Event():
             return evolve(obj, involved_object=_in_namespace(obj.involved_object, obj.metadata.namespace))
     return obj

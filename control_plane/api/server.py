@@ -12,6 +12,7 @@ import asyncio
 import logging
 import traceback
 
+from control_plane.admission.policies import Policies
 from control_plane.api import discovery
 from control_plane.api.collecting import Collecting
 from control_plane.api.committing import Committer
@@ -51,7 +52,7 @@ class ApiServer:
         self._clock = clock
         committer = Committer(store, mirror)
         self._reader = Reader(mirror, clock, ids)
-        self._writer = Writer(committer, mirror, clock, ids)
+        self._writer = Writer(committer, mirror, clock, ids, Policies(store, mirror, clock))
         self._deleter = Deleter(committer, mirror, self._reader, clock)
         self._evictor = Evictor(committer, mirror, clock)
         self._collecting = Collecting(bus, mirror, self._deleter, clock)

@@ -13,8 +13,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from control_plane.admission.policies import Policies
 from control_plane.api.admission import Admission, Admitted, invalid, read_body
-from control_plane.api.committing import ATTEMPTS_MAX, Committer, check_preconditions, modified
+from control_plane.api.committing import ATTEMPTS_MAX, Committer, check_preconditions, modified, told
 from control_plane.api.options import check_field_validation, parse_revision, read_dry_run
 from control_plane.api.patching import apply_patch
 from control_plane.api.reading import catch_up, not_found
@@ -24,7 +25,7 @@ from control_plane.api.scale import scale_of, with_replicas
 from control_plane.api.validation.problems import Problems
 from control_plane.store import lifecycle
 from control_plane.store.mirror import Mirror
-from control_plane.store.port import RevisionMismatch
+from control_plane.store.port import RevisionMismatch, StoreError
 from proto import codec
 from proto.catalog import Kind
 from proto.clock import Clock
@@ -46,12 +47,13 @@ Change = Callable[[Object], Admitted]
 class Writer:
     """Answers create, update and patch."""
 
-    def __init__(self, committer: Committer, mirror: Mirror, clock: Clock, ids: Ids):
+    def __init__(self, committer: Committer, mirror: Mirror, clock: Clock, ids: Ids, policies: Policies):
         self._committer = committer
         self._mirror = mirror
         self._clock = clock
         self._ids = ids
-        self._admission = Admission(mirror, ids)
+        self._policies = policies
+        self._admission = Admission(mirror, ids, policies)
 
     async def create(self, request: Request) -> Answer:
         """A new object, or the binding of a pod.
@@ -68,13 +70,17 @@ class Writer:
             obj = lifecycle.for_create(admitted.object, uid=self._ids.uid(), now=self._clock.now())
             if read_dry_run(request.options):
                 self._refuse_existing(request.kind, obj)
+                self._policies.check_quotas(obj)
                 return Answer(request.kind, object=obj, warnings=admitted.warnings)
             try:
-                stored = await self._committer.put(obj, 0)
+                async with self._policies.charged(obj):
+                    stored = await self._committer.put(obj, 0)
             except RevisionMismatch:
                 if _drawn(request):
                     continue
                 raise _already_exists(request.kind, obj.metadata.name) from None
+            except StoreError as error:
+                raise told(error) from None
             return Answer(request.kind, object=stored, warnings=admitted.warnings)
         raise _already_exists(request.kind, obj.metadata.name)
 

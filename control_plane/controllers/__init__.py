@@ -28,6 +28,7 @@ What every controller here keeps to:
     job_cleanup         finished Jobs by age, and pods of Jobs that are gone
     cron_job            Jobs at the times of a schedule     rules: control_plane.schedules
     disruption          how many pods of a budget may be disrupted now     rules: control_plane.budgets, scaling
+    resource_quota      what a namespace uses of its quotas     rules: control_plane.admission
     node_lifecycle      taints for a node's verdict             rules: taints
     node_eviction       which lost nodes give up their pods, and how fast
     taint_eviction      pods leave tainted nodes            rules: taints, reconnection
@@ -56,6 +57,7 @@ from control_plane.controllers.node_lifecycle import NodeLifecycleController
 from control_plane.controllers.owner_gc import OwnerGarbageController
 from control_plane.controllers.pod_gc import FinishedPodsGarbage, NodePodsGarbage, UnboundPodsGarbage
 from control_plane.controllers.replicaset import ReplicaSetController
+from control_plane.controllers.resource_quota import ResourceQuotaController
 from control_plane.controllers.stateful_set import StatefulSetController
 from control_plane.controllers.taint_eviction import TaintEvictionController
 from control_plane.plan import Controller
@@ -70,6 +72,7 @@ ALL: tuple[Controller[Any], ...] = (
     LeftBehindPods(),
     CronJobController(),
     DisruptionController(),
+    ResourceQuotaController(),
     NodeLifecycleController(),
     NodeEvictionController(),
     TaintEvictionController(),

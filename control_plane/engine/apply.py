@@ -1,6 +1,7 @@
 """Applying a plan: each action a compare-and-swap, each safe to repeat.
 
-Nothing is decided here. What a write means is in `store.lifecycle`; what is to be written, and why, came with the plan.
+Nothing is decided here. What a write means is in `store.lifecycle`; what is to be written, and why, came with the plan;
+what the cluster asks of every new object is in `admission`.
 Actions of one sort that follow each other go out together (creations, deletions), all others one after the other;
 the first group with a failure ends the plan, because what follows was planned on its success.
 
@@ -20,6 +21,7 @@ from enum import IntEnum
 from itertools import groupby
 from typing import NamedTuple
 
+from control_plane.admission.policies import Policies
 from control_plane.amend import LiveSnapshot
 from control_plane.plan import Action, Create, Delete, Emit, Plan, SetStatus, Update
 from control_plane.store import lifecycle
@@ -78,6 +80,7 @@ class Applier:
         self._clock = clock
         self._ids = ids
         self._record = record
+        self._policies = Policies(store, mirror, clock)
         self._room = asyncio.Semaphore(writes_max)
 
     async def perform(self, plan: Plan, pass_id: str = "") -> Outcome:
@@ -129,9 +132,14 @@ class Applier:
     async def _create(self, action: Create) -> Outcome:
         if problem := self._namespace_problem(action.object):
             return Outcome(Verdict.REFUSED, problem=problem, action=action)
-        obj = lifecycle.for_create(action.object, uid=self._ids.uid(), now=self._clock.now())
+        if self._mirror.get(type(action.object), *action.object.key) is not None:
+            return await self._already_there(action)
+        obj = self._policies.completed(action.object)
+        self._policies.check(obj)
+        obj = lifecycle.for_create(obj, uid=self._ids.uid(), now=self._clock.now())
         try:
-            return Outcome(revision=await self._store.put(obj, 0))
+            async with self._policies.charged(obj):
+                return Outcome(revision=await self._store.put(obj, 0))
         except RevisionMismatch:
             return await self._already_there(action)
 

@@ -28,7 +28,17 @@ __all__ = [
 Obj = TypeVar("Obj", bound=Object)
 
 GENERATION_KINDS = frozenset(
-    {"Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "PodDisruptionBudget"}
+    {
+        "Pod",
+        "Deployment",
+        "ReplicaSet",
+        "StatefulSet",
+        "DaemonSet",
+        "Job",
+        "CronJob",
+        "PodDisruptionBudget",
+        "PriorityClass",
+    }
 )
 """Kinds whose `metadata.generation` counts the changes of their spec. (Kubernetes: the others have none.)"""
 

@@ -42,6 +42,10 @@ BURST_MAX = 256
 """After so many changes in a row the loop gets a turn, so that loading never blocks it."""
 
 
+REMOVED_MAX = 10_000
+"""How many removed objects are remembered by their uid: more than quotas wait for at a time."""
+
+
 class Mirror:
     """Follows `store`; a `Snapshot` at every moment."""
 
@@ -49,6 +53,7 @@ class Mirror:
         self._store = store
         self._kinds: dict[str, KindIndex] = {kind.kind: KindIndex() for kind in catalog.KINDS}
         self._uids: dict[str, Object] = {}
+        self._removed: dict[str, None] = {}
         self._history = History(history, clock or SystemClock())
         self._listeners: list[Listener] = []
         self._revision = 0
@@ -186,6 +191,10 @@ class Mirror:
         """The object of that uid, of whatever kind."""
         return self._uids.get(uid)
 
+    def was_removed(self, uid: str) -> bool:
+        """Whether an object of that uid was there and was removed, as far back as that is remembered."""
+        return uid in self._removed
+
     # Changing
 
     def _put(self, obj: Object, revision: int) -> None:
@@ -208,10 +217,16 @@ class Mirror:
         if held is None:
             return
         self._uids.pop(held.metadata.uid, None)
+        self._remember_removal(held.metadata.uid)
         shown = last if last.metadata.uid == held.metadata.uid else held
         if shown.metadata.revision != revision:
             shown = evolve(shown, **{"metadata.resource_version": str(revision)})
         self._tell("DELETED", held, None, shown, revision)
+
+    def _remember_removal(self, uid: str) -> None:
+        self._removed[uid] = None
+        if len(self._removed) > REMOVED_MAX:
+            del self._removed[next(iter(self._removed))]
 
     def _begin_again(self) -> None:
         """Everything will be told again, perhaps with revisions that start anew."""

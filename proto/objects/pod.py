@@ -25,6 +25,7 @@ from proto.objects.meta import (
     Text,
     Timestamp,
 )
+from proto.objects.scheduling import PreemptionPolicy, Priority
 
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
 OnReconnect = Literal["keepOriginal", "keepReplacement", "keepBest"]
@@ -164,8 +165,8 @@ class PodSpec(Model):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
         {"activeDeadlineSeconds", "automountServiceAccountToken", "dnsConfig", "dnsPolicy",
          "enableServiceLinks", "ephemeralContainers", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostUsers",
-         "hostname", "hostnameOverride", "imagePullSecrets", "initContainers", "os", "overhead", "preemptionPolicy",
-         "priority", "priorityClassName", "readinessGates", "resourceClaims", "resources", "runtimeClassName",
+         "hostname", "hostnameOverride", "imagePullSecrets", "initContainers", "os", "overhead", "readinessGates",
+         "resourceClaims", "resources", "runtimeClassName",
          "schedulerName", "schedulingGates", "securityContext", "serviceAccount", "serviceAccountName",
          "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "topologySpreadConstraints", "volumes",
          "workloadRef"}
@@ -178,6 +179,12 @@ class PodSpec(Model):
     node_selector: StringMap = {}
     affinity: Affinity | None = None
     tolerations: Many[Toleration] = ()
+    priority_class_name: Text = ""
+    """The PriorityClass that says how important the pod is; left out, the default class if there is one."""
+    priority: Priority | None = None
+    """How important the pod is, from its class; the higher, the earlier it is placed. Not to be given by hand."""
+    preemption_policy: PreemptionPolicy | None = None
+    """Whether the pod may end others of lower priority to get room, from its class."""
     disconnect: DisconnectPolicy | None = None
     """An extension: what becomes of the pod while its node is cut off."""
 
@@ -251,7 +258,7 @@ class PodStatus(Model):
     """What is known of a pod; written by its node's reports, by the scheduler and by pod garbage collection."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"ephemeralContainerStatuses", "initContainerStatuses", "nominatedNodeName", "resize",
+        {"ephemeralContainerStatuses", "initContainerStatuses", "resize",
          "resourceClaimStatuses", "allocatedResources", "extendedResourceClaimStatus"}
     )  # fmt: skip
 
@@ -261,6 +268,8 @@ class PodStatus(Model):
     reason: Text = ""
     host_ip: Text = ""
     host_ips: Many[HostAddress] = ()
+    nominated_node_name: Text = ""
+    """The node where room is being made for the pod by ending others of lower priority."""
     pod_ip: Text = ""
     pod_ips: Many[HostAddress] = ()
     start_time: Timestamp | None = None

@@ -17,7 +17,7 @@ from proto.durations import age
 from proto.objects.coordination import Lease
 from proto.objects.core import ConfigMap, Event, Namespace
 from proto.objects.meta import Object
-from proto.printing import nodes, pods, policy, workloads
+from proto.printing import nodes, pods, policy, quota, workloads
 from proto.printing.form import AGE, NAME, Cell, Column, Printer, age_of, integer
 from proto.printing.form import wide as wide_only
 
@@ -104,6 +104,7 @@ _PRINTERS: dict[str, Printer] = {
     **nodes.PRINTERS,
     **workloads.PRINTERS,
     **policy.PRINTERS,
+    **quota.PRINTERS,
     "Namespace": Printer((NAME, Column("Status"), AGE), _namespace_cells),
     "ConfigMap": Printer((NAME, integer("Data"), AGE), _config_map_cells),
     "Lease": Printer((NAME, Column("Holder"), AGE), _lease_cells),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from proto.catalog import Kind
 from setpoint.cli.ages import age
 from setpoint.cli.output import columns
-
-Item = dict[str, Any]
-_WIDTH = 18
+from setpoint.cli.page_parts import Item, field, indented, mapping
+from setpoint.cli.pages_of_policies import limit_range, priority_class, resource_quota
 
 
 def page(kind: Kind, item: Item) -> list[str]:
@@ -18,25 +17,6 @@ def page(kind: Kind, item: Item) -> list[str]:
     lines = _identity(kind, item)
     body = _PAGES.get(kind.kind)
     return lines + (body(item) if body else _manifest(item))
-
-
-def field(title: str, value: object) -> str:
-    """One line; nothing is shown as `<none>`."""
-    text = "<none>" if value in (None, "", {}, []) else str(value)
-    return f"{title + ':':<{_WIDTH}}{text}"
-
-
-def mapping(title: str, values: Mapping[str, Any]) -> list[str]:
-    """`key=value`, one a line, aligned below each other."""
-    pairs = [f"{key}={value}" for key, value in sorted(values.items()) if not key.startswith("kubectl.kubernetes.io/")]
-    if not pairs:
-        return [field(title, "")]
-    return [field(title, pairs[0]), *(" " * _WIDTH + pair for pair in pairs[1:])]
-
-
-def indented(lines: Iterable[str], by: int = 2) -> list[str]:
-    """The lines, moved to the right."""
-    return [" " * by + line for line in lines]
 
 
 def _identity(kind: Kind, item: Item) -> list[str]:
@@ -134,6 +114,12 @@ def _pod(item: Item) -> list[str]:
         field("Start Time", status.get("startTime", "")),
         field("Phase", status.get("phase", "")),
     ]
+    if spec.get("priority") is not None:
+        lines.append(field("Priority", spec["priority"]))
+    if spec.get("priorityClassName"):
+        lines.append(field("Priority Class", spec["priorityClassName"]))
+    if status.get("nominatedNodeName"):
+        lines.append(field("Nominated Node", status["nominatedNodeName"]))
     lines += [field(key.capitalize(), status[key]) for key in ("reason", "message") if status.get(key)]
     lines += [field("IP", status.get("podIP", "")), field("Restart Policy", spec.get("restartPolicy", ""))]
     statuses = {one["name"]: one for one in status.get("containerStatuses", ())}
@@ -286,4 +272,7 @@ _PAGES: dict[str, Callable[[Item], list[str]]] = {
     "PodDisruptionBudget": _budget,
     "ConfigMap": _config_map,
     "Namespace": _namespace,
+    "ResourceQuota": resource_quota,
+    "LimitRange": limit_range,
+    "PriorityClass": priority_class,
 }

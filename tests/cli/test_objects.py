@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,6 @@ async def test_versions_resources_and_completion(setpoint: Setpoint) -> None:
         "Client version",
         "Server version",
     ]
-    assert "deployments   deploy" in (await setpoint("api-resources")).out
+    assert re.search(r"^deployments +deploy ", (await setpoint("api-resources")).out, re.MULTILINE)
     for shell in ("bash", "zsh", "fish"):
         assert "rollout" in (await setpoint("completion", shell)).out

@@ -21,11 +21,14 @@ from control_plane.api.validation import (
     event,
     job,
     lease,
+    limit_range,
     metadata,
     node,
     pod,
     pod_disruption_budget,
+    priority_class,
     replica_set,
+    resource_quota,
     stateful_set,
 )
 from control_plane.api.validation.problems import EnoughProblems, Problems
@@ -41,10 +44,13 @@ _NEW: dict[str, Callable[[Any, Problems], None]] = {
     "Event": event.check,
     "Job": job.check,
     "Lease": lease.check,
+    "LimitRange": limit_range.check,
     "Node": node.check,
     "Pod": pod.check,
     "PodDisruptionBudget": pod_disruption_budget.check,
+    "PriorityClass": priority_class.check,
     "ReplicaSet": replica_set.check,
+    "ResourceQuota": resource_quota.check,
     "StatefulSet": stateful_set.check,
 }
 _UPDATE: dict[str, Callable[[Any, Any, Problems], None]] = {
@@ -54,7 +60,9 @@ _UPDATE: dict[str, Callable[[Any, Any, Problems], None]] = {
     "Deployment": deployment.check_update,
     "Job": job.check_update,
     "Pod": pod.check_update,
+    "PriorityClass": priority_class.check_update,
     "ReplicaSet": replica_set.check_update,
+    "ResourceQuota": resource_quota.check_update,
     "StatefulSet": stateful_set.check_update,
 }
 

@@ -136,14 +136,18 @@ def _check_field_path(field_path: str, path: str, problems: Problems) -> None:
         )
 
 
+def resource_name_problem(name: str) -> str | None:
+    """What keeps `name` from being a resource that a container may ask for."""
+    if "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
+        return "must be a standard resource for containers"
+    return names.label_key_problem(name)
+
+
 def _check_resources(resources: ResourceRequirements, path: str, problems: Problems) -> None:
     for field, amounts in (("limits", resources.limits), ("requests", resources.requests)):
         for name, amount in amounts.items():
             own = join(f"{path}.{field}", name)
-            if "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
-                problems.invalid(own, name, "must be a standard resource for containers")
-            elif problem := names.label_key_problem(name):
-                problems.invalid(own, name, problem)
+            problems.name(own, name, resource_name_problem(name))
             if parse_quantity(amount) < 0:
                 problems.invalid(own, amount, "must be greater than or equal to 0")
     for name, wanted in resources.requests.items():

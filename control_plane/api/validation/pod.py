@@ -61,6 +61,10 @@ def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
         problems.name(f"{path}.nodeName", spec.node_name, names.subdomain_problem(spec.node_name))
     if spec.affinity is not None:
         check_affinity(spec.affinity, f"{path}.affinity", problems)
+    if spec.priority_class_name:
+        problems.name(
+            f"{path}.priorityClassName", spec.priority_class_name, names.subdomain_problem(spec.priority_class_name)
+        )
     for index, toleration in enumerate(spec.tolerations):
         _check_toleration(toleration, f"{path}.tolerations[{index}]", problems)
     if spec.disconnect is not None:
