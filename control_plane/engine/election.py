@@ -65,6 +65,7 @@ class Election:
         self._deadline_s = float("-inf")
         self._revision: int | None = None
         self._leading = False
+        self._terms_over = 0
 
     @property
     def leading(self) -> bool:
@@ -151,11 +152,13 @@ class Election:
             return
         self._leading = True
         log.info("leading holder=%s epoch=%d", self._holder, epoch)
-        await self._start(Term(epoch, self._held))
+        terms_over = self._terms_over
+        await self._start(Term(epoch, lambda: self._terms_over == terms_over and self._held()))
 
     async def _step_down(self, why: str) -> None:
         if self._leading:
             self._leading = False
+            self._terms_over += 1
             log.warning("not leading any more holder=%s why=%s", self._holder, why)
             await self._stop()
 

@@ -120,8 +120,8 @@ class Hub:
         finally:
             for end in silence:
                 end()
-            await subscription.unsubscribe()
-            await echo.unsubscribe()
+            # Whoever ends the term asks again while this takes long; a subscription that stays would be heard for ever.
+            await asyncio.shield(asyncio.gather(subscription.unsubscribe(), echo.unsubscribe()))
 
     def on_message(self, message: Message) -> None:
         """Hand a node's message to whom it concerns; one that cannot be read, or comes after the term, is dropped."""

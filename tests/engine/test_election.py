@@ -167,3 +167,18 @@ class SkippingClock(LoopClock):
 
     def monotonic_s(self) -> float:
         return super().monotonic_s() + self.skipped_s
+
+
+@in_virtual_time
+async def test_a_term_that_is_over_stays_over_when_the_same_replica_leads_again() -> None:
+    """What is left of the old term must not write, or answer nodes, in the name of the new one."""
+    async with candidates("a") as (a,):
+        first = a.term
+        assert first is not None and first.held()
+        a.server.unavailable = True
+        await eventually(lambda: not a.election.leading, within_s=10)
+        a.server.unavailable = False
+        await eventually(lambda: a.election.leading, within_s=10)
+        second = a.term
+        assert second is not None and second.epoch > first.epoch
+        assert (first.held(), second.held()) == (False, True)
