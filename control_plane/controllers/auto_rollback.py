@@ -34,6 +34,7 @@ from control_plane.plan import Action, Emit, Update
 from proto.objects.apps import Deployment, ReplicaSet
 from proto.objects.meta import evolve, find_condition
 from proto.objects.pod import ContainerStatus, Pod
+from proto.objects.policy import DISRUPTION_TARGET
 from proto.rollouts import FAILED, ROLLED_BACK, annotations_of_revision
 
 CRASH_LOOP_RESTARTS = 2
@@ -151,7 +152,7 @@ def _trouble(current: ReplicaSet, pods: Iterable[Pod]) -> Failure | None:
                 who = f'container "{container.name}" of pod "{pod.metadata.name}"'
                 times = f"{who} ended {container.restart_count + 1} times{_last_words(container)}"
                 return Failure(number, "CrashLoopBackOff", times)
-        failed += pod.status.phase == "Failed" and pod.status.reason not in DISRUPTED
+        failed += pod.status.phase == "Failed" and not _is_disrupted(pod)
     # Of a revision that was current before, failed pods may be left from then.
     if failed >= FAILED_PODS and not revisions.was_current_before(current):
         return Failure(number, "PodsFailed", f'{failed} pods of ReplicaSet "{current.metadata.name}" failed')
@@ -224,6 +225,11 @@ def with_verdict(conditions: Conditions, deployment: Deployment, fleet: Fleet, n
     else:
         return without(conditions, "RolledBack")
     return settled(conditions, told)
+
+
+def _is_disrupted(pod: Pod) -> bool:
+    """Whether it ended because of its node, or to make room (Kubernetes: condition DisruptionTarget)."""
+    return pod.status.reason in DISRUPTED or find_condition(pod.status.conditions, DISRUPTION_TARGET) is not None
 
 
 def _is_unplaced(pod: Pod) -> bool:

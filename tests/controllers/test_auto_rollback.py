@@ -36,6 +36,7 @@ def failed(number: int, reason: str = "") -> Pod:
     return pod(f"p{number}", BAD, phase="Failed", is_ready=False, **{"status.reason": reason})
 
 
+DISRUPTION = Condition(type="DisruptionTarget", status="True", reason="PreemptionByScheduler")
 RENUMBERED = evolve(BAD, **{"metadata.annotations": {REVISION: "2", REVISION_HISTORY: "1"}})
 
 
@@ -52,6 +53,11 @@ RENUMBERED = evolve(BAD, **{"metadata.annotations": {REVISION: "2", REVISION_HIS
         pytest.param([failed(1), failed(2)], "", id="two failed pods may happen"),
         pytest.param([failed(1), failed(2), failed(3)], "PodsFailed", id="three are a failure"),
         pytest.param([failed(1), failed(2), failed(3, "Evicted")], "", id="unless their node took them away"),
+        pytest.param(
+            [failed(1), failed(2), evolve(failed(3), **{"status.conditions": (DISRUPTION,)})],
+            "",
+            id="or they had to make room",
+        ),
     ],
 )
 def test_trouble(pods: list[Pod], reason: str) -> None:
