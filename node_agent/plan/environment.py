@@ -1,4 +1,4 @@
-"""The environment of a container: what the machine gives, its ports, `envFrom`, then `env`; later ones win.
+"""The environment of a container: what the machine gives, `HOSTNAME`, its ports, `envFrom`, then `env`; later ones win.
 
 Values come from the manifest (with `$(VAR)` expanded from what stands before), from ConfigMaps, from the pod's own
 fields and from the container's own requests and limits. What cannot be resolved is a `ConfigProblem`, whose message is
@@ -27,6 +27,9 @@ from proto.objects.pod import (
 from proto.quantity import parse_quantity
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
+HOSTNAME_LENGTH_MAX = 63
+"""Longer names of pods are cut short, as the kubelet does."""
+
 _RESOURCE = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|pids)")
 
 Config = Mapping[str, Mapping[str, str]]
@@ -56,7 +59,7 @@ def environment(
     Raises:
         ConfigProblem: a ConfigMap or key is missing and not optional, or a reference names nothing.
     """
-    variables = dict(host.base_env) | port_variables(container, chosen_ports)
+    variables = {**host.base_env, "HOSTNAME": _hostname(pod)} | port_variables(container, chosen_ports)
     for source in container.env_from:
         variables.update(_from_config_map(source, config))
     for variable in container.env:
@@ -67,6 +70,14 @@ def environment(
         if value is not None:
             variables[variable.name] = value
     return variables
+
+
+def _hostname(pod: Pod) -> str:
+    """What `HOSTNAME` says in a container of Kubernetes; programs of a StatefulSet read their number from it.
+
+    The machine's own name is what it was: `gethostname` tells that of the machine.
+    """
+    return pod.metadata.name[:HOSTNAME_LENGTH_MAX].rstrip("-.")
 
 
 def _from_config_map(source: EnvFromSource, config: Config) -> dict[str, str]:

@@ -77,6 +77,15 @@ def test_later_variables_win_and_see_earlier_ones() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "hostname"), [("db-0", "db-0"), ("x" * 64, "x" * 63), ("x" * 61 + "-.0", "x" * 61)], ids=len
+)
+def test_the_host_name_is_that_of_the_pod(name: str, hostname: str) -> None:
+    named = evolve(web(), **{"metadata.name": name})
+    assert launch(named).env["HOSTNAME"] == hostname
+    assert launch(evolve(web(env=[{"name": "HOSTNAME", "value": "mine"}]))).env["HOSTNAME"] == "mine"
+
+
+@pytest.mark.parametrize(
     ("path", "value"),
     [
         ("metadata.name", "web"),
