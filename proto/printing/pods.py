@@ -32,6 +32,9 @@ def pod_status(pod: Pod) -> str:
         return "Unknown"
     if pod.deleting and pod.status.phase not in ("Succeeded", "Failed"):
         return "Terminating"
+    aside = find_condition(pod.status.conditions, "Disconnected")
+    if aside is not None and aside.status == "True":
+        return "Disconnected"
     reason = pod.status.reason or pod.status.phase
     running = False
     for status in reversed(pod.status.container_statuses):

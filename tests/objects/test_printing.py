@@ -40,6 +40,8 @@ RUNNING = {"running": {"startedAt": "2026-01-01T00:00:01Z"}}
         (pod("Running", RUNNING, deleting=True), "1/1", "Terminating"),
         (pod("Succeeded", {"terminated": {"exitCode": 0, "reason": "Completed"}}, deleting=True), "0/1", "Completed"),
         (pod("Running", RUNNING, deleting=True, reason="NodeLost"), "1/1", "Unknown"),
+        (pod("Running", RUNNING, conditions=[{"type": "Disconnected", "status": "True"}]), "1/1", "Disconnected"),
+        (pod("Running", RUNNING, conditions=[{"type": "Disconnected", "status": "False"}]), "1/1", "Running"),
         (pod("Running", {"waiting": {"reason": "CrashLoopBackOff"}}, RUNNING), "1/2", "CrashLoopBackOff"),
         (pod("Pending", {"waiting": {"reason": "ContainerCreating"}}), "0/1", "ContainerCreating"),
         (pod("Failed", {"terminated": {"exitCode": 3}}), "0/1", "ExitCode:3"),
