@@ -42,6 +42,18 @@ def load_manifests(text: str | bytes, source: str) -> list[dict[str, Any]]:
     return manifests
 
 
+def load_value(text: str | bytes, source: str) -> Any:
+    """The one value of a YAML or JSON text that need be no object, such as a patch; None for an empty text.
+
+    Raises:
+        ManifestError: it cannot be read, or is more than one document.
+    """
+    values = [document for document, _ in _documents(_decode(text, source), source)]
+    if len(values) > 1:
+        raise ManifestError(f"{source}: must be one document, found {len(values)}")
+    return values[0] if values else None
+
+
 def identify(raw: dict[str, Any], where: str) -> catalog.Kind:
     """The kind of a manifest.
 

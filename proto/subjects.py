@@ -2,6 +2,7 @@
 
     sp.api.<verb>.<group>.<resource>[/<subresource>].<namespace | _>[.<name>]   requests of clients
     sp.api.gc.meta.garbage._          one garbage collection, see `proto.garbage`
+    sp.api.plan.meta.forecast._       what would become of pods, see `proto.forecast`
     sp.node.<node>.up.<message>       a node to the leader
     sp.node.<node>.down.<message>     the leader, or a client, to a node
     sp.obj.<group>.<resource>.<namespace | _>.<name>    one object in the stream
@@ -22,6 +23,7 @@ OBJECT_PREFIX = "sp.obj"
 LEADER_PREFIX = "sp.leader"
 
 GC = f"{API_PREFIX}.gc.meta.garbage._"
+FORECAST = f"{API_PREFIX}.plan.meta.forecast._"
 
 API_QUEUE = "sp-api"
 """The queue group in which control-plane replicas share the requests."""

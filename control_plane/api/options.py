@@ -40,6 +40,7 @@ _BY_VERB: dict[str, frozenset[str]] = {
     "delete": _DELETE,
     "deletecollection": _DELETE | _LIST | {"timeoutSeconds"},
     "gc": frozenset({"dryRun", "limit", "finishedPodsMax", "eventsTtlSeconds"}),
+    "plan": frozenset({"objects"}),
 }
 _COMMON = frozenset({"pretty"})
 

@@ -18,6 +18,7 @@ from control_plane.api.collecting import Collecting
 from control_plane.api.committing import Committer
 from control_plane.api.deleting import Deleter
 from control_plane.api.evicting import Evictor
+from control_plane.api.foreseeing import Foreseeing
 from control_plane.api.reading import Reader
 from control_plane.api.reply import FRAME_BYTES, Answer, Reply, encode, encode_error
 from control_plane.api.request import JSON, Request, read_accept, read_request
@@ -55,6 +56,7 @@ class ApiServer:
         self._writer = Writer(committer, mirror, clock, ids, Policies(store, mirror, clock))
         self._deleter = Deleter(committer, mirror, self._reader, clock)
         self._evictor = Evictor(committer, mirror, clock)
+        self._foreseeing = Foreseeing(mirror, clock)
         self._collecting = Collecting(bus, mirror, self._deleter, clock)
         self._watching = Watching(bus, mirror, self._reader, clock)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,6 +100,8 @@ class ApiServer:
                 raise TooManyRequests("the control plane has too many requests in hand, try again later")
             if message.subject.startswith(discovery.PREFIX):
                 reply = Reply(codec.dump_json(discovery.answer(message.subject)), {"Content-Type": JSON})
+            elif message.subject == subjects.FORECAST:
+                reply = Reply(codec.to_json(await self._foreseeing.answer(message)), {"Content-Type": JSON})
             elif message.subject == subjects.GC:
                 reply = Reply(codec.to_json(await self._collecting.answer(message)), {"Content-Type": JSON})
             else:

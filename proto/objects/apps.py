@@ -180,13 +180,16 @@ class ScaleSpec(Model):
     """The wanted count."""
 
     replicas: Count = 0
+    """The wanted number."""
 
 
 class ScaleStatus(Model):
     """The present count, and the selector of the pods in text form."""
 
     replicas: Count = 0
+    """The present number."""
     selector: str = ""
+    """The pods that are counted."""
 
 
 class Scale(Object):

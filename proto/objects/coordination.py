@@ -16,10 +16,15 @@ class LeaseSpec(Model):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"preferredHolder", "strategy"})
 
     holder_identity: Text = ""
+    """Who holds it."""
     lease_duration_seconds: Number | None = None
+    """For how long after `renewTime` it is held."""
     acquire_time: Timestamp | None = None
+    """When this holder got it."""
     renew_time: Timestamp | None = None
+    """When it was last renewed."""
     lease_transitions: Number | None = None
+    """How often the holder changed."""
 
 
 class Lease(Object):

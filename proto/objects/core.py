@@ -33,13 +33,16 @@ class NamespaceSpec(Model):
     """`finalizers` hold the namespace until its content is gone."""
 
     finalizers: Many[str] = ()
+    """Those that must do something before the namespace may be gone."""
 
 
 class NamespaceStatus(Model):
     """Active, or Terminating while its content is being removed."""
 
     phase: Literal["Active", "Terminating"] = "Active"
+    """Active, or Terminating while its content is removed."""
     conditions: Many[Condition] = ()
+    """While it is removed: what is left, and why."""
 
 
 class Namespace(Object):
@@ -56,9 +59,14 @@ class Taint(Model):
     """Repels pods that do not tolerate it."""
 
     key: str
+    """The taint's name, such as `node.kubernetes.io/unreachable`."""
     value: Text = ""
+    """A value that a toleration can ask for."""
     effect: TaintEffect
+    """NoSchedule keeps new pods away, PreferNoSchedule does if there is room elsewhere, NoExecute drives out
+    those that run, too."""
     time_added: Timestamp | None = None
+    """Since when it is there; from then on `tolerationSeconds` count."""
 
 
 class NodeSpec(Model):
@@ -67,27 +75,39 @@ class NodeSpec(Model):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"configSource", "externalID", "podCIDR", "podCIDRs"})
 
     unschedulable: bool = False
+    """Whether new pods are kept away: the node is cordoned."""
     taints: Many[Taint] = ()
+    """What repels pods."""
     provider_id: Text = ""
+    """The machine's name at the provider of the cloud."""
 
 
 class NodeAddress(Model):
     """One way to reach the machine: type InternalIP, ExternalIP or Hostname."""
 
     type: str
+    """InternalIP, ExternalIP or Hostname."""
     address: str
+    """The address."""
 
 
 class NodeSystemInfo(Model):
     """What the agent found on its machine."""
 
     machine_id: Text = ""
+    """The machine's id (`/etc/machine-id`)."""
     system_uuid: Text = ""
+    """The id in its firmware."""
     boot_id: Text = ""
+    """The id of this boot."""
     kernel_version: Text = ""
+    """Its kernel."""
     os_image: Text = ""
+    """Its operating system, for people."""
     operating_system: Text = ""
+    """Its operating system, for programs."""
     architecture: Text = ""
+    """Its processor's architecture."""
     kubelet_version: Text = ""
     """The agent's version, under the name that Kubernetes' tools look for."""
     container_runtime_version: Text = ""
@@ -98,8 +118,11 @@ class NodeUsage(Model):
     """An extension: what the machine uses now, as the last written heartbeat told it."""
 
     cpu: Quantity = "0"
+    """Processor in use, in cores."""
     memory: Quantity = "0"
+    """Memory in use, in bytes."""
     pods: Count = 0
+    """Pods that run."""
 
 
 class NodeStatus(Model):
@@ -111,11 +134,17 @@ class NodeStatus(Model):
     )  # fmt: skip
 
     capacity: ResourceList = {}
+    """All that the machine has."""
     allocatable: ResourceList = {}
+    """What of it is for pods."""
     conditions: Many[Condition] = ()
+    """How the node is: Ready and others."""
     addresses: Many[NodeAddress] = ()
+    """How it can be reached."""
     node_info: NodeSystemInfo | None = None
+    """What the agent found on its machine."""
     usage: NodeUsage | None = None
+    """What it uses now."""
     since_grant_seconds: Count | None = None
     """An extension: so long at least the hub has not renewed the node's lease, by its monotonic clock. Not there while
     the lease may still run. Pods that the node stops by itself within this time are known to have stopped."""
@@ -138,27 +167,39 @@ class ConfigMap(Object):
     KIND: ClassVar[str] = "ConfigMap"
 
     data: StringMap = {}
+    """Texts by key."""
     binary_data: StringMap = {}
+    """Bytes by key, in base64."""
     immutable: bool | None = None
+    """Whether it may never be changed again."""
 
 
 class ObjectReference(Model):
     """Points at an object or a part of it."""
 
     api_version: Text = ""
+    """Group and version."""
     kind: Text = ""
+    """Kind."""
     namespace: Text = ""
+    """Namespace."""
     name: Text = ""
+    """Name."""
     uid: Text = ""
+    """The uid; another object of that name is not meant."""
     resource_version: Text = ""
+    """The revision that is meant."""
     field_path: Text = ""
+    """A part of the object."""
 
 
 class EventSource(Model):
     """Who reported an event."""
 
     component: Text = ""
+    """The program that reported it."""
     host: Text = ""
+    """The node it was on."""
 
 
 class Event(Object):
@@ -169,17 +210,29 @@ class Event(Object):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"series", "related"})
 
     involved_object: ObjectReference = ObjectReference()
+    """What it happened to."""
     reason: Text = ""
+    """What happened, in one word."""
     message: Text = ""
+    """What happened, for people."""
     type: str = "Normal"
+    """Normal, or Warning."""
     action: Text = ""
+    """What was done about it."""
     count: Count = 1
+    """How often it happened."""
     first_timestamp: Timestamp | None = None
+    """When it happened first."""
     last_timestamp: Timestamp | None = None
+    """When it happened last."""
     event_time: Timestamp | None = None
+    """When it happened, for those that happen once."""
     reporting_component: Text = ""
+    """The program that reported it."""
     reporting_instance: Text = ""
+    """Which one of these programs."""
     source: EventSource = EventSource()
+    """Who reported it, in the older form."""
 
 
 class Binding(Object):
@@ -190,3 +243,4 @@ class Binding(Object):
 
     metadata: ObjectMeta = ObjectMeta()
     target: ObjectReference
+    """The node."""

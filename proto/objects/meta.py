@@ -87,11 +87,17 @@ class OwnerReference(Model):
     """Names the object that this one exists for; when all owners are gone, it goes too."""
 
     api_version: str
+    """The owner's group and version."""
     kind: str
+    """The owner's kind."""
     name: str
+    """The owner's name."""
     uid: str
+    """The owner's uid; an owner of that name with another uid is not meant."""
     controller: bool | None = None
+    """Whether it is the one that manages this object."""
     block_owner_deletion: bool | None = None
+    """Whether a foreground deletion of the owner waits for this object."""
 
 
 class ObjectMeta(Model):
@@ -100,18 +106,31 @@ class ObjectMeta(Model):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"managedFields", "selfLink"})
 
     name: Text = ""
+    """The object's name, unique among its kind in its namespace."""
     generate_name: Text = ""
+    """The beginning of a name that is drawn where `name` is left out."""
     namespace: Text = ""
+    """The room that the name is in; `default` if nothing is said."""
     uid: Text = ""
+    """What tells this object from earlier and later ones of its name."""
     resource_version: Text = ""
+    """The revision that was read; a write that carries it fails if the object has changed since."""
     generation: Number | None = None
+    """Counts the changes of the spec."""
     creation_timestamp: Timestamp | None = None
+    """When it was made."""
     deletion_timestamp: Timestamp | None = None
+    """When it is to be gone; it is there as long as something must be ended first."""
     deletion_grace_period_seconds: Number | None = None
+    """How long its programs have to end."""
     labels: StringMap = {}
+    """Marks by which objects are chosen."""
     annotations: StringMap = {}
+    """Texts that tell of the object; nothing is chosen by them."""
     owner_references: Many[OwnerReference] = ()
+    """The objects that this one exists for; it goes when all of them are gone."""
     finalizers: Many[str] = ()
+    """Names of those that must do something before the object may be gone."""
 
     @property
     def controller(self) -> OwnerReference | None:
@@ -131,29 +150,43 @@ class LabelSelectorRequirement(Model):
     """`key operator values`, one of the `matchExpressions`."""
 
     key: str
+    """The label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How it is compared."""
     values: Many[str] = ()
+    """With what; nothing for Exists and DoesNotExist."""
 
 
 class LabelSelector(Model):
     """Chooses objects by their labels; an empty one chooses all, all parts must hold."""
 
     match_labels: StringMap = {}
+    """Labels with the values they must have."""
     match_expressions: Many[LabelSelectorRequirement] = ()
+    """Further requirements, all of which must hold."""
 
 
 class Condition(Model):
     """One observed fact about an object, with since when and why (meta/v1 Condition, and the older per-kind forms)."""
 
     type: str
+    """Which fact it is about."""
     status: Literal["True", "False", "Unknown"]
+    """Whether it is so, or not known."""
     reason: Text = ""
+    """Why, in one word for programs."""
     message: Text = ""
+    """Why, for people."""
     observed_generation: Number | None = None
+    """The generation of the spec that it is about."""
     last_probe_time: Timestamp | None = None
+    """When it was last looked at."""
     last_heartbeat_time: Timestamp | None = None
+    """When it was last heard of."""
     last_update_time: Timestamp | None = None
+    """When it was last written."""
     last_transition_time: Timestamp | None = None
+    """Since when the status is what it is."""
 
 
 class Object(Model):

@@ -36,33 +36,46 @@ class ContainerPort(Model):
     """A port that the program listens on; 0 asks the agent for a free one, passed as `PORT` and `PORT_<NAME>`."""
 
     name: Text = ""
+    """Its name; the program finds the port in `PORT_<NAME>`, too."""
     container_port: Annotated[int, Field(ge=0, le=65535)]
+    """The port; 0: any free one, which the program finds in `PORT`."""
     host_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """The same port, in the words of containers."""
     host_ip: Text = ""
+    """The address it is bound to."""
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    """The protocol."""
 
 
 class ConfigMapKeySelector(Model):
     """One key of a ConfigMap."""
 
     name: Text = ""
+    """The ConfigMap."""
     key: str
+    """The key in it."""
     optional: bool | None = None
+    """Whether the pod starts without it."""
 
 
 class ObjectFieldSelector(Model):
     """A field of the pod itself, such as `metadata.name` or `status.podIP`."""
 
     api_version: str = "v1"
+    """The version of the pod's schema."""
     field_path: str
+    """The field, such as `metadata.name`, `spec.nodeName` or `metadata.labels['app']`."""
 
 
 class ResourceFieldSelector(Model):
     """A container's own request or limit, such as `limits.memory`, divided by `divisor`."""
 
     container_name: Text = ""
+    """Of which container; without it, of this one."""
     resource: str
+    """Which amount, such as `limits.cpu`."""
     divisor: str = "0"
+    """The unit that the value is told in."""
 
 
 class EnvVarSource(Model):
@@ -71,23 +84,31 @@ class EnvVarSource(Model):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"secretKeyRef", "fileKeyRef"})
 
     config_map_key_ref: ConfigMapKeySelector | None = None
+    """A key of a ConfigMap."""
     field_ref: ObjectFieldSelector | None = None
+    """A field of the pod."""
     resource_field_ref: ResourceFieldSelector | None = None
+    """A request or limit of a container."""
 
 
 class EnvVar(Model):
     """A variable: `value` with `$(OTHER)` expanded, or `valueFrom`."""
 
     name: str
+    """The variable."""
     value: str | None = None
+    """Its value; `$(OTHER)` stands for the value of a variable before it."""
     value_from: EnvVarSource | None = None
+    """Where its value comes from."""
 
 
 class ConfigMapEnvSource(Model):
     """All keys of a ConfigMap as variables."""
 
     name: Text = ""
+    """The ConfigMap."""
     optional: bool | None = None
+    """Whether the pod starts without it."""
 
 
 class EnvFromSource(Model):
@@ -96,7 +117,9 @@ class EnvFromSource(Model):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"secretRef"})
 
     prefix: Text = ""
+    """What stands before every name."""
     config_map_ref: ConfigMapEnvSource | None = None
+    """The ConfigMap whose keys become variables."""
 
 
 class ResourceRequirements(Model):
@@ -105,7 +128,9 @@ class ResourceRequirements(Model):
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"claims"})
 
     requests: ResourceList = {}
+    """What the scheduler reserves on the node."""
     limits: ResourceList = {}
+    """What the kernel lets the program have at most."""
 
 
 class Container(Model):
@@ -118,24 +143,38 @@ class Container(Model):
     )  # fmt: skip
 
     name: str
+    """Its name, unique in the pod."""
     image: Text = ""
+    """What to run; empty or `host`: a program of the machine."""
     command: Many[str] = ()
+    """The program and its first arguments."""
     args: Many[str] = ()
+    """Further arguments."""
     working_dir: Text = ""
+    """The folder it starts in; without it, one of its own."""
     env: Many[EnvVar] = ()
+    """Variables of its environment."""
     env_from: Many[EnvFromSource] = ()
+    """Sources of many variables; those of `env` count more."""
     ports: Many[ContainerPort] = ()
+    """The ports it listens on."""
     resources: ResourceRequirements = ResourceRequirements()
+    """What it needs, and what it may have."""
 
 
 class Toleration(Model):
     """Lets a pod stay with, or be placed on, tainted nodes."""
 
     key: Text = ""
+    """Which taint is tolerated; empty: every one."""
     operator: Literal["Exists", "Equal"] = "Equal"
+    """Exists: whatever its value; Equal: of this value only."""
     value: Text = ""
+    """The value, with Equal."""
     effect: TaintEffect | Literal[""] = ""
+    """Which effect is tolerated; empty: every one."""
     toleration_seconds: Number | None = None
+    """For how long NoExecute is tolerated; without it, for ever."""
 
 
 class DisconnectPolicy(Model):
@@ -173,12 +212,19 @@ class PodSpec(Model):
     )  # fmt: skip
 
     containers: Many[Container] = ()
+    """The programs, at least one."""
     restart_policy: RestartPolicy = "Always"
+    """Whether a program that ended is started again."""
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=INT64_MAX)] = 30
+    """How long programs have between SIGTERM and SIGKILL."""
     node_name: Text = ""
+    """The node it is on; set by the scheduler."""
     node_selector: StringMap = {}
+    """Labels that its node must have."""
     affinity: Affinity | None = None
+    """Which nodes it may be placed on, beyond plain labels."""
     tolerations: Many[Toleration] = ()
+    """Taints that do not keep it away."""
     priority_class_name: Text = ""
     """The PriorityClass that says how important the pod is; left out, the default class if there is one."""
     priority: Priority | None = None
@@ -193,40 +239,55 @@ class ContainerStateWaiting(Model):
     """Not running yet, or not running again yet, and why."""
 
     reason: Text = ""
+    """Why, in one word, such as CrashLoopBackOff."""
     message: Text = ""
+    """Why, for people."""
 
 
 class ContainerStateRunning(Model):
     """Runs since `startedAt`."""
 
     started_at: Timestamp | None = None
+    """Since when."""
 
 
 class ContainerStateTerminated(Model):
     """Ended; `exitCode` is 128+signal for a process that a signal ended."""
 
     exit_code: Number
+    """Its exit code; 128 + signal for one that a signal ended."""
     signal: Number | None = None
+    """The signal that ended it."""
     reason: Text = ""
+    """Why, in one word, such as Completed, Error or OOMKilled."""
     message: Text = ""
+    """Why, for people."""
     started_at: Timestamp | None = None
+    """When it began."""
     finished_at: Timestamp | None = None
+    """When it ended."""
     container_id: Text = Field(default="", alias="containerID")
+    """Which life of it."""
 
 
 class ContainerState(Model):
     """Exactly one of the three is set."""
 
     waiting: ContainerStateWaiting | None = None
+    """Not running yet, or not running again yet."""
     running: ContainerStateRunning | None = None
+    """Running."""
     terminated: ContainerStateTerminated | None = None
+    """Ended."""
 
 
 class ContainerUsage(Model):
     """An extension: what the container used when its node last wrote a report."""
 
     cpu: str = "0"
+    """Processor, in cores."""
     memory: str = "0"
+    """Memory, in bytes."""
 
 
 class ContainerStatus(Model):
@@ -237,21 +298,32 @@ class ContainerStatus(Model):
     )
 
     name: str
+    """The container."""
     state: ContainerState = ContainerState()
+    """How it is."""
     last_state: ContainerState = ContainerState()
+    """How its life before this one ended."""
     ready: bool = False
+    """Whether it is ready to work."""
     started: bool = False
+    """Whether it has started."""
     restart_count: Count = 0
+    """How often it was started again."""
     image: Text = ""
+    """What it runs."""
     image_id: Text = ""
+    """Which version of that."""
     container_id: Text = ""
+    """Which life of it."""
     ports: Many[ContainerPort] = ()
+    """An extension: the ports in force, with those the agent chose."""
 
 
 class HostAddress(Model):
     """One of `podIPs` or `hostIPs`."""
 
     ip: str = Field(default="", alias="ip")
+    """The address."""
 
 
 class PodStatus(Model):
@@ -263,19 +335,31 @@ class PodStatus(Model):
     )  # fmt: skip
 
     phase: PodPhase = "Pending"
+    """Pending, Running, Succeeded, Failed or Unknown."""
     conditions: Many[Condition] = ()
+    """PodScheduled, Initialized, ContainersReady, Ready and others."""
     message: Text = ""
+    """Why it is so, for people."""
     reason: Text = ""
+    """Why it is so, in one word."""
     host_ip: Text = ""
+    """Its node's address."""
     host_ips: Many[HostAddress] = ()
+    """All of its node's addresses."""
     nominated_node_name: Text = ""
     """The node where room is being made for the pod by ending others of lower priority."""
     pod_ip: Text = ""
+    """Its own address; processes share their node's."""
     pod_ips: Many[HostAddress] = ()
+    """All of its addresses."""
     start_time: Timestamp | None = None
+    """When its node took it up."""
     container_statuses: Many[ContainerStatus] = ()
+    """How its containers are."""
     qos_class: Text = ""
+    """Guaranteed, Burstable or BestEffort: who gives way first when memory is short."""
     observed_generation: Number | None = None
+    """The generation of the spec that this is about."""
 
 
 class Pod(Object):
@@ -292,4 +376,6 @@ class PodTemplateSpec(Model):
     """The pods that a controller makes."""
 
     metadata: ObjectMeta = ObjectMeta()
+    """Labels and annotations of the pods."""
     spec: PodSpec = PodSpec()
+    """What they run."""

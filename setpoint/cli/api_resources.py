@@ -14,12 +14,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", choices=("table", "wide", "name"), default="table", help="default: %(default)s"
     )
     parser.add_argument("--namespaced", choices=("true", "false"), help="only kinds that live in namespaces, or do not")
+    parser.add_argument("--api-group", metavar="GROUP", help='only kinds of this group, such as apps; "" for the core')
+    parser.add_argument("--sort-by", choices=("name", "kind"), help="default: by group")
     parser.add_argument("--no-headers", action="store_true", help="print no line of titles")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the table."""
     kinds = [kind for kind in KINDS if options.namespaced in (None, str(kind.namespaced).lower())]
+    if options.api_group is not None:
+        kinds = [kind for kind in kinds if kind.group == options.api_group]
+    if options.sort_by:
+        kinds.sort(key=lambda kind: kind.resource if options.sort_by == "name" else kind.kind)
     if options.output == "name":
         print_lines(kind.qualified_resource for kind in kinds)
         return 0

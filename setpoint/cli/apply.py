@@ -137,7 +137,7 @@ async def _apply(client: RawClient, raw: dict[str, Any], options: argparse.Names
     kind, namespace, name = identify(raw, options.namespace)
     dry = {"dryRun": "All"} if options.dry_run == "server" else None
     note = " (server dry run)" if dry else ""
-    raw = _with_namespace(raw, namespace)
+    raw = with_namespace(raw, namespace)
     applied = json.dumps(raw, separators=(",", ":"), sort_keys=True) + "\n"
     wanted = _annotated(raw, applied)
     try:
@@ -149,7 +149,7 @@ async def _apply(client: RawClient, raw: dict[str, Any], options: argparse.Names
             return f"{display(kind, name)} created{note}"
         except AlreadyExists:
             live = (await client.call("get", kind, namespace, name)).body
-    last = _last_applied(live)
+    last = last_applied(live)
     patch = three_way_patch(last, wanted, live)
     reply = await client.call("patch", kind, namespace, name, body=patch, options=dry, content_type=MERGE_PATCH)
     warn(reply.warnings)
@@ -158,7 +158,8 @@ async def _apply(client: RawClient, raw: dict[str, Any], options: argparse.Names
     return f"{display(kind, name)} {'configured' if changed else 'unchanged'}{note}"
 
 
-def _with_namespace(raw: dict[str, Any], namespace: str) -> dict[str, Any]:
+def with_namespace(raw: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """The manifest with its namespace said."""
     if not namespace:
         return raw
     return {**raw, "metadata": {**raw["metadata"], "namespace": namespace}}
@@ -171,7 +172,8 @@ def _annotated(raw: dict[str, Any], applied: str) -> dict[str, Any]:
     return {**raw, "metadata": {**raw["metadata"], "annotations": {**(annotations or {}), LAST_APPLIED: applied}}}
 
 
-def _last_applied(live: dict[str, Any]) -> dict[str, Any]:
+def last_applied(live: dict[str, Any]) -> dict[str, Any]:
+    """The manifest that was applied last; empty if nobody noted one."""
     try:
         last = json.loads(live["metadata"]["annotations"][LAST_APPLIED])
     except (KeyError, ValueError):

@@ -124,14 +124,15 @@ async def _wait_gone(client: RawClient, deleted: list[tuple[Victim, str]], timeo
     try:
         async with asyncio.timeout(timeout_s or None):
             for victim, uid in deleted:
-                await _until_gone(client, victim, uid)
+                await until_gone(client, victim, uid)
     except TimeoutError:
         raise CliError(
             f"timed out after {timeout_s:g} s waiting for {display(victim[0], victim[2])} to be gone"
         ) from None
 
 
-async def _until_gone(client: RawClient, victim: Victim, uid: str) -> None:
+async def until_gone(client: RawClient, victim: Victim, uid: str) -> None:
+    """Wait until the object of that uid is gone; another of its name counts as gone."""
     kind, namespace, name = victim
     try:
         found = (await client.call("get", kind, namespace, name)).body

@@ -29,29 +29,45 @@ VERBS: dict[str, Verb] = {
     "up": Verb("setpoint.up", "start a cluster on this machine, in the foreground"),
     "demo": Verb("setpoint.demo", "pull the plug of one of five machines and watch its work move"),
     "apply": Verb("setpoint.cli.apply", "create or change objects from manifests"),
+    "plan": Verb("setpoint.cli.plan", "tell what an apply would change, and where pods would be placed"),
+    "diff": Verb("setpoint.cli.diff", "tell what an apply would change, field by field"),
+    "create": Verb("setpoint.cli.create", "create objects from manifests, or simple ones from flags"),
+    "run": Verb("setpoint.cli.run_pod", "run one program as a pod"),
     "get": Verb("setpoint.cli.get", "list objects, or show some"),
     "describe": Verb("setpoint.cli.describe", "tell all about an object, with its events"),
+    "explain": Verb("setpoint.cli.explain", "tell what the fields of a kind mean"),
+    "edit": Verb("setpoint.cli.edit", "change objects in an editor"),
+    "set": Verb("setpoint.cli.set", "change the image, environment or resources of programs"),
+    "label": Verb("setpoint.cli.label", "set or remove labels"),
+    "annotate": Verb("setpoint.cli.annotate", "set or remove annotations"),
+    "patch": Verb("setpoint.cli.patch", "change fields of an object by a patch"),
+    "replace": Verb("setpoint.cli.replace", "write objects in the place of those there are"),
     "delete": Verb("setpoint.cli.delete", "delete objects"),
     "logs": Verb("setpoint.cli.logs", "print the output of a pod"),
     "scale": Verb("setpoint.cli.scale", "set the number of replicas"),
     "rollout": Verb("setpoint.cli.rollout", "follow, hold, undo and restart rollouts"),
+    "wait": Verb("setpoint.cli.wait", "wait until objects have a condition, are there or are gone"),
     "cordon": Verb("setpoint.cli.cordon", "keep new pods away from a node"),
     "uncordon": Verb("setpoint.cli.uncordon", "let new pods onto a node again"),
     "drain": Verb("setpoint.cli.drain", "make a node free of pods, within their disruption budgets"),
     "events": Verb("setpoint.cli.events", "list what happened"),
     "gc": Verb("setpoint.cli.gc", "remove what is of no use any more, now"),
     "api-resources": Verb("setpoint.cli.api_resources", "list the kinds of objects"),
+    "api-versions": Verb("setpoint.cli.api_versions", "list the groups and versions of the API"),
     "version": Verb("setpoint.cli.version", "print the versions of client and cluster"),
     "completion": Verb("setpoint.cli.completion", "print a completion script for bash, zsh or fish"),
 }
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that tells what is wrong with a call as all of this program does: in one line, with exit status 1."""
+    """A parser that tells what is wrong with a call as all of this program does: in one line.
+
+    The exit status is 1, or the default `usage_status` of a verb that keeps 1 for something else.
+    """
 
     def error(self, message: str) -> NoReturn:
         """End the program."""
-        self.exit(1, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(self.get_default("usage_status") or 1, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
 
 def usage() -> str:
@@ -90,8 +106,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in VERBS:
         print(f'setpoint: unknown verb "{name}"{_nearest(name)}; see `setpoint --help`', file=sys.stderr)
         return 1
-    options = build_parser(name).parse_args(arguments[1:])
-    return _guarded(name, options)
+    return _guarded(name, parse(build_parser(name), arguments[1:]))
+
+
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """The options of a call. Flags may stand anywhere: words behind one go on with the list that ended before it.
+
+    argparse ends a list of words at the first flag; what it leaves over is the rest of the command or of the objects.
+    """
+    options, rest = parser.parse_known_args(words)
+    ends = rest.index("--") if "--" in rest else len(rest)
+    goes_on = next((name for name in ("command", "resource") if hasattr(options, name)), "")
+    if rest and (not goes_on or any(word.startswith("-") and word != "-" for word in rest[:ends])):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if goes_on:
+        setattr(options, goes_on, [*getattr(options, goes_on), *rest[:ends], *rest[ends + 1 :]])
+    return options
 
 
 def _guarded(name: str, options: argparse.Namespace) -> int:
