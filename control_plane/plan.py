@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from proto.clock import Instant
-from proto.objects.meta import LabelSelector, Object
+from proto.objects.meta import Condition, LabelSelector, Object
 
 Obj = TypeVar("Obj", bound=Object)
 View = TypeVar("View")
@@ -101,7 +101,8 @@ class Delete:
     """Ask for the deletion of `object` (as seen: uid and, if `at_revision`, revision are preconditions).
 
     `force`: remove the object now, without waiting for a node to stop anything (pods only).
-    `grace_s`: overrides the object's own grace period.
+    `grace_s`: overrides the object's own grace period. `condition`: written with the same write, unless the deletion
+    was asked for before: why the pod ends (pods only).
     """
 
     object: Object
@@ -110,6 +111,7 @@ class Delete:
     grace_s: int | None = None
     force: bool = False
     at_revision: bool = False
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)

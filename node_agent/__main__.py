@@ -1,8 +1,8 @@
 """The node agent as a program: `python -m node_agent --nats URL --name NODE`.
 
 It begins to take care of its pods before it reaches the hub, prints `ready` when the hub has given it its name, and
-ends on SIGTERM or SIGINT without touching the workloads. A name that is refused, or a state directory that is in use,
-is one line on stderr and exit status 1.
+ends on SIGTERM or SIGINT without touching the workloads; with `--drain-on-exit`, SIGTERM has them handed over first. A
+name that is refused, or a state directory that is in use, is one line on stderr and exit status 1.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ async def serve(arguments: Arguments) -> None:
     Raises:
         StorageFailure | RuntimeFailure | NameRefused | BusError: it cannot be; the message says why.
     """
-    stop = asyncio.Event()
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
     bus = LateBus()
     agent = build_agent(bus, arguments)
     connecting = asyncio.create_task(_connect(bus, arguments), name="connect")
     working = asyncio.create_task(_work(agent, arguments.name), name="work")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
+    stopping = asyncio.create_task(_until_stopped(agent, arguments, signals), name="stop")
     try:
         await _first_of(connecting, working, stopping)
     finally:
@@ -72,6 +72,26 @@ async def serve(arguments: Arguments) -> None:
         await asyncio.gather(connecting, working, stopping, return_exceptions=True)
         await agent.stop()
         await bus.close()
+
+
+async def _until_stopped(agent: NodeAgent, arguments: Arguments, signals: asyncio.Queue[signal.Signals]) -> None:
+    """Wait for a signal, and if it asks for that, until the pods are handed over or a second one comes."""
+    if await signals.get() is not signal.SIGTERM or not arguments.drain_s:
+        return
+    print(f"leaving node={arguments.name} within_s={arguments.drain_s:g}", flush=True)
+    leaving = asyncio.create_task(agent.leave(arguments.drain_s), name="leave")
+    impatient = asyncio.create_task(signals.get(), name="second signal")
+    try:
+        await _first_of(leaving, impatient)
+    finally:
+        leaving.cancel()
+        impatient.cancel()
+        await asyncio.gather(leaving, impatient, return_exceptions=True)
+    if leaving.cancelled():
+        print("left behind: asked not to wait; the pods go on here", file=sys.stderr, flush=True)
+        return
+    for pod in leaving.result():
+        print(f"left behind: pod {'/'.join(pod.key)} goes on here", file=sys.stderr, flush=True)
 
 
 def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:

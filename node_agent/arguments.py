@@ -14,11 +14,15 @@ from proto.names import label_key_problem, label_value_problem, subdomain_proble
 
 SYSTEM_STATE_DIR = Path("/var/lib/setpoint/agent")
 DEFAULT_PORT = 4222
+DRAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What was asked for. `hub` is the first server; `address` is "" for the one on the route to it."""
+    """What was asked for. `hub` is the first server; `address` is "" for the one on the route to it.
+
+    `drain_s`: how long a stop may take to hand the pods over first; 0: they go on here.
+    """
 
     nats: str
     hub: tuple[str, int]
@@ -28,6 +32,7 @@ class Arguments:
     labels: dict[str, str]
     runtime: str
     pods_max: int
+    drain_s: float
     log_level: str
 
 
@@ -45,6 +50,8 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
     problem = subdomain_problem(given.name)
     if problem:
         raise BadArgument(f'invalid node name "{given.name}": {problem}')
+    if not 0 <= given.drain_on_exit < float("inf"):
+        raise BadArgument(f"--drain-on-exit must be 0 or more seconds, not {given.drain_on_exit:g}")
     if given.max_pods < 1:
         raise BadArgument(f"--max-pods must be at least 1, not {given.max_pods}")
     return Arguments(
@@ -56,6 +63,7 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         labels=read_labels(given.labels),
         runtime=given.runtime,
         pods_max=given.max_pods,
+        drain_s=given.drain_on_exit,
         log_level=given.log_level.upper(),
     )
 
@@ -109,6 +117,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels", default="", help="labels of the node, as a=b,c=d")
     parser.add_argument("--runtime", default="process", help="the runtime driver (default: process)")
     parser.add_argument("--max-pods", type=int, default=250, help="how many pods may run here (default: 250)")
+    parser.add_argument(
+        "--drain-on-exit", nargs="?", type=float, const=DRAIN_S, default=0.0, metavar="SECONDS",
+        help="on SIGTERM hand the pods over to other nodes first, for so long at most (default: they go on here; "
+        f"without a number: {DRAIN_S:g}); a second signal ends the waiting",
+    )  # fmt: skip
     parser.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(default: info)"
     )

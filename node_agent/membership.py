@@ -79,12 +79,23 @@ class Membership:
         self._reachable = True
         self._registering = True
         self.joined = asyncio.Event()
+        self.leaving = False
 
     def register_again(self) -> None:
         """The hub does not know this agent."""
         if not self._registering:
             self._registering = True
             self._background.spawn(self._register(), "register again")
+
+    @property
+    def silence_s(self) -> float:
+        """How long ago the last heartbeat was sent that the hub granted."""
+        return self._clock.monotonic_s() - self._granted_s
+
+    def leave(self) -> None:
+        """Tell the hub, now and from now on, that this node leaves."""
+        self.leaving = self._registrar.leaving = True
+        self._send_beat()
 
     async def run(self) -> None:
         """Be a member until cancelled.
@@ -94,11 +105,14 @@ class Membership:
         """
         await self._register()
         while True:
-            if self._in_flight < IN_FLIGHT_MAX and not self._registering:
-                self._sequence += 1
-                self._in_flight += 1
-                self._background.spawn(self._beat(self._sequence), "heartbeat")
+            self._send_beat()
             await self._clock.sleep(self._terms.heartbeat_s * self._ids.uniform(1 - JITTER, 1 + JITTER))
+
+    def _send_beat(self) -> None:
+        if self._in_flight < IN_FLIGHT_MAX and not self._registering:
+            self._sequence += 1
+            self._in_flight += 1
+            self._background.spawn(self._beat(self._sequence), "heartbeat")
 
     async def _register(self) -> None:
         """Register, and come back only when the hub knows this agent."""

@@ -30,6 +30,8 @@ from node_agent.storage.port import PodRecord, Storage, StorageFailure
 from proto.clock import Clock
 from proto.disconnection import disconnection
 from proto.node import Assignment
+from proto.objects.meta import evolve
+from proto.objects.pod import Pod
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,11 @@ class Pods:
         """The pod of that name; of two (one is ending), the one that is still assigned."""
         found = [w for w in self._works.values() if w.pod.key == (namespace, name)]
         return max(found, key=lambda work: work.assigned, default=None)
+
+    def that(self, chosen: Callable[[Pod], bool]) -> tuple[Pod, ...]:
+        """The pods that are chosen, each with the status that was reported last."""
+        known = (evolve(work.pod, status=work.reported) for work in self._works.values())
+        return tuple(filter(chosen, known))
 
     def restore(self, record: PodRecord) -> None:
         """A pod that the agent's last life knew."""

@@ -4,6 +4,7 @@
     await agent.start()        # adopt what runs, take up what was assigned, begin to look for the hub
     await agent.joined()       # the hub has given the name
     ...
+    await agent.leave(60)      # if the node is to leave: its pods are handed over to others
     await agent.stop()         # the agent ends; the workloads go on
 
 With `MemoryBus`, `FakeRuntime`, `MemoryStorage` and `MemoryMachine` it runs in virtual time; to restart such an agent
@@ -21,6 +22,7 @@ from node_agent.cleanup import Cleanup
 from node_agent.containers import ContainerTable
 from node_agent.fingerprint import describe_machine
 from node_agent.lease import Lease
+from node_agent.leaving import handed_over
 from node_agent.leftovers import LeftoverServer
 from node_agent.logs import LogServer
 from node_agent.machine import Machine, MemoryMachine
@@ -41,6 +43,7 @@ from proto.bus.port import Bus, BusError
 from proto.clock import Clock
 from proto.ids import Ids
 from proto.node import Goodbye, Heartbeat, Registration
+from proto.objects.pod import Pod
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +125,16 @@ class NodeAgent:
             if self._membership.joined.is_set():
                 await self._give_up_pods()
             raise
+
+    async def leave(self, within_s: float) -> tuple[Pod, ...]:
+        """Have the pods handed over to other nodes; those that are still here after `within_s` seconds.
+
+        The node takes no new pods from now on; `stop` is to follow.
+        """
+        if not self._started or not self._membership.joined.is_set():
+            return ()
+        self._membership.leave()
+        return await handed_over(self.pods, self._membership, self._clock, within_s)
 
     async def stop(self, *, polite: bool = True) -> None:
         """End the agent; the workloads go on. A node without pods says goodbye, so that its name is free at once."""
@@ -249,6 +262,7 @@ class NodeAgent:
             pods=held,
             usage=self._usage.node(held),
             pod_usage=self._usage.take_pods(),
+            leaving=self._membership.leaving,
         )
 
     async def _watch_failure(self) -> None:

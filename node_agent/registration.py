@@ -55,7 +55,7 @@ def _lives_before(last: Identity) -> tuple[str, ...]:
 
 
 class Registrar:
-    """Registers one incarnation, as often as the hub asks for it."""
+    """Registers one incarnation, as often as the hub asks for it; `leaving` if its node is about to leave."""
 
     def __init__(self, bus: Bus, clock: Clock, ids: Ids, registration: Registration, predecessors: tuple[str, ...]):
         self._bus = bus
@@ -63,6 +63,7 @@ class Registrar:
         self._ids = ids
         self._registration = registration
         self._predecessors = predecessors or ("",)
+        self.leaving = False
 
     async def register(self) -> tuple[RegistrationReply, float]:
         """Ask until the hub has answered; the welcome, and when (monotonic) the answered request was sent.
@@ -78,7 +79,8 @@ class Registrar:
         raise NameRefused(reply.refused)
 
     async def _ask(self, predecessor: str) -> tuple[RegistrationReply, float]:
-        registration = self._registration.model_copy(update={"previous_incarnation": predecessor})
+        news = {"previous_incarnation": predecessor, "leaving": self.leaving}
+        registration = self._registration.model_copy(update=news)
         data = codec.pack(registration)
         delay_s, told = RETRY_FIRST_S, False
         while True:

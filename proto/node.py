@@ -51,6 +51,8 @@ class Registration(Model):
     addresses: Many[NodeAddress] = ()
     node_info: NodeSystemInfo = NodeSystemInfo()
     conditions: Many[Condition] = ()
+    leaving: bool = False
+    """The node leaves; see `proto.leaving`."""
 
 
 class RegistrationReply(Model):
@@ -72,6 +74,8 @@ class Heartbeat(Model):
     usage: NodeUsage | None = None
     pod_usage: dict[str, ContainerUsage] = {}
     conditions: Many[Condition] = ()
+    leaving: bool = False
+    """The node leaves: no new pods, and those that are here elsewhere; see `proto.leaving`."""
 
 
 class HeartbeatReply(Model):

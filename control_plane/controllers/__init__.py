@@ -32,6 +32,7 @@ What every controller here keeps to:
     node_lifecycle      taints for a node's verdict             rules: taints
     node_eviction       which lost nodes give up their pods, and how fast
     taint_eviction      pods leave tainted nodes            rules: taints, reconnection
+    node_leaving        pods of nodes that leave politely       rules: control_plane.budgets
     pod_gc              pods that nobody else will remove
     owner_gc            what exists only for others             rules: kinds
     namespace           the content of namespaces that go
@@ -53,6 +54,7 @@ from control_plane.controllers.job import JobController
 from control_plane.controllers.job_cleanup import FinishedJobsGarbage, LeftBehindPods
 from control_plane.controllers.namespace import NamespaceController
 from control_plane.controllers.node_eviction import NodeEvictionController
+from control_plane.controllers.node_leaving import NodeLeavingController
 from control_plane.controllers.node_lifecycle import NodeLifecycleController
 from control_plane.controllers.owner_gc import OwnerGarbageController
 from control_plane.controllers.pod_gc import FinishedPodsGarbage, NodePodsGarbage, UnboundPodsGarbage
@@ -76,6 +78,7 @@ ALL: tuple[Controller[Any], ...] = (
     NodeLifecycleController(),
     NodeEvictionController(),
     TaintEvictionController(),
+    NodeLeavingController(),
     NodePodsGarbage(),
     UnboundPodsGarbage(),
     FinishedPodsGarbage(),

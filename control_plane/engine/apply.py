@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from control_plane.admission.policies import Policies
 from control_plane.amend import LiveSnapshot
+from control_plane.budgets import as_target
 from control_plane.plan import Action, Create, Delete, Emit, Plan, SetStatus, Update
 from control_plane.store import lifecycle
 from control_plane.store.lifecycle import DeleteOptions, Removal
@@ -32,6 +33,7 @@ from proto.errors import ApiError
 from proto.ids import Ids
 from proto.objects.core import Namespace
 from proto.objects.meta import Object
+from proto.objects.pod import Pod
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +190,7 @@ class Applier:
             return Outcome(Verdict.CONFLICT, problem="it is not what it was", action=action)
         old, revision = found or (old, old.metadata.revision)
         options = DeleteOptions(propagation=action.propagation, grace_s=0 if action.force else action.grace_s)
-        decided = lifecycle.for_delete(old, options, self._clock.now())
+        decided = lifecycle.for_delete(_as_told(old, action), options, self._clock.now())
         if isinstance(decided, Removal):
             return Outcome(revision=await self._store.delete(decided.object, revision))
         if decided.object is old:
@@ -214,6 +216,13 @@ class Applier:
         if namespace is None:
             return f"namespace {name} does not exist"
         return f"namespace {name} is being terminated" if namespace.deleting else ""
+
+
+def _as_told(old: Object, action: Delete) -> Object:
+    """The object to delete, with the condition that says why it ends."""
+    if action.condition is None or old.deleting or not isinstance(old, Pod):
+        return old
+    return as_target(old, action.condition)
 
 
 def _updated(old: Object, new: Object) -> Object:

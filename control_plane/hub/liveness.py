@@ -28,6 +28,7 @@ from control_plane.plan import Snapshot
 from control_plane.store.mirror import MirrorEvent
 from control_plane.store.port import StoreError
 from proto.clock import Clock, Instant
+from proto.leaving import LEAVING
 from proto.node import Heartbeat
 from proto.objects.coordination import Lease
 from proto.objects.core import Node
@@ -80,6 +81,7 @@ class Liveness:
                 continue
             session = self._sessions.open(node.metadata.name)
             session.alive = node_state.is_ready(node)
+            session.leaving = LEAVING in node.metadata.labels
             lease = self._mirror.get(Lease, node_state.LEASE_NAMESPACE, node.metadata.name)
             session.incarnation = node_state.incarnation_of(lease)
             session.granted_s = now_s - (node.status.since_grant_seconds or 0)
@@ -107,6 +109,10 @@ class Liveness:
             if heartbeat.conditions and heartbeat.conditions != session.conditions:
                 session.conditions = heartbeat.conditions
                 self._settle(session.node)
+            if heartbeat.leaving != session.leaving:
+                session.leaving = heartbeat.leaving
+                log.info("node %s node=%s", "leaves" if heartbeat.leaving else "stays", session.node)
+                self._settle(session.node)
         if not session.alive:
             session.alive = True
             log.info("node is heard again node=%s", session.node)
@@ -126,7 +132,7 @@ class Liveness:
         now = self._clock.now()
 
         def change(stored: Node) -> Node | None:
-            return node_state.with_liveness(stored, session.alive, session.conditions, now)
+            return node_state.with_news(stored, session, now)
 
         try:
             await self._amender.amend(Node, "", session.node, change)
@@ -176,12 +182,11 @@ class Liveness:
         """Write whether a node is heard, on it and on its pods; whether that worked."""
         session, now = self._sessions.get(node), self._clock.now()
         alive = session is not None and session.alive
-        conditions = session.conditions if session is not None else ()
 
         def change(stored: Node) -> Node | None:
             if session is None:
                 return node_state.never_heard(stored, now)
-            return node_state.with_liveness(stored, alive, conditions, now)
+            return node_state.with_news(stored, session, now)
 
         try:
             written = await self._amender.amend(Node, "", node, change)

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Literal
 
+from control_plane.hub.session import Session
 from proto.clock import Instant
+from proto.leaving import LEAVING, STAY_CORDONED, UNCORDON_AT_RETURN
 from proto.node import Registration
 from proto.objects.coordination import Lease, LeaseSpec
 from proto.objects.core import Node, NodeStatus, NodeUsage
@@ -83,7 +85,28 @@ def registered(node: Node | None, registration: Registration, now: Instant) -> N
         node_info=registration.node_info,
         usage=node.status.usage,
     )
-    return evolve(node, **{"metadata.labels": labels, "status": status})
+    return with_leaving(evolve(node, **{"metadata.labels": labels, "status": status}), registration.leaving)
+
+
+def with_leaving(node: Node, leaving: bool) -> Node:
+    """The Node as one that leaves, cordoned and marked; or as one that does not, and as it was before it left."""
+    mark = node.metadata.labels.get(LEAVING)
+    if (mark is not None) == leaving:
+        return node
+    if leaving:
+        mark = STAY_CORDONED if node.spec.unschedulable else UNCORDON_AT_RETURN
+        labels = {**node.metadata.labels, LEAVING: mark}
+        return evolve(node, **{"metadata.labels": labels, "spec.unschedulable": True})
+    labels = {key: value for key, value in node.metadata.labels.items() if key != LEAVING}
+    cordoned = node.spec.unschedulable and mark != UNCORDON_AT_RETURN
+    return evolve(node, **{"metadata.labels": labels, "spec.unschedulable": cordoned})
+
+
+def with_news(node: Node, session: Session, now: Instant) -> Node | None:
+    """The Node with what a session knows of its agent; None if it says so already. Who is not heard cannot return."""
+    told = with_liveness(node, session.alive, session.conditions, now) or node
+    told = with_leaving(told, session.leaving) if session.alive else told
+    return None if told is node else told
 
 
 def with_liveness(node: Node, alive: bool, conditions: Iterable[Condition], now: Instant) -> Node | None:

@@ -67,6 +67,7 @@ class Registrar:
         session.incarnation = registration.incarnation
         session.granted_until_s = self._clock.monotonic_s() + self._lease_s
         session.conditions = registration.conditions
+        session.leaving = registration.leaving
         session.mismatches = 0
         return session
 

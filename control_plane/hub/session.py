@@ -26,6 +26,7 @@ class Session:
     granted_until_s: float = float("-inf")
     alive: bool = False
     conditions: tuple[Condition, ...] = ()
+    leaving: bool = False
     usage: NodeUsage | None = None
     usage_written_s: float = float("-inf")
     mismatches: int = 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
+from proto.leaving import LEAVING, STAY_CORDONED, UNCORDON_AT_RETURN
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 
@@ -69,11 +71,14 @@ async def set_unschedulable(client: RawClient, nodes: Sequence[str], unschedulab
     word = "cordoned" if unschedulable else "uncordoned"
     for name in nodes:
         node = (await client.call("get", _NODE, "", name)).body
-        if node.get("spec", {}).get("unschedulable", False) == unschedulable:
+        left = node["metadata"].get("labels", {}).get(LEAVING) == UNCORDON_AT_RETURN
+        if node.get("spec", {}).get("unschedulable", False) == unschedulable and not left:
             print(f"node/{name} already {word}{_NOTES[dry_run]}", flush=True)
             continue
         if dry_run != "client":
             options = {"dryRun": "All"} if dry_run == "server" else None
-            body = {"spec": {"unschedulable": unschedulable}}
+            body: dict[str, Any] = {"spec": {"unschedulable": unschedulable}}
+            if left:  # It is cordoned because it leaves; from now on because somebody wants it so.
+                body["metadata"] = {"labels": {LEAVING: STAY_CORDONED}}
             await client.call("patch", _NODE, "", name, body=body, options=options)
         print(f"node/{name} {word}{_NOTES[dry_run]}", flush=True)

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from proto.catalog import Kind
+from proto.leaving import LEAVING, STAY_CORDONED, UNCORDON_AT_RETURN
 from setpoint.cli.ages import age
 from setpoint.cli.output import columns
 from setpoint.cli.page_parts import Item, field, indented, mapping
 from setpoint.cli.pages_of_policies import limit_range, priority_class, resource_quota
+
+_AT_RETURN = {UNCORDON_AT_RETURN: "uncordoned at its return", STAY_CORDONED: "stays cordoned at its return"}
 
 
 def page(kind: Kind, item: Item) -> list[str]:
@@ -139,6 +142,8 @@ def _node(item: Item) -> list[str]:
     spec, status = item.get("spec", {}), item.get("status", {})
     taints = [f"{t['key']}{'=' + t['value'] if t.get('value') else ''}:{t['effect']}" for t in spec.get("taints", ())]
     lines = [field("Taints", ", ".join(taints)), field("Unschedulable", spec.get("unschedulable", False))]
+    if mark := item["metadata"].get("labels", {}).get(LEAVING):
+        lines.append(field("Leaving", f"its agent hands its pods over, or has; {_AT_RETURN.get(mark, mark)}"))
     lines += _conditions(status)
     lines += ["Addresses:", *indented([field(a["type"], a["address"]) for a in status.get("addresses", ())])]
     lines += _amounts("Capacity", status.get("capacity", {})) + _amounts("Allocatable", status.get("allocatable", {}))

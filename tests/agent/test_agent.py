@@ -14,7 +14,7 @@ from node_agent.storage.memory import MemoryStorage
 from node_agent.storage.port import StateDirHeld
 from proto.clock import EPOCH
 from proto.node import Assignment, Assignments
-from proto.objects.meta import evolve, find_condition
+from proto.objects.meta import OwnerReference, evolve, find_condition
 from tests.agent.cluster import NODE, Cluster, UnreliableRuntime, scenario
 from tests.agent.pods import fake, pod
 from tests.virtual import run_virtual
@@ -396,6 +396,48 @@ async def test_an_agent_without_pods_says_goodbye_and_one_with_pods_does_not(clu
     await eventually(lambda: not len(agent.pods))
     await agent.stop()
     assert cluster.hub.goodbyes == 1
+
+
+@scenario
+async def test_an_agent_that_leaves_waits_until_its_pods_are_handed_over(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    daemons = OwnerReference(api_version="apps/v1", kind="DaemonSet", name="d", uid="u-d", controller=True)
+    await cluster.hub.assign(pod())
+    await cluster.hub.assign(evolve(pod("daemon"), **{"metadata.owner_references": (daemons,)}))
+    for uid in ("u-web", "u-daemon"):
+        await cluster.hub.running(uid)
+    leaving = asyncio.create_task(agent.leave(60))
+    await eventually(lambda: cluster.hub.heartbeats[-1].leaving, within_s=0.2, what="the hub is told at once")
+    await cluster.clock.sleep(5)
+    assert not leaving.done(), "a pod is still here"
+    await cluster.hub.delete("u-web")
+    assert await asyncio.wait_for(leaving, 40) == ()
+    assert "u-daemon" in agent.pods
+
+
+@scenario
+async def test_an_agent_leaves_pods_behind_when_its_time_is_over(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.hub.running("u-web")
+    began_s = cluster.clock.monotonic_s()
+    (left,) = await agent.leave(7)
+    assert left.metadata.uid == "u-web"
+    assert 7 <= cluster.clock.monotonic_s() - began_s < 7.5
+    await agent.stop()
+    assert cluster.hub.goodbyes == 0
+    assert [state.running for state in await cluster.runtime.list()] == [True]
+
+
+@scenario
+async def test_a_hub_that_does_not_answer_is_not_waited_for(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(pod())
+    await cluster.hub.running("u-web")
+    await cluster.hub.bus.close()
+    began_s = cluster.clock.monotonic_s()
+    assert len(await agent.leave(600)) == 1
+    assert cluster.clock.monotonic_s() - began_s < 10
 
 
 @scenario

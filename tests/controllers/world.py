@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from control_plane.budgets import as_target
 from control_plane.controllers import ALL
 from control_plane.plan import Action, Controller, Create, Delete, Emit, Key, Plan
 from control_plane.store import lifecycle
@@ -20,6 +21,7 @@ from control_plane.store.mirror import Mirror
 from control_plane.store.port import Change
 from proto.objects.core import Namespace
 from proto.objects.meta import Object, evolve
+from proto.objects.pod import Pod
 from tests.controllers.builders import NOW
 
 Obj = TypeVar("Obj", bound=Object)
@@ -173,6 +175,8 @@ class World:
                 return "done"
             if action.at_revision and stored.metadata.revision != obj.metadata.revision:
                 return "conflict"
+            if action.condition is not None and not stored.deleting and isinstance(stored, Pod):
+                stored = as_target(stored, action.condition)
             self._delete(stored, DeleteOptions(action.propagation, 0 if action.force else action.grace_s))
             return "done"
         if stored is None or stored.metadata.revision != obj.metadata.revision:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,6 +58,15 @@ class Scene(Observer):
         places = [pod.spec.node_name for pod in (await self.pods()).values()]
         return max(MACHINES, key=places.count)
 
+    async def settled_elsewhere(self, count: int, node: str) -> None:
+        """So many pods are Ready, none of them on `node`, which may be away."""
+
+        async def check() -> bool:
+            pods = (await self.pods()).values()
+            return len(pods) == count and all(_is_healthy(pod) and pod.spec.node_name != node for pod in pods)
+
+        await eventually(check, within_s=WITHIN_S, what=f"{count} pods on other machines")
+
     async def healthy_min(self, until: asyncio.Task[object]) -> int:
         """The lowest number of healthy pods at any moment before `until` ends, by every change of any pod."""
         healthy: dict[str, bool] = {}
@@ -81,14 +92,33 @@ def _is_healthy(pod: Pod) -> bool:
     return not pod.deleting and is_true(pod.status.conditions, "Ready")
 
 
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    shape = ClusterShape(data_dir=tmp_path, machines=MACHINES, isolation="groups", sync_always=False)
+@asynccontextmanager
+async def machines(folder: Path, *agent_arguments: str) -> AsyncIterator[Scene]:
+    """A cluster of three machines whose agents get these arguments."""
+    shape = ClusterShape(
+        data_dir=folder, machines=MACHINES, isolation="groups", sync_always=False, agent_arguments=agent_arguments
+    )
     async with LocalCluster(shape) as cluster:
         bus = await NatsBus.connect(cluster.url, name="test")
         try:
-            made = Scene(cluster, bus, Client(bus, timeout_s=5), call=Setpoint(cluster.url, tmp_path))
+            made = Scene(cluster, bus, Client(bus, timeout_s=5), call=Setpoint(cluster.url, folder))
             await made.all_ready(len(MACHINES))
             yield made
         finally:
             await bus.close()
+            for agent in cluster.agents.values():  # Agents that would leave politely have nobody to tell any more.
+                await agent.forsake()
+                agent.program.signal(signal.SIGINT)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with machines(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def leavers(tmp_path: Path) -> AsyncIterator[Scene]:
+    """The same, with agents that hand their pods over when they are stopped."""
+    async with machines(tmp_path, "--drain-on-exit", "15") as made:
+        yield made

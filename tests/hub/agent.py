@@ -44,6 +44,7 @@ class SpokenAgent:
         self.held: dict[str, Assignment] = {}
         self.messages: list[Assignments] = []
         self.deaf = False
+        self.leaving = False
         self.usage: NodeUsage | None = None
         self.sequence = 0
         self._beating: asyncio.Task[None] | None = None
@@ -91,6 +92,7 @@ class SpokenAgent:
             digest=self.digest,
             pods=len(self.held),
             usage=self.usage,
+            leaving=self.leaving,
         )
         return await self.ask("heartbeat", beat, HeartbeatReply)
 
