@@ -17,6 +17,7 @@ from control_plane.admission.policies import Policies
 from control_plane.api.committing import check_preconditions
 from control_plane.api.defaults import with_defaults
 from control_plane.api.request import Request
+from control_plane.api.retyping import retyped
 from control_plane.api.validation import check_new, check_update
 from control_plane.api.warnings import warnings_of
 from control_plane.store.mirror import Mirror
@@ -97,7 +98,7 @@ class Admission:
         check_preconditions(obj.metadata, old)
         if request.subresource:
             return Admitted(obj, reading.warnings)
-        obj = self._policies.completed_update(old, with_defaults(obj))
+        obj = self._policies.completed_update(old, with_defaults(retyped(old, obj)))
         causes = check_update(old, obj)
         if causes:
             raise invalid(request.kind, old.metadata.name, causes)

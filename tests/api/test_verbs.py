@@ -416,3 +416,33 @@ async def test_a_write_that_nobody_waits_for_is_done(api: Cluster) -> None:
     await api.ok("list.core.pods.default")
     await api.replicas[0].mirror.wait_for(3, 2)
     await api.ok("get.core.pods.default.p")
+
+
+@pytest.mark.parametrize(
+    ("resource", "field", "other"),
+    [
+        ("deployments", "strategy", "Recreate"),
+        ("statefulsets", "updateStrategy", "OnDelete"),
+        ("daemonsets", "updateStrategy", "OnDelete"),
+    ],
+)
+async def test_a_strategy_of_another_type_leaves_nothing_of_the_former_one(
+    api: Cluster, resource: str, field: str, other: str
+) -> None:
+    workload = deployment("web")
+    made = {"metadata": workload["metadata"], "spec": {**workload["spec"]}}
+    del made["spec"]["replicas"]
+    stored = await api.ok(f"create.apps.{resource}.default", made)
+    assert "rollingUpdate" in stored["spec"][field]
+    changed = await api.ok(f"patch.apps.{resource}.default.web", {"spec": {field: {"type": other}}})
+    assert changed["spec"][field] == {"type": other}
+    back = await api.ok(f"patch.apps.{resource}.default.web", {"spec": {field: {"type": "RollingUpdate"}}})
+    assert back["spec"][field] == stored["spec"][field]
+
+
+async def test_what_is_written_with_another_type_is_judged(api: Cluster) -> None:
+    await api.ok("create.apps.deployments.default", deployment("web"))
+    both = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 3}}}}
+    code, _, told = await api.refused("patch.apps.deployments.default.web", both)
+    assert code == 422
+    assert "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'" in told
