@@ -1,9 +1,9 @@
 """Charging the quotas of a namespace before an object is stored in it.
 
-The quota's new state is written by compare-and-swap, with the grant for this object in it; the object is stored after
-that. So of two creations that want the last of something one is refused, at whatever replicas and however old their
-mirrors are. A refusal is told only after the store has confirmed the state that it stands on. When the object is not
-stored after all, the grant is taken back.
+The quota's new state is written by compare-and-swap, with the reservation for this object in it; the object is stored
+after that. So of two creations that want the last of something one is refused, at whatever replicas and however old
+their mirrors are. A refusal is told only after the store has confirmed the state that it stands on. When the object is
+not stored after all, the reservation is taken back.
 
 Creations in one namespace that come together are charged together, with one write a quota.
 
@@ -65,7 +65,7 @@ class Charging:
 
     @asynccontextmanager
     async def charged(self, obj: Object) -> AsyncIterator[None]:
-        """Hold the grant for `obj` while it is stored; take it back if it certainly was not.
+        """Hold the reservation for `obj` while it is stored; take it back if it certainly was not.
 
         Raises:
             Forbidden: a quota does not allow it.
@@ -169,12 +169,12 @@ class Charging:
         await self._mirror.wait_for(revision, NEWS_S)
 
     async def _release(self, obj: Object) -> None:
-        """Take back what was granted; if that fails, the grant ends by age."""
+        """Take back what was granted; if that fails, the reservation ends by age."""
         for quota in self._quotas(obj):
             try:
                 await self._amender.amend(ResourceQuota, *quota.key, lambda newest: released(newest, obj))
             except StoreError as error:
-                log.info("grant not taken back quota=%s/%s error=%s", *quota.key, error)
+                log.info("reservation not taken back quota=%s/%s error=%s", *quota.key, error)
 
 
 def _refuse_crowds(quotas: Iterable[ResourceQuota]) -> None:

@@ -1,11 +1,11 @@
 """Charging a quota for a new object, and counting anew what is used. PURE.
 
 A quota is charged *before* the object is stored, so what is used is never more than what was granted. Until the object
-is seen, its grant stands in the status as a *reservation*. That makes counting right however old the knowledge is
-that it stands on: all writes have one order, so whoever holds a state of the quota also holds every object whose
-reservation is gone from it; an object is counted, or reserved for, never neither.
+is seen, what it was granted stands in the status as a *reservation*. That makes counting right however old the
+knowledge is that it stands on: all writes have one order, so whoever holds a state of the quota also holds every
+object whose reservation is gone from it; an object is counted, or reserved for, never neither.
 
-A reservation whose object never came (its creation failed, and nobody could take the grant back) ends by age.
+A reservation whose object never came (its creation failed, and nobody could take it back) ends by age.
 
 *Reads*: the objects of a namespace. *Writes*: nothing; new states of a quota are returned.
 Source: Kubernetes `staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota`; reservations are ours.
@@ -28,7 +28,7 @@ EXPECTED_WITHIN = timedelta(minutes=2)
 """An object whose use was granted is seen within this time, or was never stored."""
 
 RESERVED_MAX = 2_000
-"""So many grants may wait for their objects to be seen."""
+"""So many reservations may wait for their objects to be seen."""
 
 
 def charged(quota: ResourceQuota, obj: Object, snapshot: Snapshot, now: datetime) -> ResourceQuota:
@@ -50,20 +50,20 @@ def charged(quota: ResourceQuota, obj: Object, snapshot: Snapshot, now: datetime
     if exceeded := _exceeded(quota, wanted):
         raise forbidden(obj, _refusal(quota, wanted, exceeded))
     used = amounts(quota.status.used)
-    grant = QuotaReservation(at=now, used=all_written(wanted))
+    reservation = QuotaReservation(at=now, used=all_written(wanted))
     changes: dict[str, object] = {
         "status.used": all_written({name: used.get(name, 0) + wanted.get(name, 0) for name in hard}),
-        "status.reserved": {**quota.status.reserved, obj.metadata.uid: grant},
+        "status.reserved": {**quota.status.reserved, obj.metadata.uid: reservation},
     }
     return evolve(quota, **changes)
 
 
 def released(quota: ResourceQuota, obj: Object) -> ResourceQuota:
-    """The quota without the grant for an object that was not stored after all."""
-    grant = quota.status.reserved.get(obj.metadata.uid)
-    if grant is None:
+    """The quota without the reservation for an object that was not stored after all."""
+    reservation = quota.status.reserved.get(obj.metadata.uid)
+    if reservation is None:
         return quota
-    used, back = amounts(quota.status.used), amounts(grant.used)
+    used, back = amounts(quota.status.used), amounts(reservation.used)
     changes: dict[str, object] = {
         "status.used": all_written({name: max(0, count - back.get(name, 0)) for name, count in used.items()}),
         "status.reserved": {uid: each for uid, each in quota.status.reserved.items() if uid != obj.metadata.uid},
@@ -72,7 +72,7 @@ def released(quota: ResourceQuota, obj: Object) -> ResourceQuota:
 
 
 def recounted(quota: ResourceQuota, snapshot: Snapshot, now: datetime) -> ResourceQuota:
-    """The quota with its use counted from all objects of the namespace, and from the grants for those to come."""
+    """The quota with its use counted from all objects of the namespace, and from the reservations for those to come."""
     hard, namespace = quota.spec.hard, quota.metadata.namespace
     total = dict.fromkeys(hard, 0)
     for kind in counted_kinds(quota):
@@ -80,8 +80,8 @@ def recounted(quota: ResourceQuota, snapshot: Snapshot, now: datetime) -> Resour
             if concerns(quota, obj):
                 _add(total, usage(obj, hard, now))
     waiting = _still_to_come(quota.status.reserved, snapshot, now)
-    for grant in waiting.values():
-        _add(total, amounts(grant.used))
+    for reservation in waiting.values():
+        _add(total, amounts(reservation.used))
     status = ResourceQuotaStatus(
         hard=hard, used=all_written(total), reserved=waiting, counted_at=quota.status.counted_at
     )
@@ -115,11 +115,11 @@ def _refusal(quota: ResourceQuota, wanted: Amounts, exceeded: list[str]) -> str:
 def _still_to_come(
     reserved: Mapping[str, QuotaReservation], snapshot: Snapshot, now: datetime
 ) -> dict[str, QuotaReservation]:
-    """The grants whose objects are not seen yet, and may still be."""
+    """The reservations whose objects are not seen yet, and may still be."""
     return {
-        uid: grant
-        for uid, grant in reserved.items()
-        if snapshot.by_uid(uid) is None and not snapshot.was_removed(uid) and grant.at + EXPECTED_WITHIN > now
+        uid: reservation
+        for uid, reservation in reserved.items()
+        if snapshot.by_uid(uid) is None and not snapshot.was_removed(uid) and reservation.at + EXPECTED_WITHIN > now
     }
 
 

@@ -1,7 +1,7 @@
 """ResourceQuota: keeps count of what the objects of a namespace use.
 
 Reads: a quota and the objects of its namespace. Writes: the quota's status. Never: grants or refuses anything (that is
-`control_plane.admission`); forgets a grant before its object is seen or too late to come.
+`control_plane.admission`); forgets a reservation before its object is seen or too late to come.
 
 Counting walks the namespace, so a quota is counted at most once in `PAUSE`, however much happens: creations are
 counted when they are granted, and whoever would be refused counts anew first. So what is late here is only what people
@@ -72,7 +72,7 @@ class ResourceQuotaController:
         return ResourceQuotaView(quota, recounted(quota, snapshot, now))
 
     def reconcile(self, view: ResourceQuotaView) -> Plan:
-        """Write what is new; look again soon while a count stands or grants wait for their objects."""
+        """Write what is new; look again soon while a count stands or reservations wait for their objects."""
         again_s = view.wait_s or (PAUSE.total_seconds() if view.counted.status.reserved else None)
         if view.counted is view.quota:
             return Plan(requeue_after_s=again_s)

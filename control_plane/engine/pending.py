@@ -9,6 +9,10 @@ cluster full of unplaceable pods does not spend its time on them.
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+from itertools import count
+from typing import NamedTuple
+
 from control_plane.scheduling import Change
 from proto.objects.pod import Pod
 
@@ -21,11 +25,22 @@ def awaits_node(pod: Pod | None) -> bool:
     return pod is not None and not pod.spec.node_name and not pod.deleting and pod.status.phase == "Pending"
 
 
+class _Turn(NamedTuple):
+    """When a pod has its turn: the most important first, then the oldest, then whoever came first."""
+
+    importance: int
+    created: float
+    number: int
+    key: PodKey
+
+
 class PendingPods:
-    """Pods without a node, first come first served."""
+    """Pods without a node, in the order of their turns (Kubernetes: PrioritySort)."""
 
     def __init__(self) -> None:
-        self._ready: dict[PodKey, Pod] = {}
+        self._ready: dict[PodKey, tuple[Pod, int]] = {}
+        self._turns: list[_Turn] = []
+        self._numbers = count()
         self._parked: dict[PodKey, tuple[Pod, Change]] = {}
         self._hinted = NOTHING
 
@@ -53,17 +68,25 @@ class PendingPods:
             self._parked[pod.key] = (pod, parked[1])
             return
         self._parked.pop(pod.key, None)
-        self._ready[pod.key] = pod
+        self._queue(pod)
 
     def drop(self, key: PodKey) -> None:
         """A pod that needs no node any more."""
         self._ready.pop(key, None)
         self._parked.pop(key, None)
 
-    def take(self, count: int) -> list[Pod]:
-        """Up to `count` pods to be tried, in the order they came; they are not pending any more."""
-        keys = [key for key, _ in zip(self._ready, range(count), strict=False)]
-        return [self._ready.pop(key) for key in keys]
+    def take(self, most: int) -> list[Pod]:
+        """Up to `most` pods to be tried, in the order of their turns; they are not pending any more."""
+        taken: list[Pod] = []
+        while self._ready and len(taken) < most:
+            turn = heappop(self._turns)
+            pod, number = self._ready.get(turn.key, (None, -1))
+            if pod is not None and number == turn.number:
+                del self._ready[turn.key]
+                taken.append(pod)
+        if not self._ready:
+            self._turns.clear()
+        return taken
 
     def park(self, pod: Pod, retry_on: Change) -> None:
         """A pod that fits nowhere now, until one of `retry_on` happens."""
@@ -78,4 +101,15 @@ class PendingPods:
         hinted, self._hinted = self._hinted, NOTHING
         woken = [key for key, (_, retry_on) in self._parked.items() if everyone or retry_on & hinted]
         for key in woken:
-            self._ready[key] = self._parked.pop(key)[0]
+            self._queue(self._parked.pop(key)[0])
+
+    def _queue(self, pod: Pod) -> None:
+        """Give a pod its turn; a pod that has one keeps it, in its newest state."""
+        held = self._ready.get(pod.key)
+        if held is not None and held[0].metadata.uid == pod.metadata.uid:
+            self._ready[pod.key] = (pod, held[1])
+            return
+        number, created = next(self._numbers), pod.metadata.creation_timestamp
+        self._ready[pod.key] = (pod, number)
+        turn = _Turn(-(pod.spec.priority or 0), created.timestamp() if created else 0.0, number, pod.key)
+        heappush(self._turns, turn)

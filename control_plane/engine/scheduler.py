@@ -2,7 +2,8 @@
 
 All pods that wait are decided together; binds go out pipelined while the next ones are decided, because a decision
 counts as soon as it is made. A bind that fails is forgotten, and the pod is tried again from what is then true. A pod
-that fits nowhere gets the condition `PodScheduled=False` with the reason per filter, and an Event.
+that fits nowhere gets the condition `PodScheduled=False` with the reason per filter, and an Event; where others matter
+less, room is made for it (`preempting`).
 
 The table is fed from the start, leader or not, so that a new leader places at once.
 
@@ -19,15 +20,15 @@ from typing import cast
 
 from control_plane.amend import Amender
 from control_plane.engine.pending import PendingPods, awaits_node
+from control_plane.engine.preempting import Preempting, unplaceable
 from control_plane.plan import Emit
 from control_plane.scheduling import Decision, Scheduling, node_changes, pod_changes
 from control_plane.store import lifecycle
 from control_plane.store.mirror import Mirror, MirrorEvent
 from control_plane.store.port import RevisionMismatch, Store, StoreError
 from control_plane.tasks import Tasks
-from proto.clock import Clock, Instant
+from proto.clock import Clock
 from proto.objects.core import Node
-from proto.objects.meta import Condition, evolve, find_condition, with_condition
 from proto.objects.pod import Pod
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ class Scheduler:
         self._clock = clock
         self._tasks = tasks
         self._record = record
+        self._preempting = Preempting(table.scheduling, mirror, amender, clock, record)
         self._room = asyncio.Semaphore(BINDS_MAX)
         self._retry_not_before_s = 0.0
 
@@ -144,6 +146,8 @@ class Scheduler:
         for decision in decisions:
             await self._room.acquire()
             self._tasks.once(f"schedule {decision.pod.metadata.name}", self._carry_out(decision))
+            if decision.may_preempt:
+                await asyncio.sleep(0)  # The search that comes next takes milliseconds; heartbeats go first.
         log.debug("placed pods=%d took_s=%.4f parked=%d", len(decisions), now_s - started_s, self._table.pending.parked)
 
     def _decide(self) -> list[Decision]:
@@ -156,14 +160,16 @@ class Scheduler:
                 news.append(decision)
                 continue
             table.pending.park(decision.pod, decision.retry_on)
-            if _with_unschedulable(decision.pod, decision.explanation, self._clock.now()) is not None:
+            if decision.may_preempt or self._is_news(decision.pod, decision.explanation):
                 news.append(decision)
         return news
 
     async def _carry_out(self, decision: Decision) -> None:
         try:
-            if decision.node is None:
-                await self._tell_unplaceable(decision)
+            if decision.may_preempt:
+                await self._preempt(decision)
+            elif decision.node is None:
+                await self._tell_unplaceable(decision.pod, decision.explanation)
             else:
                 await self._bind(decision.pod, decision.node, decision.explanation)
         finally:
@@ -196,31 +202,37 @@ class Scheduler:
             self._table.pending.put(newest)
             self._table.changed.set()
 
-    async def _tell_unplaceable(self, decision: Decision) -> None:
+    async def _preempt(self, decision: Decision) -> None:
+        """Make room for a pod that waits, at the cost of less important ones; or say why that does not help."""
+        pod = self._mirror.get(Pod, *decision.pod.key)
+        if pod is None or not awaits_node(pod) or pod.metadata.uid != decision.pod.metadata.uid:
+            return
+        preemption = self._preempting.decide(decision)
+        if preemption.keeps:
+            return
+        if not preemption.node:
+            await self._tell_unplaceable(pod, f"{decision.explanation} {preemption.explanation}")
+            return
+        self._record(Emit(pod, "FailedScheduling", decision.explanation, "Warning"))
+        if not await self._preempting.carry_out(pod, preemption, decision.explanation):
+            await self._clock.sleep(FAILED_BIND_S)
+            self._table.pending.drop(pod.key)
+            self._try_again(pod)
+
+    def _is_news(self, pod: Pod, why: str) -> bool:
+        return unplaceable(pod, why, self._clock.now(), nominated="") is not None
+
+    async def _tell_unplaceable(self, pod: Pod, why: str) -> None:
         """Say on the pod why it waits; only what is new is written."""
-        pod, why = decision.pod, decision.explanation
+        if not self._is_news(pod, why):
+            return
         now = self._clock.now()
 
         def explained(newest: Pod) -> Pod | None:
-            return _with_unschedulable(newest, why, now) if awaits_node(newest) else None
+            return unplaceable(newest, why, now, nominated="") if awaits_node(newest) else None
 
         self._record(Emit(pod, "FailedScheduling", why, "Warning"))
         try:
             await self._amender.amend(Pod, *pod.key, explained)
         except StoreError as error:
             log.info("condition not written pod=%s/%s error=%s", *pod.key, error)
-
-
-def _with_unschedulable(pod: Pod, why: str, now: Instant) -> Pod | None:
-    """The pod with the condition that explains; None if it says so already."""
-    old = find_condition(pod.status.conditions, "PodScheduled")
-    if old is not None and (old.status, old.reason, old.message) == ("False", "Unschedulable", why):
-        return None
-    new = Condition(
-        type="PodScheduled",
-        status="False",
-        reason="Unschedulable",
-        message=why,
-        last_transition_time=lifecycle.to_milliseconds(now),
-    )
-    return evolve(pod, **{"status.conditions": with_condition(pod.status.conditions, new)})

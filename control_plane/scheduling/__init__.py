@@ -20,12 +20,13 @@ nodes and not one pass a pod, with the same result as one by one.
     filters/  a file per reason why a node cannot take a pod; each counts and each explains
     scores/   a file per reason to prefer one node to another
     batch     equal pods onto rows
+    preemption   whom to end for a pod that matters more; residents and nominations are what it stands on
     changes   which kinds of change could make an unplaceable pod placeable
 
 Never here: waiting, binding, writing conditions or events (that is `control_plane.engine.scheduler`), chance and time.
 """
 
 from control_plane.scheduling.changes import Change, node_changes, pod_changes
-from control_plane.scheduling.scheduling import Decision, Scheduling
+from control_plane.scheduling.scheduling import Decision, Preemption, Scheduling
 
-__all__ = ["Change", "Decision", "Scheduling", "node_changes", "pod_changes"]
+__all__ = ["Change", "Decision", "Preemption", "Scheduling", "node_changes", "pod_changes"]

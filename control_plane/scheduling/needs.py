@@ -51,6 +51,9 @@ class Needs:
     affinity: tuple[NodeSelectorTerm, ...] | None = None
     tolerations: tuple[Tolerated, ...] = ()
     owner: str = ""
+    priority: int = 0
+    preempts: bool = True
+    """Whether others may be ended for it."""
 
 
 def needs_of(pod: Pod) -> Needs:
@@ -64,12 +67,21 @@ def needs_of(pod: Pod) -> Needs:
         affinity=required_terms(spec),
         tolerations=tuple(Tolerated(t.key, t.operator, t.value, t.effect) for t in spec.tolerations),
         owner=_owner(pod),
+        priority=spec.priority or 0,
+        preempts=spec.preemption_policy != "Never",
     )
 
 
 def taken_by(pod: Pod) -> Needs:
     """What a bound pod takes of its node: the same without the wishes that its binding settled."""
-    return _shared(Needs(amounts=_amounts(pod.spec.containers), ports=_ports(pod.spec.containers), owner=_owner(pod)))
+    return _shared(
+        Needs(
+            amounts=_amounts(pod.spec.containers),
+            ports=_ports(pod.spec.containers),
+            owner=_owner(pod),
+            priority=pod.spec.priority or 0,
+        )
+    )
 
 
 def amount(resource: str, quantity: str) -> int:

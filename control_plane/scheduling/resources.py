@@ -52,6 +52,16 @@ class Resources:
         line = self._lines.get(resource)
         return None if line is None else self._taken[line]
 
+    def free(self, resource: str, size: int) -> Counts:
+        """What each of `size` rows has left; negative where pods were bound beyond the offer by hand."""
+        line = self._lines.get(resource)
+        return np.zeros(size, dtype=np.int64) if line is None else self._offered[line] - self._taken[line]
+
+    def free_at(self, resource: str, row: int) -> int:
+        """What one row has left."""
+        line = self._lines.get(resource)
+        return 0 if line is None else int(self._offered[line, row] - self._taken[line, row])
+
     def _line(self, resource: str) -> int:
         """The line of a resource, made if it is new."""
         line = self._lines.get(resource)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain
 from typing import NamedTuple
 
 from control_plane.scheduling.batch import choose
 from control_plane.scheduling.changes import NOTHING, Change, counts
 from control_plane.scheduling.explanation import explain
 from control_plane.scheduling.needs import Needs, needs_of, taken_by
+from control_plane.scheduling.nominations import Nomination, Nominations
+from control_plane.scheduling.preemption import NEVER, WAITING, Allowances, cheapest, is_hopeful, resolvable
+from control_plane.scheduling.preemption import explain as explain_preemption
+from control_plane.scheduling.residents import Residents
 from control_plane.scheduling.table import NodeTable
 from proto.objects.core import Node
 from proto.objects.pod import Pod
@@ -24,13 +28,28 @@ class Decision:
     """Where a pod goes, or why it goes nowhere.
 
     `explanation` is the sentence for the pod's condition and event. `retry_on`: the changes that could make an
-    unplaceable pod placeable; see `node_changes` and `pod_changes`.
+    unplaceable pod placeable; see `node_changes` and `pod_changes`. `may_preempt`: it is worth to ask `preempt`.
     """
 
     pod: Pod
     node: str | None
     explanation: str
     retry_on: Change = NOTHING
+    may_preempt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """Where room is made for a pod, and who is ended for it; or, in a sentence, why not.
+
+    Without victims there is a node too where all that is missing is going already. `keeps`: the pod waits on for the
+    node it was nominated for before.
+    """
+
+    node: str = ""
+    victims: tuple[Pod, ...] = ()
+    explanation: str = ""
+    keeps: bool = False
 
 
 class _Place(NamedTuple):
@@ -50,6 +69,8 @@ class Scheduling:
     def __init__(self) -> None:
         self._table = NodeTable()
         self._places: dict[str, _Place] = {}
+        self._residents = Residents()
+        self._nominations = Nominations(self._table)
 
     def on_node(self, old: Node | None, new: Node | None) -> None:
         """A node was added (old is None), changed, or removed (new is None)."""
@@ -64,12 +85,18 @@ class Scheduling:
         """
         if old is not None and (new is None or identity(new) != identity(old)):
             self._drop(identity(old))
+            self._nominations.end(identity(old))
         if new is None:
             return
+        waits = not new.spec.node_name and new.status.phase == "Pending"
         if counts(new):
             self._count(new)
-        elif new.spec.node_name or new.status.phase != "Pending":
+        elif not waits:
             self._drop(identity(new))
+        if waits and not new.deleting and identity(new) not in self._places:
+            self._nominations.observe(identity(new), new)
+        else:
+            self._nominations.end(identity(new))
 
     def place(self, pods: Sequence[Pod]) -> list[Decision]:
         """A decision for each of `pods`, in their order; equal pods are placed as one batch.
@@ -85,6 +112,41 @@ class Scheduling:
             decisions.update(zip(members, batch, strict=True))
         return [decisions[index] for index in range(len(pods))]
 
+    def preempt(self, pod: Pod, allowances: Allowances) -> Preemption:
+        """Make room for a pod that fits nowhere, at the cost of less important ones; see `preemption`.
+
+        Room that is found is kept for the pod, and its victims count as going, until `withdraw` and `spare` or until
+        the changes that follow are told.
+        """
+        needs, key = needs_of(pod), identity(pod)
+        if not needs.preempts:
+            return Preemption(explanation=NEVER)
+        held = self._nominations.of(key)
+        if held is not None and self._is_worth_waiting(held, needs):
+            return Preemption(explanation=WAITING, keeps=True)
+        self._nominations.end(key)
+        with self._nominations.without(needs.priority, ()):
+            found = cheapest(needs, self._table, self._residents, allowances)
+        if found is None:
+            return Preemption(explanation=explain_preemption(needs, self._table))
+        self._residents.decide(each.identity for each in found.pods)
+        node = self._table.name(found.row)
+        self._nominations.decide(key, node, needs)
+        return Preemption(node, tuple(each.pod for each in found.pods))
+
+    def _is_worth_waiting(self, held: Nomination, needs: Needs) -> bool:
+        """Whether the node is still good for the pod, and somebody is about to leave it."""
+        waits = self._residents.anyone_going(held.row, needs.priority)
+        return waits and bool(resolvable(needs, self._table)[held.row])
+
+    def withdraw(self, pod: Pod) -> None:
+        """Keep no room any more for a pod whose nomination could not be written."""
+        self._nominations.end(identity(pod))
+
+    def spare(self, victim: Pod) -> None:
+        """Count on a victim whose end could not be asked for."""
+        self._residents.spare(identity(victim))
+
     def forget(self, pod: Pod) -> None:
         """Take back the placement of a pod whose bind failed; no effect on a pod that is not placed."""
         self._drop(identity(pod))
@@ -92,17 +154,26 @@ class Scheduling:
     def _place_equal(self, needs: Needs, pods: Sequence[Pod]) -> Iterable[Decision]:
         """Decisions for pods that have the same needs."""
         self._forget_all(pods)
-        rows = choose(needs, len(pods), self._table)
-        self._table.take(rows, needs)
-        names = [self._table.name(row) for row in rows.tolist()]
+        with self._nominations.without(needs.priority, map(identity, pods)):
+            rows = choose(needs, len(pods), self._table)
+            self._table.take(rows, needs)
+            names = [self._table.name(row) for row in rows.tolist()]
+            unplaced = self._unplaced(needs, pods[len(names) :])
         for pod, row in zip(pods, rows.tolist(), strict=False):
             self._places[identity(pod)] = _Place(row, needs)
+            self._nominations.end(identity(pod))
         placed = (Decision(pod, node, _assigned(pod, node)) for pod, node in zip(pods, names, strict=False))
-        if len(names) == len(pods):
-            return placed
-        unplaced = pods[len(names) :]
+        return chain(placed, unplaced)
+
+    def _unplaced(self, needs: Needs, pods: Sequence[Pod]) -> Iterable[Decision]:
+        """Decisions for equal pods that fit nowhere: why, and whether ending others could help."""
+        if not pods:
+            return ()
         explanation, retry_on = explain(needs, self._table)
-        return chain(placed, map(Decision, unplaced, repeat(None), repeat(explanation), repeat(retry_on)))
+        hopeful = is_hopeful(needs, self._table, self._residents)
+        if not hopeful:
+            explanation = f"{explanation} {explain_preemption(needs, self._table)}".strip()
+        return [Decision(pod, None, explanation, retry_on, hopeful) for pod in pods]
 
     def _forget_all(self, pods: Sequence[Pod]) -> None:
         """A pod that is placed anew gives up the place it had, so that it is never counted twice."""
@@ -112,14 +183,15 @@ class Scheduling:
     def _count(self, pod: Pod) -> None:
         """Count a bound pod on its node, and nowhere else; what it takes is fixed once it is bound."""
         place = self._places.get(identity(pod))
-        if place is not None and self._table.name(place.row) == pod.spec.node_name:
-            return
-        self._drop(identity(pod))
-        needs = taken_by(pod)
-        self._places[identity(pod)] = _Place(self._table.put(pod.spec.node_name, needs), needs)
+        if place is None or self._table.name(place.row) != pod.spec.node_name:
+            self._drop(identity(pod))
+            needs = taken_by(pod)
+            place = self._places[identity(pod)] = _Place(self._table.put(pod.spec.node_name, needs), needs)
+        self._residents.put(identity(pod), place.row, pod, place.needs)
 
     def _drop(self, pod_identity: str) -> None:
         """Count a pod nowhere."""
+        self._residents.drop(pod_identity)
         place = self._places.pop(pod_identity, None)
         if place is not None:
             self._table.give_back(place.row, place.needs)

@@ -129,7 +129,8 @@ def for_binding(pod: Pod, node: str, now: Instant) -> Pod:
                        f'to node "{pod.spec.node_name}"')  # fmt: skip
     placed = Condition(type="PodScheduled", status="True", last_transition_time=to_milliseconds(now))
     conditions = with_condition(pod.status.conditions, placed)
-    return evolve(pod, **{"spec.node_name": node, "status.conditions": conditions})
+    changes = {"spec.node_name": node, "status.conditions": conditions, "status.nominated_node_name": ""}
+    return evolve(pod, **changes)
 
 
 def _selecting_its_own(job: Job, uid: str) -> JobSpec:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
 from control_plane.engine.pending import PendingPods
 from control_plane.scheduling import Change
+from proto.clock import EPOCH
 from proto.objects.core import Event
 from proto.objects.meta import evolve, find_condition
 from proto.objects.pod import Pod
@@ -113,3 +117,71 @@ def test_a_parked_pod_stays_parked_when_only_its_status_changes() -> None:
     assert (len(pending), pending.parked) == (0, 1)
     pending.put(pod("a", node_selector={"b": "c"}))
     assert (len(pending), pending.parked) == (1, 0)
+
+
+def test_the_most_important_have_their_turn_first_then_the_oldest() -> None:
+    pending = PendingPods()
+    for name, priority, age_s in (("low", 0, 9), ("young", 5, 1), ("old", 5, 7), ("high", 9, 0)):
+        made = pod(name, priority=priority)
+        pending.put(evolve(made, **{"metadata.creation_timestamp": EPOCH - timedelta(seconds=age_s)}))
+    pending.drop(("default", "young"))
+    assert [each.metadata.name for each in pending.take(1)] == ["high"]
+    assert [each.metadata.name for each in pending.take(9)] == ["old", "low"]
+    assert len(pending) == 0
+
+
+HALF = {"name": "c", "resources": {"requests": {"cpu": "600m"}}}
+
+
+def important(name: str, **spec: object) -> Pod:
+    return pod(name, containers=[HALF], priority=10, **spec)
+
+
+@asynccontextmanager
+async def full_machine() -> AsyncIterator[Scene]:
+    """One machine, with one unimportant pod that leaves room for no other."""
+    async with scene() as on:
+        await on.agent("n1", "one").register(
+            capacity={"cpu": "1", "pods": "10"}, allocatable={"cpu": "1", "pods": "10"}
+        )
+        await on.ground.create(pod("low", containers=[HALF]))
+        await eventually(lambda: on.pod("low").spec.node_name == "n1")
+        yield on
+
+
+def reasons(on: Scene, name: str) -> set[str]:
+    return {event.reason for event in on.replica.mirror.list(Event) if event.involved_object.name == name}
+
+
+@in_virtual_time
+async def test_room_is_made_for_who_matters_more_and_kept_until_the_victim_is_gone() -> None:
+    async with full_machine() as on:
+        await on.ground.create(important("high"))
+        await eventually(lambda: on.pod("low").deleting)
+        victim = on.pod("low")
+        assert victim.metadata.deletion_grace_period_seconds == 30
+        target = find_condition(victim.status.conditions, "DisruptionTarget")
+        assert target is not None and (target.status, target.reason) == ("True", "PreemptionByScheduler")
+        assert target.message == "default-scheduler: preempting to accommodate a higher priority pod"
+        assert on.pod("high").status.nominated_node_name == "n1"
+        assert scheduled(on, "high")[2] == "0/1 nodes are available: 1 Insufficient cpu."
+        await on.ground.create(pod("thief", containers=[HALF]))
+        await eventually(lambda: scheduled(on, "thief")[0] == "False", within_s=1)
+        await on.ground.user.delete(on.pod("low"), on.pod("low").metadata.revision)
+        await eventually(lambda: on.pod("high").spec.node_name == "n1")
+        assert on.pod("high").status.nominated_node_name == ""
+        assert scheduled(on, "thief")[2] == (
+            "0/1 nodes are available: 1 Insufficient cpu. "
+            "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+        )
+        await eventually(lambda: "Preempted" in reasons(on, "low"))
+
+
+@in_virtual_time
+async def test_a_pod_that_may_not_preempt_waits() -> None:
+    async with full_machine() as on:
+        await on.ground.create(important("polite", preemption_policy="Never"))
+        await eventually(lambda: scheduled(on, "polite")[0] == "False")
+        await asyncio.sleep(5)
+        assert not on.pod("low").deleting
+        assert scheduled(on, "polite")[2].endswith("preemption: not eligible due to preemptionPolicy=Never.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from control_plane.scheduling import Scheduling
+from proto.clock import EPOCH
 from proto.objects.core import Node, NodeSpec, NodeStatus, Taint
 from proto.objects.meta import Condition, ObjectMeta, OwnerReference
 from proto.objects.pod import (
@@ -50,20 +52,30 @@ def a_pod(
     tolerations: Iterable[Toleration] = (),
     node: str = "",
     phase: PodPhase = "Pending",
+    priority: int = 0,
+    preempts: bool = True,
+    labels: Mapping[str, str] | None = None,
+    started_s: float | None = None,
 ) -> Pod:
     resources = ResourceRequirements(requests=dict(requests or {}), limits=dict(limits or {}))
     owners = (OwnerReference(api_version="apps/v1", kind="ReplicaSet", name=owner, uid=owner, controller=True),)
     return Pod(
         metadata=ObjectMeta(
-            name=name, namespace="default", uid=f"uid-{name}", owner_references=owners if owner else ()
+            name=name,
+            namespace="default",
+            uid=f"uid-{name}",
+            owner_references=owners if owner else (),
+            labels=dict(labels or {}),
         ),
         spec=PodSpec(
             containers=(Container(name="main", resources=resources, ports=tuple(ports)),),
             node_selector=dict(selector or {}),
             tolerations=tuple(tolerations),
             node_name=node,
+            priority=priority,
+            preemption_policy="PreemptLowerPriority" if preempts else "Never",
         ),
-        status=PodStatus(phase=phase),
+        status=PodStatus(phase=phase, start_time=None if started_s is None else EPOCH + timedelta(seconds=started_s)),
     )
 
 

@@ -88,7 +88,7 @@ REFUSALS: dict[str, tuple[Node, list[Pod], Pod, str, Change]] = {
 def test_refuses_and_says_why(node: Node, running: list[Pod], pod: Pod, reason: str, helped_by: Change) -> None:
     (decision,) = knowing([node], running).place([pod])
     assert decision.node is None
-    assert decision.explanation == f"0/1 nodes are available: {reason}."
+    assert decision.explanation.partition(" preemption: ")[0] == f"0/1 nodes are available: {reason}."
     assert decision.retry_on == helped_by | Change.NODE_ADDED
 
 
@@ -152,7 +152,9 @@ def test_each_node_is_counted_for_the_first_filter_that_refuses_it() -> None:
     (decision,) = knowing(nodes, []).place([a_pod("p", requests={"memory": "2Gi"})])
     assert decision.explanation == (
         "0/5 nodes are available: 3 Insufficient memory, "
-        "2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }."
+        "2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }. "
+        "preemption: 0/5 nodes are available: 3 No preemption victims found for incoming pod, "
+        "2 Preemption is not helpful for scheduling."
     )
 
 

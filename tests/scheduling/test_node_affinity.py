@@ -105,4 +105,8 @@ def test_a_pod_goes_where_it_fits(terms: tuple[NodeSelectorTerm, ...], where: st
     ],
 )
 def test_a_pod_that_fits_nowhere_says_why(asked: NodeSelectorTerm) -> None:
-    assert placed(asked) == (None, "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.")
+    assert placed(asked) == (
+        None,
+        "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector. "
+        "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.",
+    )

@@ -17,6 +17,9 @@ class Filter(Protocol):
     helped_by: ClassVar[Change]
     """The changes that can turn a refusal into a yes."""
 
+    freed_by_pods: ClassVar[bool] = False
+    """Whether a refusal can turn into a yes because pods leave the node (Kubernetes: not "unresolvable")."""
+
     def check(self, needs: Needs, table: NodeTable) -> Mask:
         """True for every row that could take a pod of `needs`, as far as this filter is concerned."""
         ...

@@ -21,6 +21,7 @@ class HostPorts(Filter):
     """The machine's ports that the pod's containers name."""
 
     helped_by: ClassVar[Change] = Change.POD_GONE
+    freed_by_pods: ClassVar[bool] = True
 
     def check(self, needs: Needs, table: NodeTable) -> Mask:
         """Rows on which none of the ports is taken."""

@@ -18,6 +18,7 @@ class NodeResources(Filter):
     """`resources.requests` against `status.allocatable` (Kubernetes: NodeResourcesFit)."""
 
     helped_by: ClassVar[Change] = Change.NODE_ALLOCATABLE | Change.POD_GONE
+    freed_by_pods: ClassVar[bool] = True
 
     def check(self, needs: Needs, table: NodeTable) -> Mask:
         """Rows with room for one more."""
@@ -43,6 +44,5 @@ class NodeResources(Filter):
 
 
 def _free(table: NodeTable, resource: str) -> Counts:
-    """What each row has left of a resource; negative where pods were bound beyond it by hand."""
-    offered, taken = table.resources.offered(resource), table.resources.taken(resource)
-    return np.zeros(len(table.nodes), dtype=np.int64) if offered is None or taken is None else offered - taken
+    """What each row has left of a resource."""
+    return table.resources.free(resource, len(table.nodes))
