@@ -18,7 +18,7 @@ told_to_end = []
 signal.signal(signal.SIGTERM, lambda *_: told_to_end.append(True))
 trace = os.open(os.environ["TRACE"], os.O_APPEND | os.O_CREAT | os.O_WRONLY)
 while not told_to_end:
-    words = os.environ["POD"], os.environ["UID"], os.environ["VERSION"], repr(time.monotonic())
+    words = os.environ["HOSTNAME"], os.environ["UID"], os.environ["VERSION"], repr(time.monotonic())
     os.write(trace, (" ".join(words) + chr(10)).encode())
     time.sleep(0.02)
 """
@@ -43,9 +43,11 @@ class Trace:
 
     def template(self, version: str, app: str = "db") -> dict[str, Any]:
         """A pod template of the program."""
-        fields = {"POD": "metadata.name", "UID": "metadata.uid"}
-        environment = [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()]
-        environment += [{"name": "VERSION", "value": version}, {"name": "TRACE", "value": str(self.path)}]
+        environment: list[dict[str, Any]] = [
+            {"name": "UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+            {"name": "VERSION", "value": version},
+            {"name": "TRACE", "value": str(self.path)},
+        ]
         container = {"name": "main", "command": [sys.executable, "-S", "-c", PROGRAM], "env": environment}
         return {"metadata": {"labels": {"app": app}}, "spec": {"containers": [container]}}
 
