@@ -2,7 +2,8 @@
 
 A change is applied as it comes. Every message says which digest the node has after it; if ours differs, something was
 lost, and everything is asked for (`up.sync`). A full message replaces all. Messages of an older epoch, from a leader
-that was replaced, are not heeded, nor is a change of a pod to a generation that is past.
+that was replaced, are not heeded, nor are those that a later one has overtaken, nor is a change of a pod to a
+generation that is past.
 
 Reads: `down.assign`, replies to `up.sync`. Writes: `up.sync`, and `Pods`.
 """
@@ -56,6 +57,7 @@ class AssignmentIntake:
         self._confirmed = confirmed
         self._held: dict[str, ObjectMeta] = {}
         self._epoch = 0
+        self._sequence = 0
         self._wanted = asyncio.Event()
         self.digest = 0
 
@@ -101,8 +103,7 @@ class AssignmentIntake:
         except (BusError, ValueError) as problem:
             log.info("sync_failed problem=%s", problem)
             return False
-        self._apply(assignments)
-        if assignments.full and assignments.epoch == self._epoch:
+        if self._apply(assignments) and assignments.full:
             self._confirmed(asked_s)
         return assignments.full
 
@@ -115,11 +116,21 @@ class AssignmentIntake:
             return
         self._apply(assignments)
 
-    def _apply(self, assignments: Assignments) -> None:
+    def _apply(self, assignments: Assignments) -> bool:
+        """Do what it says; False if something later was applied before.
+
+        An answer with everything waits for its task while changes that were composed after it are applied as they
+        come: it is asked for again then, or it would end what these have just started.
+        """
         if assignments.epoch < self._epoch:
             log.info("assignment_of_old_epoch epoch=%d known=%d", assignments.epoch, self._epoch)
-            return
-        self._epoch = assignments.epoch
+            return False
+        if assignments.epoch == self._epoch and 0 < assignments.sequence < self._sequence:
+            log.info("assignment_overtaken full=%s sequence=%d", assignments.full, assignments.sequence)
+            if assignments.full:
+                self.want_sync()
+            return False
+        self._epoch, self._sequence = assignments.epoch, assignments.sequence
         for assignment in assignments.pods:
             self._assign(assignment, certain=assignments.full)
         for uid in self._surplus(assignments):
@@ -130,6 +141,7 @@ class AssignmentIntake:
         elif self.digest != assignments.digest:
             log.info("digest_differs asking for everything")
             self.want_sync()
+        return True
 
     def _surplus(self, assignments: Assignments) -> tuple[str, ...]:
         """The uids that should not be here."""

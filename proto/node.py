@@ -99,6 +99,8 @@ class Assignments(Model):
     """`full`: hold exactly `pods`. Otherwise: add or replace `pods`, and forget the uids of `removed`."""
 
     epoch: int = 0
+    sequence: int = 0
+    """Grows within an epoch from message to message, in the order of composing; 0: not numbered."""
     full: bool = False
     pods: Many[Assignment] = ()
     removed: Many[str] = ()

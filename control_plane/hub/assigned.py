@@ -104,7 +104,7 @@ def node_need_not_know(old: Pod, new: Pod) -> bool:
     )
 
 
-def fitting_full(pods: list[Wanted], epoch: int, bytes_max: int) -> tuple[bytes, list[Wanted]]:
+def fitting_full(pods: list[Wanted], epoch: int, bytes_max: int, sequence: int = 0) -> tuple[bytes, list[Wanted]]:
     """A full message of at most `bytes_max` (if at all possible), and the pods whose config had to be withheld.
 
     The greatest configs are withheld first; they follow in messages of their own.
@@ -115,6 +115,7 @@ def fitting_full(pods: list[Wanted], epoch: int, bytes_max: int) -> tuple[bytes,
     while True:
         message = Assignments(
             epoch=epoch,
+            sequence=sequence,
             full=True,
             pods=tuple(pod.assignment for pod in sent.values()),
             digest=digest_of(sent.values()),

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable
+from itertools import count
 from typing import cast
 
 from control_plane.hub.assigned import ConfigKey, Wanted, fitting_full, fitting_groups, node_need_not_know, wanted
@@ -80,6 +81,7 @@ class Dispatcher:
         self._mirror = mirror
         self._clock = clock
         self._epoch = epoch
+        self._sequence = count(1)
         self._nodes: dict[str, NodeAssignments] = {}
         self._users: dict[ConfigKey, dict[str, str]] = {}
         self._marked: dict[str, dict[str, None]] = {}
@@ -113,7 +115,7 @@ class Dispatcher:
     def everything(self, node: str) -> bytes:
         """The full message for a node that asks; config that does not fit in follows in messages of its own."""
         pods = [wanted(cast("Pod", pod), self._mirror) for pod in self._mirror.by_node(node)]
-        data, withheld = fitting_full(pods, self._epoch, self._bytes_max)
+        data, withheld = fitting_full(pods, self._epoch, self._bytes_max, next(self._sequence))
         self._forget_node(node)
         table = self._nodes[node] = NodeAssignments()
         table.fresh = False
@@ -201,6 +203,7 @@ class Dispatcher:
             self._remember(node, table, pod, pod.version)
         message = Assignments(
             epoch=self._epoch,
+            sequence=next(self._sequence),
             pods=tuple(pod.assignment for pod in changed),
             removed=tuple(removed),
             digest=table.digest,

@@ -441,6 +441,20 @@ async def test_a_hub_that_does_not_answer_is_not_waited_for(cluster: Cluster) ->
 
 
 @scenario
+async def test_an_answer_with_everything_that_a_change_has_overtaken_ends_nothing(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    hub, before = cluster.hub, cluster.hub.syncs
+    await hub.assign(pod())
+    await hub.send(Assignments(epoch=1, sequence=7, pods=tuple(hub.known.values()), digest=hub.digest))
+    started = await hub.running("u-web")
+    await hub.send(Assignments(epoch=1, sequence=6, full=True))
+    await hub.send(Assignments(epoch=1, sequence=5, removed=("u-web",)))
+    await eventually(lambda: hub.syncs > before, what="everything is asked for again")
+    await cluster.clock.sleep(5)
+    assert [(str(state.id), state.running) for state in await cluster.runtime.list()] == [(started, True)]
+
+
+@scenario
 async def test_an_older_leader_is_not_heeded(cluster: Cluster) -> None:
     cluster.hub.epoch = 5
     await cluster.start_agent()
