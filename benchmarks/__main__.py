@@ -24,6 +24,7 @@ MEASUREMENTS = (
     "command_line",
     "latency",
     "recovery",
+    "leaving",
     "failover",
     "footprint",
     "throughput",

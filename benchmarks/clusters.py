@@ -28,7 +28,12 @@ SLEEPER = ("/bin/sleep", "1000000")
 
 @asynccontextmanager
 async def cluster(
-    machines: int, *, control_planes: int = 1, sync_always: bool = True, arguments: tuple[str, ...] = ()
+    machines: int,
+    *,
+    control_planes: int = 1,
+    sync_always: bool = True,
+    arguments: tuple[str, ...] = (),
+    agent_arguments: tuple[str, ...] = (),
 ) -> AsyncIterator[tuple[LocalCluster, Client]]:
     """A cluster whose machines are all Ready, and a client of it; `arguments` are the control planes'."""
     with tempfile.TemporaryDirectory(prefix="setpoint-bench-") as folder:
@@ -38,6 +43,7 @@ async def cluster(
             control_planes=control_planes,
             sync_always=sync_always,
             control_plane_arguments=arguments,
+            agent_arguments=agent_arguments,
         )
         async with LocalCluster(shape) as local:
             bus = await NatsBus.connect(local.url, name="bench")

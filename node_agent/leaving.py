@@ -22,17 +22,19 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.05
 SILENCE_S_MAX = 5.0
-"""A hub that is silent for longer than another takes to lead is not waited for."""
+"""A hub that is silent for longer than another takes to lead is not waited for; from the beginning of the leave on,
+since an agent that has just started may not have heard of it yet."""
 
 
 async def handed_over(pods: Pods, membership: Membership, clock: Clock, within_s: float) -> tuple[Pod, ...]:
     """Wait until all pods that leave have left, for so long at most; those that have not."""
-    deadline_s = clock.monotonic_s() + within_s
+    began_s = clock.monotonic_s()
     while remaining := pods.that(leaves):
-        if membership.silence_s > SILENCE_S_MAX:
+        waited_s = clock.monotonic_s() - began_s
+        if min(membership.silence_s, waited_s) > SILENCE_S_MAX:
             log.warning("not_handed_over the hub does not answer pods=%d", len(remaining))
             break
-        if clock.monotonic_s() >= deadline_s:
+        if waited_s >= within_s:
             log.warning("not_handed_over in time within_s=%g pods=%d", within_s, len(remaining))
             break
         await clock.sleep(POLL_S)

@@ -131,7 +131,7 @@ class NodeAgent:
 
         The node takes no new pods from now on; `stop` is to follow.
         """
-        if not self._started or not self._membership.joined.is_set():
+        if not self._started:
             return ()
         self._membership.leave()
         return await handed_over(self.pods, self._membership, self._clock, within_s)

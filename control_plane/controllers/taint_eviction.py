@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from control_plane.budgets import disruption_target
 from control_plane.controllers.pods import is_active
 from control_plane.controllers.reconnection import is_disconnected, may_be_kept, put_aside
 from control_plane.controllers.taints import UNREACHABLE, leaves_at
@@ -23,6 +24,9 @@ from control_plane.plan import Action, Delete, Emit, Key, Plan, SetStatus, Snaps
 from proto.objects.core import Node, Taint
 from proto.objects.meta import Object
 from proto.objects.pod import Pod
+
+TARGET_REASON = "DeletionByTaintManager"
+TARGET_MESSAGE = "Taint manager: deleting due to NoExecute taint"
 
 
 def _no_execute(node: Node) -> tuple[Taint, ...]:
@@ -90,4 +94,5 @@ def _evict(pod: Pod, view: EvictionView) -> tuple[Action, ...]:
         )
         return SetStatus(put_aside(pod, view.now), "node_unreachable"), Emit(pod, "Disconnected", message, "Warning")
     told = Emit(pod, "TaintManagerEviction", f"Marking for deletion Pod {namespace}/{name}")
-    return Delete(pod, "taint_not_tolerated"), told
+    target = disruption_target(TARGET_REASON, TARGET_MESSAGE, view.now)
+    return Delete(pod, "taint_not_tolerated", condition=target), told

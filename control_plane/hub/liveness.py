@@ -210,7 +210,7 @@ class Liveness:
         if node is None:
             if session is not None and not session.alive:
                 self._sessions.drop(name)
-        elif added or (session is not None and node_state.is_ready(node) != session.alive):
+        elif added or (session is not None and not node_state.agrees(node, session)):
             self._settle(name)
 
     def _watch(self, session: Session) -> None:

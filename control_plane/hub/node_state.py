@@ -91,15 +91,22 @@ def registered(node: Node | None, registration: Registration, now: Instant) -> N
 def with_leaving(node: Node, leaving: bool) -> Node:
     """The Node as one that leaves, cordoned and marked; or as one that does not, and as it was before it left."""
     mark = node.metadata.labels.get(LEAVING)
-    if (mark is not None) == leaving:
+    if (mark is not None) == leaving and (node.spec.unschedulable or not leaving):
         return node
     if leaving:
-        mark = STAY_CORDONED if node.spec.unschedulable else UNCORDON_AT_RETURN
+        mark = mark or (STAY_CORDONED if node.spec.unschedulable else UNCORDON_AT_RETURN)
         labels = {**node.metadata.labels, LEAVING: mark}
         return evolve(node, **{"metadata.labels": labels, "spec.unschedulable": True})
     labels = {key: value for key, value in node.metadata.labels.items() if key != LEAVING}
     cordoned = node.spec.unschedulable and mark != UNCORDON_AT_RETURN
     return evolve(node, **{"metadata.labels": labels, "spec.unschedulable": cordoned})
+
+
+def agrees(node: Node, session: Session) -> bool:
+    """Whether the stored Node says what matters of its agent: that it is heard, and that it leaves."""
+    if is_ready(node) != session.alive:
+        return False
+    return not (session.alive and session.leaving) or node.spec.unschedulable
 
 
 def with_news(node: Node, session: Session, now: Instant) -> Node | None:

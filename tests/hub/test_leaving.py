@@ -58,6 +58,19 @@ async def test_a_leaving_node_gives_its_pods_away_and_returns_as_it_was() -> Non
 
 
 @in_virtual_time
+async def test_nobody_lets_pods_onto_a_node_while_it_leaves() -> None:
+    async with scene() as on:
+        agent = on.agent("n1", "one")
+        await agent.join()
+        agent.leaving = True
+        await eventually(lambda: marks(on) == (True, UNCORDON_AT_RETURN), within_s=2)
+        node = on.node("n1")
+        await on.ground.user.put(evolve(node, **{"spec.unschedulable": False}), node.metadata.revision)
+        await eventually(lambda: on.node("n1").metadata.revision > node.metadata.revision, within_s=1)
+        await eventually(lambda: marks(on) == (True, UNCORDON_AT_RETURN), within_s=1)
+
+
+@in_virtual_time
 async def test_who_changes_his_mind_stays() -> None:
     async with scene() as on:
         agent = on.agent("n1", "one")
