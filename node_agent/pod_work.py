@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from node_agent.plan.config import Config
 from node_agent.plan.environment import Host
 from node_agent.plan.lives import Life
 from node_agent.plan.pod import PodView
@@ -57,7 +58,7 @@ class PodWork:
             pod=self.pod,
             host=host,
             assigned=self.assigned,
-            config=self.assignment.config,
+            config=Config(self.assignment.config, self.assignment.secrets),
             ports=self.ports,
             states=states,
             failed=self.failed,

@@ -68,6 +68,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "Pod", "pods", "pod", True, "proto.objects.pod", ("po",), "subdomain",
          ("status", "binding", "eviction")),
     Kind("", "v1", "ConfigMap", "configmaps", "configmap", True, _CORE, ("cm",)),
+    Kind("", "v1", "Secret", "secrets", "secret", True, "proto.objects.secret"),
     Kind("", "v1", "ResourceQuota", "resourcequotas", "resourcequota", True, _QUOTA, ("quota",), "subdomain",
          ("status",)),
     Kind("", "v1", "LimitRange", "limitranges", "limitrange", True, _QUOTA, ("limits",)),

@@ -89,10 +89,14 @@ class HeartbeatReply(Model):
 
 
 class Assignment(Model):
-    """A pod that this node should hold, and the config it needs, as (ConfigMap name -> data)."""
+    """A pod that this node should hold, with the ConfigMaps and Secrets that it refers to, as far as they exist.
+
+    Both are (name -> data); the values of Secrets are in base64.
+    """
 
     pod: Pod
     config: dict[str, dict[str, str]] = {}
+    secrets: dict[str, dict[str, str]] = {}
 
 
 class Assignments(Model):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from control_plane.admission.limit_ranges import with_item_defaults
+from proto.base64_text import encoded
 from proto.objects.apps import Deployment, DeploymentStrategy, ReplicaSet, RollingUpdateDeployment
 from proto.objects.batch import CronJob, Job, JobSpec
 from proto.objects.core import Event, ObjectReference
@@ -16,6 +17,7 @@ from proto.objects.daemon_set import DaemonSet, DaemonSetUpdateStrategy, Rolling
 from proto.objects.meta import INT32_MAX, Model, Object, evolve
 from proto.objects.pod import Container, Pod, PodSpec
 from proto.objects.quota import LimitRange
+from proto.objects.secret import Secret
 from proto.objects.stateful_set import (
     RollingUpdateStatefulSetStrategy,
     StatefulSet,
@@ -53,6 +55,8 @@ def with_defaults(obj: Object) -> Object:
         case LimitRange():
             items = tuple(with_item_defaults(item) for item in obj.spec.limits)
             return evolve(obj, **{"spec.limits": items})
+        case Secret():
+            return _secret(obj)
         case Event():
             return evolve(obj, involved_object=_in_namespace(obj.involved_object, obj.metadata.namespace))
     return obj
@@ -111,6 +115,12 @@ def _job_spec(spec: JobSpec) -> JobSpec:
     if template is not spec.template.spec:
         changes["template.spec"] = template
     return evolve(spec, **changes) if changes else spec
+
+
+def _secret(secret: Secret) -> Secret:
+    """Texts become data at once, so that nobody ever reads `stringData`."""
+    texts = {key: encoded(text.encode()) for key, text in secret.string_data.items()}
+    return evolve(secret, type=secret.type or "Opaque", data={**secret.data, **texts}, string_data={})
 
 
 def _in_namespace(reference: ObjectReference, namespace: str) -> ObjectReference:

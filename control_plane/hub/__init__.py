@@ -1,7 +1,7 @@
 """The hub: the leading control plane as the nodes see it.
 
     node agent --- heartbeat, register, status, sync, goodbye ---> hub ---> Nodes, Leases, pods' status
-    node agent <--------------- assignments ---------------------- hub <--- pods, ConfigMaps (mirror)
+    node agent <--------------- assignments ---------------------- hub <--- pods, config (mirror)
 
     hub           one subscription, and an answer to each message
     registration  gives out names: one incarnation at a time

@@ -10,7 +10,7 @@ same generation have no order; a node that refuses one finds that its digest dif
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from control_plane.plan import Snapshot
@@ -18,8 +18,10 @@ from proto import codec
 from proto.ids import hash64
 from proto.node import DIGEST_MODULUS, Assignment, Assignments, pod_digest
 from proto.objects.core import ConfigMap
+from proto.objects.env import EnvFromSource, EnvVarSource
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
+from proto.objects.secret import Secret
 
 HASH_BITS = 44
 WITHHELD = "0"
@@ -28,16 +30,29 @@ WITHHELD = "0"
 UNMEASURED_MAX = 16
 """So many pods without config are taken to fit one message."""
 
-ConfigKey = tuple[str, str]
+ConfigKey = tuple[str, str, str]
+"""Kind, namespace and name of a ConfigMap or Secret."""
+
 Config = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One pod as its node should hold it, and the ConfigMaps (namespace, name) that it refers to."""
+    """One pod as its node should hold it, and the ConfigMaps and Secrets that it refers to."""
 
     assignment: Assignment
     config_keys: tuple[ConfigKey, ...]
+
+    @property
+    def with_config(self) -> bool:
+        """Whether anything is sent with the pod."""
+        return bool(self.assignment.config or self.assignment.secrets)
+
+    @property
+    def config_bytes(self) -> int:
+        """About how much is sent with the pod."""
+        sources = (*self.assignment.config.values(), *self.assignment.secrets.values())
+        return sum(len(key) + len(value) for data in sources for key, value in data.items())
 
     @property
     def version(self) -> str:
@@ -54,14 +69,19 @@ def wanted(pod: Pod, snapshot: Snapshot) -> Wanted:
     """The pod as its node should hold it now."""
     keys = config_keys(pod)
     config: Config = {}
+    secrets: Config = {}
     sources = []
-    for namespace, name in keys:
-        source = snapshot.get(ConfigMap, namespace, name)
+    for kind, namespace, name in keys:
+        source: ConfigMap | Secret | None
+        if kind == Secret.KIND:
+            source, known = snapshot.get(Secret, namespace, name), secrets
+        else:
+            source, known = snapshot.get(ConfigMap, namespace, name), config
         if source is not None:
-            config[name] = source.data
-            sources.append(f"{name} {source.metadata.uid} {source.metadata.revision}")
+            known[name] = source.data
+            sources.append(f"{kind} {name} {source.metadata.uid} {source.metadata.revision}")
     sent = evolve(pod, **{"metadata.resource_version": version_of(pod, sources)})
-    return Wanted(Assignment(pod=sent, config=config), keys)
+    return Wanted(Assignment(pod=sent, config=config, secrets=secrets), keys)
 
 
 def version_of(pod: Pod, sources: Iterable[str]) -> str:
@@ -78,16 +98,29 @@ def version_of(pod: Pod, sources: Iterable[str]) -> str:
 
 
 def config_keys(pod: Pod) -> tuple[ConfigKey, ...]:
-    """The ConfigMaps that the pod's containers refer to, each once."""
-    names: dict[str, None] = {}
+    """The ConfigMaps and Secrets that the pod's containers refer to, each once."""
+    named: dict[tuple[str, str], None] = {}
     for container in pod.spec.containers:
         for source in container.env_from:
-            if source.config_map_ref is not None:
-                names[source.config_map_ref.name] = None
+            named.update(dict.fromkeys(_whole(source)))
         for variable in container.env:
-            if variable.value_from is not None and variable.value_from.config_map_key_ref is not None:
-                names[variable.value_from.config_map_key_ref.name] = None
-    return tuple((pod.metadata.namespace, name) for name in names)
+            if variable.value_from is not None:
+                named.update(dict.fromkeys(_single(variable.value_from)))
+    return tuple((kind, pod.metadata.namespace, name) for kind, name in named)
+
+
+def _whole(source: EnvFromSource) -> Iterator[tuple[str, str]]:
+    if source.config_map_ref is not None:
+        yield ConfigMap.KIND, source.config_map_ref.name
+    if source.secret_ref is not None:
+        yield Secret.KIND, source.secret_ref.name
+
+
+def _single(source: EnvVarSource) -> Iterator[tuple[str, str]]:
+    if source.config_map_key_ref is not None:
+        yield ConfigMap.KIND, source.config_map_key_ref.name
+    if source.secret_key_ref is not None:
+        yield Secret.KIND, source.secret_key_ref.name
 
 
 def node_need_not_know(old: Pod, new: Pod) -> bool:
@@ -110,7 +143,7 @@ def fitting_full(pods: list[Wanted], epoch: int, bytes_max: int, sequence: int =
     The greatest configs are withheld first; they follow in messages of their own.
     """
     withheld: list[Wanted] = []
-    by_size = sorted((pod for pod in pods if pod.assignment.config), key=_config_bytes)
+    by_size = sorted((pod for pod in pods if pod.with_config), key=lambda pod: pod.config_bytes)
     sent = {pod.assignment.pod.metadata.uid: pod for pod in pods}
     while True:
         message = Assignments(
@@ -126,14 +159,14 @@ def fitting_full(pods: list[Wanted], epoch: int, bytes_max: int, sequence: int =
         excess, count = len(data) - bytes_max, len(by_size)
         while by_size and (excess > 0 or len(by_size) == count):
             largest = by_size.pop()
-            excess -= _config_bytes(largest)
+            excess -= largest.config_bytes
             sent[largest.assignment.pod.metadata.uid] = largest.without_config()
             withheld.append(largest)
 
 
 def fitting_groups(pods: list[Wanted], bytes_max: int) -> list[list[Wanted]]:
     """`pods` in groups that each fit one message; small ones without config are not measured."""
-    if len(pods) <= UNMEASURED_MAX and not any(pod.assignment.config for pod in pods):
+    if len(pods) <= UNMEASURED_MAX and not any(pod.with_config for pod in pods):
         return [pods] if pods else []
     groups: list[list[Wanted]] = []
     room = 0
@@ -150,7 +183,3 @@ def fitting_groups(pods: list[Wanted], bytes_max: int) -> list[list[Wanted]]:
 def digest_of(pods: Iterable[Wanted]) -> int:
     """The digest of a node that holds exactly these."""
     return sum(pod_digest(pod.assignment.pod.metadata.uid, pod.version) for pod in pods) % DIGEST_MODULUS
-
-
-def _config_bytes(pod: Wanted) -> int:
-    return sum(len(key) + len(value) for data in pod.assignment.config.values() for key, value in data.items())

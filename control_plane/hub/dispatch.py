@@ -1,10 +1,10 @@
 """Dispatch: tells each node which pods it should hold, and notices when a node holds something else.
 
-A change of a pod, or of a ConfigMap that a pod refers to, marks the pod; what was marked in one turn of the event
-loop goes out as one message a node. Every message carries the digest of what the node holds after it and every
+A change of a pod, or of a ConfigMap or Secret that a pod refers to, marks the pod; what was marked in one turn of the
+event loop goes out as one message a node. Every message carries the digest of what the node holds after it and every
 heartbeat the digest of what it does hold, so whatever was lost is noticed and all is told again (`up.sync`).
 
-*Reads*: pods and ConfigMaps from the mirror. *Writes*: `down.assign`. *Never*: the store.
+*Reads*: pods, ConfigMaps and Secrets from the mirror. *Writes*: `down.assign`. *Never*: the store.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class Dispatcher:
         """Mark what a change concerns; O(pods concerned)."""
         if event.kind.kind == "Pod":
             self._on_pod(cast("Pod | None", event.old), cast("Pod | None", event.new))
-        elif event.kind.kind == "ConfigMap" and (changed := event.new or event.old) is not None:
-            for uid, node in self._users.get(changed.key, {}).items():
+        elif event.kind.kind in ("ConfigMap", "Secret") and (changed := event.new or event.old) is not None:
+            for uid, node in self._users.get((changed.KIND, *changed.key), {}).items():
                 self._mark(node, uid)
 
     async def run(self) -> None:

@@ -1,8 +1,8 @@
 """The environment of a container: what the machine gives, `HOSTNAME`, its ports, `envFrom`, then `env`; later ones win.
 
-Values come from the manifest (with `$(VAR)` expanded from what stands before), from ConfigMaps, from the pod's own
-fields and from the container's own requests and limits. What cannot be resolved is a `ConfigProblem`, whose message is
-Kubernetes' own and is shown as the container's waiting message.
+Values come from the manifest (with `$(VAR)` expanded from what stands before), from ConfigMaps and Secrets, from the
+pod's own fields and from the container's own requests and limits. What cannot be resolved is a `ConfigProblem`, whose
+message is Kubernetes' own and is shown as the container's waiting message.
 
 Source: Kubernetes, "Define environment variables", "Downward API"; the kubelet's `makeEnvironmentVariables`.
 """
@@ -14,16 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING
 
+from node_agent.plan.config import Config, ConfigProblem, Texts, key_of
 from node_agent.plan.expansion import expand
 from node_agent.plan.ports import port_variables
-from proto.objects.pod import (
-    ConfigMapKeySelector,
-    Container,
-    EnvFromSource,
-    EnvVarSource,
-    Pod,
-    ResourceFieldSelector,
-)
+from proto.objects.env import EnvFromSource, EnvVarSource, ResourceFieldSelector
+from proto.objects.pod import Container, Pod
 from proto.quantity import parse_quantity
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
@@ -31,9 +26,6 @@ HOSTNAME_LENGTH_MAX = 63
 """Longer names of pods are cut short, as the kubelet does."""
 
 _RESOURCE = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|pids)")
-
-Config = Mapping[str, Mapping[str, str]]
-"""ConfigMap name to its data, for one namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +39,17 @@ class Host:
     pids_limit: int | None = None
 
 
-class ConfigProblem(Exception):
-    """The container's configuration cannot be resolved now (Kubernetes: `CreateContainerConfigError`)."""
-
-
 def environment(
     pod: Pod, container: Container, config: Config, chosen_ports: Mapping[str, int], host: Host
 ) -> dict[str, str]:
     """All variables that the container's program starts with.
 
     Raises:
-        ConfigProblem: a ConfigMap or key is missing and not optional, or a reference names nothing.
+        ConfigProblem: a ConfigMap, a Secret or a key is missing and not optional, or a reference names nothing.
     """
     variables = {**host.base_env, "HOSTNAME": _hostname(pod)} | port_variables(container, chosen_ports)
     for source in container.env_from:
-        variables.update(_from_config_map(source, config))
+        variables.update(_all_of(source, config))
     for variable in container.env:
         if variable.value_from is None:
             variables[variable.name] = expand(variable.value or "", variables)
@@ -80,39 +68,33 @@ def _hostname(pod: Pod) -> str:
     return pod.metadata.name[:HOSTNAME_LENGTH_MAX].rstrip("-.")
 
 
-def _from_config_map(source: EnvFromSource, config: Config) -> dict[str, str]:
-    reference = source.config_map_ref
-    if reference is None:
-        return {}
-    data = config.get(reference.name)
-    if data is None:
-        if reference.optional:
-            return {}
-        raise ConfigProblem(f'configmap "{reference.name}" not found')
+def _all_of(source: EnvFromSource, config: Config) -> dict[str, str]:
+    """All keys of a ConfigMap or Secret that can be names of variables."""
+    data: Texts = {}
+    if (reference := source.config_map_ref) is not None:
+        data = config.config_map(reference.name, optional=bool(reference.optional))
+    elif (secret := source.secret_ref) is not None:
+        data = config.secret(secret.name, optional=bool(secret.optional))
     names = {source.prefix + key: value for key, value in data.items()}
     return {name: value for name, value in names.items() if name and "=" not in name and "\0" not in name + value}
 
 
 def _resolve(source: EnvVarSource, pod: Pod, container: Container, config: Config, host: Host) -> str | None:
     """The value of a `valueFrom`; None leaves the variable out."""
-    if source.config_map_key_ref is not None:
-        return _config_map_key(source.config_map_key_ref, pod.metadata.namespace, config)
+    namespace = pod.metadata.namespace
+    if (ref := source.config_map_key_ref) is not None:
+        optional = bool(ref.optional)
+        data = config.config_map(ref.name, optional=optional)
+        return key_of(data, ref.key, f"ConfigMap {namespace}/{ref.name}", optional=optional)
+    if (secret := source.secret_key_ref) is not None:
+        optional = bool(secret.optional)
+        data = config.secret(secret.name, optional=optional)
+        return key_of(data, secret.key, f"Secret {namespace}/{secret.name}", optional=optional)
     if source.field_ref is not None:
         return pod_field(source.field_ref.field_path, pod, host)
     if source.resource_field_ref is not None:
         return _resource(source.resource_field_ref, pod, container, host)
     return None
-
-
-def _config_map_key(selector: ConfigMapKeySelector, namespace: str, config: Config) -> str | None:
-    data = config.get(selector.name)
-    if data is not None and selector.key in data:
-        return data[selector.key]
-    if selector.optional:
-        return None
-    if data is None:
-        raise ConfigProblem(f'configmap "{selector.name}" not found')
-    raise ConfigProblem(f"couldn't find key {selector.key} in ConfigMap {namespace}/{selector.name}")
 
 
 def pod_field(path: str, pod: Pod, host: Host) -> str:

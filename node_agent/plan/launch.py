@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from node_agent.plan.environment import Config, ConfigProblem, Host, environment
+from node_agent.plan.config import Config, ConfigProblem
+from node_agent.plan.environment import Host, environment
 from node_agent.plan.expansion import expand
 from node_agent.plan.ports import ports_in_force
 from node_agent.runtime.port import NO_LIMITS, Limits

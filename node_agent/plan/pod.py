@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from node_agent.plan import images
+from node_agent.plan.config import Config
 from node_agent.plan.container_ids import ContainerId
-from node_agent.plan.environment import Config, Host
+from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.lives import Life, by_container, history
 from node_agent.plan.restarts import CRASH_LOOP, Restart, duration_text, next_restart
@@ -42,7 +43,7 @@ class PodView:
     pod: Pod
     host: Host
     assigned: bool = True
-    config: Config = field(default_factory=dict)
+    config: Config = field(default_factory=Config)
     ports: Mapping[str, int] = field(default_factory=dict)
     states: tuple[ContainerState, ...] = ()
     failed: Mapping[str, Life] = field(default_factory=dict)

@@ -117,9 +117,15 @@ def _read(path: Path, model: type[M]) -> M | None:
 
 
 def _write(path: Path, record: Model) -> None:
+    """Replace a record. Only the agent's own user may read it: it holds the Secrets that the pod needs."""
     fresh = path.with_name(path.name + ".new")
     try:
-        fresh.write_bytes(codec.pack(record))
+        with open(fresh, "wb", opener=_private) as file:
+            file.write(codec.pack(record))
         fresh.replace(path)
     except OSError as error:
         raise StorageFailure(f"cannot write {path}: {error.strerror}") from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

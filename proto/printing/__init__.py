@@ -17,6 +17,7 @@ from proto.durations import age
 from proto.objects.coordination import Lease
 from proto.objects.core import ConfigMap, Event, Namespace
 from proto.objects.meta import Object
+from proto.objects.secret import Secret
 from proto.printing import nodes, pods, policy, quota, workloads
 from proto.printing.form import AGE, NAME, Cell, Column, Printer, age_of, integer
 from proto.printing.form import wide as wide_only
@@ -90,6 +91,10 @@ def _config_map_cells(config: ConfigMap, now: datetime) -> Sequence[Cell]:
     return config.metadata.name, len(config.data) + len(config.binary_data), age_of(config, now)
 
 
+def _secret_cells(secret: Secret, now: datetime) -> Sequence[Cell]:
+    return secret.metadata.name, secret.type, len(secret.data), age_of(secret, now)
+
+
 def _lease_cells(lease: Lease, now: datetime) -> Sequence[Cell]:
     return lease.metadata.name, lease.spec.holder_identity, age_of(lease, now)
 
@@ -107,6 +112,7 @@ _PRINTERS: dict[str, Printer] = {
     **quota.PRINTERS,
     "Namespace": Printer((NAME, Column("Status"), AGE), _namespace_cells),
     "ConfigMap": Printer((NAME, integer("Data"), AGE), _config_map_cells),
+    "Secret": Printer((NAME, Column("Type"), integer("Data"), AGE), _secret_cells),
     "Lease": Printer((NAME, Column("Holder"), AGE), _lease_cells),
     "Event": Printer(
         (Column("Last Seen"), Column("Type"), Column("Reason"), Column("Object"), *wide_only("Subobject", "Source"),

@@ -26,7 +26,7 @@ from setpoint.cli.session import add_cluster_arguments, connect, warn
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_FIRST = ("Namespace", "ConfigMap")
+_FIRST = ("Namespace", "ConfigMap", "Secret")
 """Kinds that others stand on are applied before them."""
 
 

@@ -44,7 +44,8 @@ class Change:
         """`created`, `changed` or `unchanged`."""
         if self.before is None:
             return "created"
-        return "changed" if shown(self.before) != shown(self.after) else "unchanged"
+        before, after = masked_pair(self.before, self.after)
+        return "changed" if before != after else "unchanged"
 
 
 async def change_of(client: RawClient, raw: Item, namespace: str) -> Change:

@@ -10,6 +10,7 @@ from proto.leaving import LEAVING, STAY_CORDONED, UNCORDON_AT_RETURN
 from setpoint.cli.ages import age
 from setpoint.cli.output import columns
 from setpoint.cli.page_parts import Item, field, indented, mapping
+from setpoint.cli.pages_of_config import config_map, environment, secret
 from setpoint.cli.pages_of_policies import limit_range, priority_class, resource_quota
 
 _AT_RETURN = {UNCORDON_AT_RETURN: "uncordoned at its return", STAY_CORDONED: "stays cordoned at its return"}
@@ -84,10 +85,7 @@ def _container(container: Item, status: Item | None) -> list[str]:
         details += _state("State", status.get("state", {})) + _state("Last State", status.get("lastState", {}))
         details.append(field("Ready", status.get("ready", False)))
         details.append(field("Restart Count", status.get("restartCount", 0)))
-    environment = [f"{variable['name']}={variable.get('value', '<from a reference>')}" for variable in
-                   container.get("env", ())]  # fmt: skip
-    details.append(field("Environment", ", ".join(environment)))
-    return lines + indented(details)
+    return lines + indented(details + environment(container))
 
 
 def _words(container: Item, name: str) -> str:
@@ -237,13 +235,6 @@ def _node_selector(spec: Item) -> Mapping[str, Any]:
     return chosen
 
 
-def _config_map(item: Item) -> list[str]:
-    lines = ["Data:"]
-    for key, text in sorted(item.get("data", {}).items()):
-        lines += indented([f"{key}:", *indented(text.splitlines() or [""])])
-    return lines
-
-
 def _budget(item: Item) -> list[str]:
     spec, status = item["spec"], item.get("status", {})
     limits = (("Min available", "minAvailable"), ("Max unavailable", "maxUnavailable"))
@@ -275,7 +266,8 @@ _PAGES: dict[str, Callable[[Item], list[str]]] = {
     "StatefulSet": _stateful_set,
     "DaemonSet": _daemon_set,
     "PodDisruptionBudget": _budget,
-    "ConfigMap": _config_map,
+    "ConfigMap": config_map,
+    "Secret": secret,
     "Namespace": _namespace,
     "ResourceQuota": resource_quota,
     "LimitRange": limit_range,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
+from node_agent.plan.config import Config
 from node_agent.plan.environment import Host
 from node_agent.plan.expansion import expand
 from node_agent.plan.launch import Hold, Launch, prepare
@@ -20,7 +22,10 @@ HOST = Host(
     base_env={"PATH": "/bin"},
     pids_limit=4096,
 )
-CONFIG = {"settings": {"level": "debug", "colour": "red"}}
+CONFIG = Config(
+    config_maps={"settings": {"level": "debug", "colour": "red"}},
+    secrets={"passwords": {"admin": "czNjcmV0", "raw": "//7/"}},
+)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +55,13 @@ def web(**container: Any) -> Pod:
     return evolve(described, **{"metadata.labels": {"app": "web"}, "metadata.annotations": {"note": "hello"}})
 
 
-def launch(of: Pod, config: dict[str, dict[str, str]] = CONFIG) -> Launch:
+def launch(of: Pod, config: Config = CONFIG) -> Launch:
     prepared = prepare(of, of.spec.containers[0], config, {"app/0": 20001, "app/1": 20002}, HOST)
     assert isinstance(prepared, Launch), prepared
     return prepared
 
 
-def problem(of: Pod, config: dict[str, dict[str, str]] = CONFIG) -> str:
+def problem(of: Pod, config: Config = CONFIG) -> str:
     prepared = prepare(of, of.spec.containers[0], config, {}, HOST)
     assert isinstance(prepared, Hold) and prepared.reason == "CreateContainerConfigError"
     return prepared.message
@@ -143,9 +148,29 @@ def test_an_optional_reference_is_left_out(name: str) -> None:
     assert "IT" not in made
 
 
+def secret_key(name: str, key: str, **more: Any) -> list[dict[str, Any]]:
+    return [{"name": "IT", "valueFrom": {"secretKeyRef": {"name": name, "key": key, **more}}}]
+
+
+def test_a_secret_key() -> None:
+    assert launch(web(env=secret_key("passwords", "admin"))).env["IT"] == "s3cret"
+    assert "IT" not in launch(web(env=secret_key("passwords", "none", optional=True))).env
+    assert "IT" not in launch(web(env=secret_key("none", "admin", optional=True))).env
+
+
+def test_a_secret_that_is_no_text_arrives_byte_by_byte() -> None:
+    assert os.fsencode(launch(web(env=secret_key("passwords", "raw"))).env["IT"]) == b"\xff\xfe\xff"
+
+
 def test_env_from_with_a_prefix() -> None:
-    made = launch(web(envFrom=[{"prefix": "CFG_", "configMapRef": {"name": "settings"}}])).env
+    sources = [
+        {"prefix": "CFG_", "configMapRef": {"name": "settings"}},
+        {"prefix": "PW_", "secretRef": {"name": "passwords"}},
+        {"secretRef": {"name": "none", "optional": True}},
+    ]
+    made = launch(web(envFrom=sources)).env
     assert made["CFG_level"] == "debug" and "level" not in made
+    assert made["PW_admin"] == "s3cret" and "admin" not in made
 
 
 @pytest.mark.parametrize(
@@ -154,6 +179,9 @@ def test_env_from_with_a_prefix() -> None:
         ({"env": key_of("none", "a")}, 'configmap "none" not found'),
         ({"env": key_of("settings", "a")}, "couldn't find key a in ConfigMap default/settings"),
         ({"envFrom": [{"configMapRef": {"name": "none"}}]}, 'configmap "none" not found'),
+        ({"env": secret_key("none", "a")}, 'secret "none" not found'),
+        ({"env": secret_key("passwords", "a")}, "couldn't find key a in Secret default/passwords"),
+        ({"envFrom": [{"secretRef": {"name": "none"}}]}, 'secret "none" not found'),
         (
             {"env": [{"name": "IT", "valueFrom": {"fieldRef": {"fieldPath": "spec.magic"}}}]},
             "unsupported fieldPath: spec.magic",
@@ -215,6 +243,6 @@ def test_without_a_free_port_it_waits_and_looks_again() -> None:
 
 
 def test_a_value_that_no_program_can_be_given() -> None:
-    assert problem(web(env=key_of("odd", "key")), {"odd": {"key": "a\0b"}}) == (
+    assert problem(web(env=key_of("odd", "key")), Config({"odd": {"key": "a\0b"}})) == (
         "the value of variable IT contains a NUL character"
     )

@@ -14,8 +14,10 @@ from proto import codec
 from proto.clock import EPOCH
 from proto.node import Assignments
 from proto.objects.core import ConfigMap
+from proto.objects.env import EnvFromSource
 from proto.objects.meta import Condition, ObjectMeta, evolve, find_condition
-from proto.objects.pod import Container, EnvFromSource, Pod, PodStatus
+from proto.objects.pod import Container, Pod, PodStatus
+from proto.objects.secret import Secret
 from tests.engine.replicas import Ground, replicas
 from tests.hub.agent import running
 from tests.hub.scene import Scene, pod, scene
@@ -72,6 +74,32 @@ async def test_config_comes_with_the_pod_and_its_changes_follow() -> None:
         await on.ground.user.put(evolve(stored, data={"a": "2"}), stored.metadata.revision)
         await eventually(lambda: agent.held[uid].config == {"settings": {"a": "2"}})
         await agent.stop()
+
+
+@in_virtual_time
+async def test_a_secret_goes_to_the_node_whose_pod_needs_it_and_to_no_other() -> None:
+    async with scene() as on:
+        needing, other = on.agent("n1", "one"), on.agent("n2", "two")
+        await needing.join()
+        await other.join()
+        source = EnvFromSource.model_validate({"secret_ref": {"name": "passwords"}})
+        await on.ground.create(
+            pod("p", "n1", containers=[Container(name="c", env_from=(source,))]), pod("q", "n2"),
+            ConfigMap(metadata=ObjectMeta(name="passwords", namespace="default"), data={"not": "this"}),
+        )  # fmt: skip
+        await eventually(lambda: needing.held and other.held)
+        (uid,) = needing.held
+        metadata = ObjectMeta(name="passwords", namespace="default")
+        await on.ground.create(Secret(metadata=metadata, data={"a": "MQ=="}))
+        await eventually(lambda: needing.held[uid].secrets == {"passwords": {"a": "MQ=="}})
+        stored = on.replica.mirror.get(Secret, "default", "passwords")
+        assert stored is not None
+        await on.ground.user.delete(stored, stored.metadata.revision)
+        await eventually(lambda: needing.held[uid].secrets == {})
+        assert needing.held[uid].config == {}
+        assert [assignment.secrets for assignment in other.held.values()] == [{}]
+        await needing.stop()
+        await other.stop()
 
 
 @in_virtual_time

@@ -29,6 +29,7 @@ from control_plane.api.validation import (
     priority_class,
     replica_set,
     resource_quota,
+    secret,
     stateful_set,
 )
 from control_plane.api.validation.problems import EnoughProblems, Problems
@@ -51,6 +52,7 @@ _NEW: dict[str, Callable[[Any, Problems], None]] = {
     "PriorityClass": priority_class.check,
     "ReplicaSet": replica_set.check,
     "ResourceQuota": resource_quota.check,
+    "Secret": secret.check,
     "StatefulSet": stateful_set.check,
 }
 _UPDATE: dict[str, Callable[[Any, Any, Problems], None]] = {
@@ -63,6 +65,7 @@ _UPDATE: dict[str, Callable[[Any, Any, Problems], None]] = {
     "PriorityClass": priority_class.check_update,
     "ReplicaSet": replica_set.check_update,
     "ResourceQuota": resource_quota.check_update,
+    "Secret": secret.check_update,
     "StatefulSet": stateful_set.check_update,
 }
 

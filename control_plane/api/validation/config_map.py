@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from control_plane.api.validation.problems import Problems
 from proto import names
+from proto.base64_text import decoded
 from proto.objects.core import ConfigMap
 
 DATA_BYTES_MAX = 1024 * 1024
@@ -20,9 +18,7 @@ def check(config: ConfigMap, problems: Problems) -> None:
             problems.invalid(f"data[{key:.80}]", key, "duplicate of key present in binaryData")
     for key, value in config.binary_data.items():
         problems.name(f"binaryData[{key:.80}]", key, names.config_key_problem(key))
-        try:
-            base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError):
+        if decoded(value) is None:
             problems.invalid(f"binaryData[{key:.80}]", value, "must be base64")
     size = sum(len(value.encode()) for value in (*config.data.values(), *config.binary_data.values()))
     if size > DATA_BYTES_MAX:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from control_plane.api.validation.problems import Problems
 from proto import names
-from proto.objects.pod import Container, ContainerPort, EnvFromSource, EnvVar, EnvVarSource, ResourceRequirements
+from proto.objects.env import EnvFromSource, EnvVar, EnvVarSource
+from proto.objects.pod import Container, ContainerPort, ResourceRequirements
 from proto.quantity import parse_quantity
 from proto.schema import join
 
@@ -99,12 +100,14 @@ def _check_variable(variable: EnvVar, path: str, problems: Problems) -> None:
 
 def _check_source(source: EnvVarSource, path: str, problems: Problems) -> None:
     """At most one source; none at all is what remains of a source that is not implemented (and was warned of)."""
-    given = [one for one in (source.config_map_key_ref, source.field_ref, source.resource_field_ref) if one is not None]
+    keys = {"configMapKeyRef": source.config_map_key_ref, "secretKeyRef": source.secret_key_ref}
+    given = [one for one in (*keys.values(), source.field_ref, source.resource_field_ref) if one is not None]
     if len(given) > 1:
         problems.invalid(path, "", "may not have more than one field specified at a time")
-    if (config := source.config_map_key_ref) is not None:
-        _check_config_map_name(config.name, f"{path}.configMapKeyRef", problems)
-        problems.name(f"{path}.configMapKeyRef.key", config.key, names.config_key_problem(config.key))
+    for field, reference in keys.items():
+        if reference is not None:
+            check_reference(reference.name, f"{path}.{field}", problems)
+            problems.name(f"{path}.{field}.key", reference.key, names.config_key_problem(reference.key))
     if source.field_ref is not None:
         _check_field_path(source.field_ref.field_path, f"{path}.fieldRef.fieldPath", problems)
     if source.resource_field_ref is not None and source.resource_field_ref.resource not in _RESOURCE_FIELDS:
@@ -114,11 +117,15 @@ def _check_source(source: EnvVarSource, path: str, problems: Problems) -> None:
 def _check_env_from(source: EnvFromSource, path: str, problems: Problems) -> None:
     if source.prefix:
         problems.name(f"{path}.prefix", source.prefix, names.env_name_problem(source.prefix))
-    if source.config_map_ref is not None:
-        _check_config_map_name(source.config_map_ref.name, f"{path}.configMapRef", problems)
+    if source.config_map_ref is not None and source.secret_ref is not None:
+        problems.invalid(path, "", "may not have more than one field specified at a time")
+    for field, reference in (("configMapRef", source.config_map_ref), ("secretRef", source.secret_ref)):
+        if reference is not None:
+            check_reference(reference.name, f"{path}.{field}", problems)
 
 
-def _check_config_map_name(name: str, path: str, problems: Problems) -> None:
+def check_reference(name: str, path: str, problems: Problems) -> None:
+    """The name of a ConfigMap or Secret that a pod refers to."""
     if not name:
         problems.required(f"{path}.name")
     else:

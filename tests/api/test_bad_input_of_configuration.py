@@ -1,0 +1,137 @@
+"""Secrets, and what pods take from them: what is made of good input, and the exact message for bad one."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests.api.cluster import Cluster, Raw, cluster, pod
+from tests.api.test_bad_input import CONFIG_KEY, SUBDOMAIN
+
+SECRETS = "core.secrets.default"
+HIDDEN = "<secret contents redacted>"
+
+
+def secret(name: str = "x", **fields: Any) -> Raw:
+    return {"metadata": {"name": name}, **fields}
+
+
+def typed(kind: str, **texts: str) -> Raw:
+    return secret(type=f"kubernetes.io/{kind}", stringData=texts)
+
+
+def variable(source: Raw) -> Raw:
+    return pod("x", containers=[{"name": "c", "command": ["true"], "env": [{"name": "A", "valueFrom": source}]}])
+
+
+def env_from(source: Raw) -> Raw:
+    return pod("x", containers=[{"name": "c", "command": ["true"], "envFrom": [source]}])
+
+
+ENV = "spec.containers[0].env[0].valueFrom"
+FROM = "spec.containers[0].envFrom[0]"
+
+BAD_SECRETS = [
+    ("base64", secret(data={"a": "open sesame"}), f'data[a]: Invalid value: "{HIDDEN}": must be base64'),
+    ("key", secret(stringData={"a/b": "c"}), f'data[a/b]: Invalid value: "a/b": {CONFIG_KEY}'),
+    ("number", secret(stringData={"port": 80}), "stringData.port: must be a string, found 80"),
+    ("tls-empty", typed("tls"), ["data[tls.crt]: Required value", "data[tls.key]: Required value"]),
+    ("tls-half", secret(type="kubernetes.io/tls", stringData={"tls.crt": ""}), "data[tls.key]: Required value"),
+    ("ssh", typed("ssh-auth"), "data[ssh-privatekey]: Required value"),
+    ("basic", typed("basic-auth"), ["data[username]: Required value", "data[password]: Required value"]),
+    ("docker", typed("dockerconfigjson"), "data[.dockerconfigjson]: Required value"),
+    (
+        "docker-no-json",
+        secret(type="kubernetes.io/dockerconfigjson", stringData={".dockerconfigjson": "{"}),
+        f'data[.dockerconfigjson]: Invalid value: "{HIDDEN}": must be JSON',
+    ),
+    (
+        "account",
+        typed("service-account-token"),
+        "metadata.annotations[kubernetes.io/service-account.name]: Required value",
+    ),
+    (
+        "large",
+        secret(data={"a": base64.b64encode(b"x" * (1024 * 1024 + 1)).decode()}),
+        "data: Too long: may not be more than 1048576 bytes",
+    ),
+    ("misspelt", secret(stringdata={"a": "b"}), 'unknown field "stringdata", did you mean "stringData"?'),
+]
+
+BAD_PODS = [
+    ("no-name", variable({"secretKeyRef": {"key": "a"}}), f"{ENV}.secretKeyRef.name: Required value"),
+    (
+        "name",
+        variable({"secretKeyRef": {"name": "A", "key": "a"}}),
+        f'{ENV}.secretKeyRef.name: Invalid value: "A": {SUBDOMAIN}',
+    ),
+    ("no-key", variable({"secretKeyRef": {"name": "a"}}), f"{ENV}.secretKeyRef.key: Required value"),
+    (
+        "key",
+        variable({"secretKeyRef": {"name": "a", "key": "a b"}}),
+        f'{ENV}.secretKeyRef.key: Invalid value: "a b": {CONFIG_KEY}',
+    ),
+    (
+        "two",
+        variable({"secretKeyRef": {"name": "a", "key": "a"}, "configMapKeyRef": {"name": "a", "key": "a"}}),
+        f'{ENV}: Invalid value: "": may not have more than one field specified at a time',
+    ),
+    ("from-no-name", env_from({"secretRef": {}}), f"{FROM}.secretRef.name: Required value"),
+    ("from-name", env_from({"secretRef": {"name": "-"}}), f'{FROM}.secretRef.name: Invalid value: "-": {SUBDOMAIN}'),
+    (
+        "from-two",
+        env_from({"secretRef": {"name": "a"}, "configMapRef": {"name": "a"}}),
+        f'{FROM}: Invalid value: "": may not have more than one field specified at a time',
+    ),
+]
+
+BAD = [
+    *((SECRETS, "Secret", *row) for row in BAD_SECRETS),
+    *(("core.pods.default", "Pod", *row) for row in BAD_PODS),
+]
+
+
+@pytest.mark.parametrize(
+    ("resource", "kind", "body", "problems"),
+    [(resource, kind, body, problems) for resource, kind, _, body, problems in BAD],
+    ids=[f"{row[1]}-{row[2]}" for row in BAD],
+)
+async def test_refused(resource: str, kind: str, body: Raw, problems: str | list[str]) -> None:
+    async with cluster(max_payload_bytes=8 * 1024 * 1024) as api:
+        before = api.revision
+        code, reason, told = await api.refused(f"create.{resource}", body)
+        assert (code, reason) == (422, "Invalid")
+        several = problems if isinstance(problems, list) else []
+        message = f"[{', '.join(several)}]" if several else problems
+        assert told == f'{kind} "x" is invalid: {message}'
+        assert api.revision == before
+
+
+async def stored(api: Cluster, name: str) -> Raw:
+    return await api.ok(f"get.{SECRETS}.{name}")
+
+
+async def test_a_secret_changes_by_its_texts_and_keeps_its_type() -> None:
+    async with cluster() as api:
+        made = await api.ok(f"create.{SECRETS}", secret(data={"a": "MA=="}, stringData={"a": "1"}))
+        assert (made["type"], made["data"]) == ("Opaque", {"a": "MQ=="}) and "stringData" not in made
+        await api.ok(f"patch.{SECRETS}.x", {"stringData": {"b": "2"}})
+        found = await stored(api, "x")
+        assert found["data"] == {"a": "MQ==", "b": "Mg=="} and "stringData" not in found
+        refusal = await api.refused(f"patch.{SECRETS}.x", {"type": "mine"})
+        assert refusal[2] == 'Secret "x" is invalid: type: Invalid value: "mine": field is immutable'
+
+
+@pytest.mark.parametrize(
+    ("patch", "field"),
+    [({"stringData": {"a": "2"}}, "data"), ({"data": {"a": None}}, "data"), ({"immutable": None}, "immutable")],
+    ids=["text", "key", "immutable"],
+)
+async def test_an_immutable_secret_stays_as_it_is(patch: Raw, field: str) -> None:
+    async with cluster() as api:
+        await api.ok(f"create.{SECRETS}", secret(stringData={"a": "1"}, immutable=True))
+        _, _, told = await api.refused(f"patch.{SECRETS}.x", patch)
+        assert told == f'Secret "x" is invalid: {field}: Forbidden: field is immutable when `immutable` is set'
+        await api.ok(f"patch.{SECRETS}.x", {"metadata": {"labels": {"may": "change"}}})
