@@ -1,7 +1,7 @@
 """What it costs to look at 10,000 objects again and find that nothing is to be done: every controller's full pass.
 
-The objects are what the controllers themselves made of Deployments, Jobs and CronJobs, brought to rest. Then a new
-leader's loops look at all of it, and at all of it once more; nothing may be written.
+The objects are what the controllers themselves made of Deployments, with their pods and nodes, brought to rest. Then a
+new leader's loops look at all of it, and at all of it once more; nothing may be written.
 """
 
 from __future__ import annotations

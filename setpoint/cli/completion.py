@@ -44,21 +44,29 @@ def run(options: argparse.Namespace) -> int:
 
 
 def flags_of(verb: str) -> list[str]:
-    """All flags of a verb."""
-    return sorted(flag for action in build_parser(verb)._actions for flag in action.option_strings)
+    """All flags of a verb and its subverbs."""
+    return sorted({flag for parser in _parsers(verb) for action in parser._actions for flag in action.option_strings})
 
 
 def words_of(verb: str) -> list[str]:
-    """What may follow a verb besides flags: kinds, or its choices."""
-    words: list[str] = []
-    for action in build_parser(verb)._actions:
-        if action.option_strings:
-            continue
-        if action.choices:
-            words += [str(choice) for choice in action.choices]
-        elif action.dest == "resource":
-            words += [kind.resource for kind in KINDS]
-    return words
+    """What may follow a verb besides flags: its subverbs or choices, and kinds."""
+    words: dict[str, None] = {}
+    for parser in _parsers(verb):
+        for action in parser._actions:
+            if action.option_strings:
+                continue
+            if action.choices:
+                words |= dict.fromkeys(map(str, action.choices))
+            elif action.dest == "resource":
+                words |= dict.fromkeys(kind.resource for kind in KINDS)
+    return list(words)
+
+
+def _parsers(verb: str) -> list[argparse.ArgumentParser]:
+    """The parser of a verb, and those of its subverbs."""
+    parser = build_parser(verb)
+    nested = (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return [parser, *(subverb for subverbs in nested for subverb in subverbs.values())]
 
 
 def _bash() -> str:

@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_manifest_arguments(parser, required=False)
     add_making_arguments(parser)
     kinds = parser.add_subparsers(dest="kind", metavar="KIND")
-    for name, simple in creating.SIMPLE.items():
+    for name in creating.available():
+        simple = creating.SIMPLE[name]
         subverb = kinds.add_parser(name, aliases=simple.aliases, help=simple.summary, description=simple.summary)
         add_cluster_arguments(subverb)
         add_making_arguments(subverb)
@@ -38,7 +39,7 @@ async def run(options: argparse.Namespace) -> int:
             raise CliError("say either -f FILE or KIND NAME")
         return await make(options, await options.simple.build(options))
     if not options.filename:
-        raise CliError(f"say what to create: -f FILE, or one of {', '.join(creating.SIMPLE)}")
+        raise CliError(f"say what to create: -f FILE, or one of {', '.join(creating.available())}")
     manifests = read_manifests(options.filename, options.recursive)
     if not manifests:
         raise CliError(f"no objects in {', '.join(options.filename)}")

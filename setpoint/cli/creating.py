@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proto.catalog import BY_KIND
 from setpoint.cli.errors import CliError
 from setpoint.cli.making import comma_pairs, container, manifest, pairs
 from setpoint.cli.session import connect
@@ -23,6 +24,7 @@ Item = dict[str, Any]
 class Simple:
     """A kind that can be made from flags."""
 
+    kind: str
     summary: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     build: Callable[[argparse.Namespace], Awaitable[Item]]
@@ -73,8 +75,6 @@ async def _job(options: argparse.Namespace) -> Item:
 
 
 async def _job_from(options: argparse.Namespace) -> Item:
-    from proto.catalog import BY_KIND
-
     resource, _, name = options.source.partition("/")
     if resource not in ("cronjob", "cronjobs", "cj") or not name:
         raise CliError(f'--from: must be cronjob/NAME, found "{options.source}"')
@@ -229,14 +229,21 @@ async def _quota(options: argparse.Namespace) -> Item:
 
 
 SIMPLE: dict[str, Simple] = {
-    "namespace": Simple("a room for names", _no_arguments, _namespace, ("ns",)),
-    "deployment": Simple("equal pods of one program", _deployment_arguments, _deployment, ("deploy",)),
-    "job": Simple("a program that ends", _job_arguments, _job),
-    "cronjob": Simple("a program on a schedule", _cron_job_arguments, _cron_job, ("cj",)),
-    "configmap": Simple("settings from texts and files", _data_arguments, _config_map, ("cm",)),
-    "secret": Simple("secrets from texts and files", _secret_arguments, _secret),
-    "poddisruptionbudget": Simple("how many pods may be missing", _budget_arguments, _budget, ("pdb",)),
-    "priorityclass": Simple("a priority for pods", _priority_arguments, _priority, ("pc",)),
-    "quota": Simple("what a namespace may use", _quota_arguments, _quota, ("resourcequota",)),
+    "namespace": Simple("Namespace", "a room for names", _no_arguments, _namespace, ("ns",)),
+    "deployment": Simple("Deployment", "equal pods of one program", _deployment_arguments, _deployment, ("deploy",)),
+    "job": Simple("Job", "a program that ends", _job_arguments, _job),
+    "cronjob": Simple("CronJob", "a program on a schedule", _cron_job_arguments, _cron_job, ("cj",)),
+    "configmap": Simple("ConfigMap", "settings from texts and files", _data_arguments, _config_map, ("cm",)),
+    "secret": Simple("Secret", "secrets from texts and files", _secret_arguments, _secret),
+    "poddisruptionbudget": Simple(
+        "PodDisruptionBudget", "how many pods may be missing", _budget_arguments, _budget, ("pdb",)
+    ),
+    "priorityclass": Simple("PriorityClass", "a priority for pods", _priority_arguments, _priority, ("pc",)),
+    "quota": Simple("ResourceQuota", "what a namespace may use", _quota_arguments, _quota, ("resourcequota",)),
 }
 """What `create KIND NAME` can make."""
+
+
+def available() -> list[str]:
+    """Those whose kind there is."""
+    return [name for name, simple in SIMPLE.items() if simple.kind in BY_KIND]
