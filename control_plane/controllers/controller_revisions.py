@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from control_plane.plan import Action, Create, Delete, Update
+from control_plane.controllers.claims import Claims, claim
+from control_plane.plan import Action, Create, Delete, SetStatus, Snapshot, Update
 from proto.ids import derived_suffix
 from proto.objects.controller_revision import ControllerRevision
 from proto.objects.daemon_set import DaemonSet
@@ -35,10 +36,38 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The revision of an owner's present template, and what is to be done so that it is stored under that number."""
+    """The revision of an owner's present template, and what is to be done so that it is stored under that number.
+
+    `taken`: it is to be made, and its name is another's.
+    """
 
     revision: ControllerRevision
     action: Action | None = None
+    taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """An owner's revisions: those that are its own, and the present one."""
+
+    claims: Claims[ControllerRevision]
+    present: Present
+
+
+def revisions_of(snapshot: Snapshot, owner: RevisedOwner) -> Revisions:
+    """All revisions around an owner."""
+    claims = claim(snapshot, owner, ControllerRevision)
+    made = present(owner, claims.ours)
+    taken = isinstance(made.action, Create) and snapshot.get(ControllerRevision, *made.revision.key) is not None
+    return Revisions(claims, replace(made, taken=taken))
+
+
+def to_settle(owner: RevisedOwner, revisions: Revisions) -> Action | None:
+    """What must be done before the pods are looked at: store the present revision, under a name of its own."""
+    if revisions.present.taken:
+        collisions = (owner.status.collision_count or 0) + 1
+        return SetStatus(evolve(owner, **{"status.collision_count": collisions}), "name_taken")
+    return revisions.present.action
 
 
 def by_number(revisions: Iterable[ControllerRevision]) -> list[ControllerRevision]:

@@ -18,10 +18,11 @@ from datetime import datetime
 
 from control_plane.controllers import controller_revisions, daemon_pods
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
-from control_plane.controllers.conditions import condition, settled, without
-from control_plane.controllers.controller_revisions import Present
+from control_plane.controllers.conditions import without
+from control_plane.controllers.controller_revisions import Revisions, revisions_of, to_settle
 from control_plane.controllers.daemon_pods import Posts
 from control_plane.controllers.pods import available_at, is_active, is_ready
+from control_plane.controllers.refusals import FAILURE, failure_told
 from control_plane.plan import (
     Action,
     Create,
@@ -59,15 +60,14 @@ def _node_keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> It
 class DaemonSetView:
     """A DaemonSet, the nodes, its pods and revisions.
 
-    `revision_taken`: the name for the present revision is another's. `may_create`: its namespace is not going.
+    `may_create`: its namespace is not going.
     """
 
     daemon_set: DaemonSet
     now: datetime
     nodes: tuple[Node, ...]
     pods: Claims[Pod]
-    revisions: Claims[ControllerRevision]
-    revision_taken: bool = False
+    revisions: Revisions
     may_create: bool = True
 
 
@@ -91,58 +91,47 @@ class DaemonSetController:
         daemon_set = snapshot.get(DaemonSet, *key)
         if daemon_set is None or selects_nothing(daemon_set.spec.selector):
             return None
-        revisions = claim(snapshot, daemon_set, ControllerRevision)
-        made = controller_revisions.present(daemon_set, revisions.ours)
         namespace = snapshot.get(Namespace, "", daemon_set.metadata.namespace)
         return DaemonSetView(
             daemon_set=daemon_set,
             now=now,
             nodes=tuple(snapshot.list(Node)),
             pods=claim(snapshot, daemon_set, Pod, is_active),
-            revisions=revisions,
-            revision_taken=isinstance(made.action, Create)
-            and snapshot.get(ControllerRevision, *made.revision.key) is not None,
+            revisions=revisions_of(snapshot, daemon_set),
             may_create=namespace is None or not namespace.deleting,
         )
 
     def reconcile(self, view: DaemonSetView) -> Plan:
         """First settle which pods and revisions are ours, then take the next steps, then tell."""
         daemon_set = view.daemon_set
-        if updates := view.revisions.updates(daemon_set) + view.pods.updates(daemon_set):
+        if updates := view.revisions.claims.updates(daemon_set) + view.pods.updates(daemon_set):
             return Plan(updates)
         if daemon_set.deleting:
             return Plan()
-        if view.revision_taken:
-            collisions = (daemon_set.status.collision_count or 0) + 1
-            return Plan((SetStatus(evolve(daemon_set, **{"status.collision_count": collisions}), "name_taken"),))
-        made = controller_revisions.present(daemon_set, view.revisions.ours)
-        if made.action is not None:
-            return Plan((made.action,))
-        posts = daemon_pods.posts(daemon_set, view.nodes, view.pods.ours, made.revision, view.now)
+        if action := to_settle(daemon_set, view.revisions):
+            return Plan((action,))
+        posts = daemon_pods.posts(daemon_set, view.nodes, view.pods.ours, view.revisions.present.revision, view.now)
         all_changes = daemon_pods.steps(posts, may_create=view.may_create)
         # Deletions, then creations: the engine sends equal ones out together.
         changes = tuple(sorted(all_changes[: self._burst], key=lambda action: isinstance(action, Create)))
         told = _status(posts, bool(changes))
-        trimmed = () if changes else self._trimmed(view, made)
+        trimmed = () if changes else self._trimmed(view)
         news = () if told == daemon_set.status else (SetStatus(evolve(daemon_set, status=told), "pods_counted"),)
         actions = (*changes, *_events(daemon_set, changes), *trimmed, *news)
         return Plan(actions, 0.0 if len(all_changes) > self._burst else _again_s(posts))
 
     def refused(self, view: DaemonSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
-        reason = "FailedDelete" if isinstance(action, Delete) else "FailedCreate"
-        failure = condition("ReplicaFailure", "True", reason, problem, view.now)
-        conditions = settled(view.daemon_set.status.conditions, failure)
-        if conditions == view.daemon_set.status.conditions:
-            return Plan()
-        return Plan((SetStatus(evolve(view.daemon_set, **{"status.conditions": conditions}), reason),))
+        return failure_told(view.daemon_set, action, problem, view.now)
 
-    def _trimmed(self, view: DaemonSetView, made: Present) -> tuple[Delete, ...]:
+    def _trimmed(self, view: DaemonSetView) -> tuple[Delete, ...]:
         """Former revisions beyond the limit, unless a pod has them."""
         marks = {pod.metadata.labels.get(CONTROLLER_REVISION_HASH) for pod in view.pods.ours}
-        live = {each.metadata.name for each in view.revisions.ours if controller_revisions.revision_hash(each) in marks}
+        ours = view.revisions.claims.ours
+        live = {each.metadata.name for each in ours if controller_revisions.revision_hash(each) in marks}
+        present = view.revisions.present.revision.metadata.name
         limit = view.daemon_set.spec.revision_history_limit
-        return controller_revisions.expendable(view.revisions.ours, live | {made.revision.metadata.name}, limit)
+        return controller_revisions.expendable(ours, live | {present}, limit)
 
 
 def _events(daemon_set: DaemonSet, changes: tuple[Action, ...]) -> tuple[Emit, ...]:
@@ -181,7 +170,7 @@ def _status(posts: Posts, changing: bool) -> DaemonSetStatus:
         number_available=available,
         number_unavailable=desired - available,
         collision_count=old.collision_count,
-        conditions=old.conditions if changing or current < desired else without(old.conditions, "ReplicaFailure"),
+        conditions=old.conditions if changing or current < desired else without(old.conditions, FAILURE),
     )
 
 

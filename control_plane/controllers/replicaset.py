@@ -25,7 +25,7 @@ from heapq import nsmallest
 from itertools import count
 
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
-from control_plane.controllers.conditions import condition, settled, without
+from control_plane.controllers.conditions import without
 from control_plane.controllers.names import slot_name
 from control_plane.controllers.pods import PodCounts, count_pods, deletion_rank, is_active, is_ready, pod_from_template
 from control_plane.controllers.reconnection import (
@@ -37,6 +37,7 @@ from control_plane.controllers.reconnection import (
     reunite,
     was_kept,
 )
+from control_plane.controllers.refusals import FAILURE, failure_told
 from control_plane.plan import (
     Action,
     Create,
@@ -131,12 +132,7 @@ class ReplicaSetController:
 
     def refused(self, view: ReplicaSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
-        reason = "FailedDelete" if isinstance(action, Delete) else "FailedCreate"
-        failure = condition("ReplicaFailure", "True", reason, problem, view.now)
-        conditions = settled(view.replica_set.status.conditions, failure)
-        if conditions == view.replica_set.status.conditions:
-            return Plan()
-        return Plan((SetStatus(evolve(view.replica_set, **{"status.conditions": conditions}), reason),))
+        return failure_told(view.replica_set, action, problem, view.now)
 
     def _changes(self, view: ReplicaSetView) -> tuple[Action, ...]:
         """Creations or deletions, at most a burst, each told to people."""
@@ -221,7 +217,7 @@ def _status(view: ReplicaSetView, counts: PodCounts) -> tuple[Action, ...]:
     old = replica_set.status
     conditions = old.conditions
     if counts.replicas == replica_set.spec.replicas:
-        conditions = without(conditions, "ReplicaFailure")
+        conditions = without(conditions, FAILURE)
     new = ReplicaSetStatus(
         observed_generation=replica_set.metadata.generation,
         replicas=counts.replicas,

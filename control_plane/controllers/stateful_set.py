@@ -17,13 +17,13 @@ from datetime import datetime
 
 from control_plane.controllers import controller_revisions, ordered_pods
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
-from control_plane.controllers.conditions import condition, settled, without
-from control_plane.controllers.controller_revisions import Present
+from control_plane.controllers.conditions import without
+from control_plane.controllers.controller_revisions import Present, Revisions, revisions_of, to_settle
 from control_plane.controllers.ordered_pods import Line
+from control_plane.controllers.refusals import FAILURE, failure_told
 from control_plane.plan import (
     Action,
     Create,
-    Delete,
     Emit,
     Key,
     Plan,
@@ -45,14 +45,13 @@ from proto.objects.stateful_set import StatefulSet, StatefulSetStatus
 class StatefulSetView:
     """A StatefulSet, its pods and revisions.
 
-    `revision_taken`: the name for the present revision is another's. `may_create`: its namespace is not going.
+    `may_create`: its namespace is not going.
     """
 
     stateful_set: StatefulSet
     now: datetime
     pods: Claims[Pod]
-    revisions: Claims[ControllerRevision]
-    revision_taken: bool = False
+    revisions: Revisions
     may_create: bool = True
 
 
@@ -72,8 +71,6 @@ class StatefulSetController:
         stateful_set = snapshot.get(StatefulSet, *key)
         if stateful_set is None or selects_nothing(stateful_set.spec.selector):
             return None
-        revisions = claim(snapshot, stateful_set, ControllerRevision)
-        made = controller_revisions.present(stateful_set, revisions.ours)
         namespace = snapshot.get(Namespace, "", stateful_set.metadata.namespace)
 
         def is_member(pod: Pod) -> bool:
@@ -83,29 +80,24 @@ class StatefulSetController:
             stateful_set=stateful_set,
             now=now,
             pods=claim(snapshot, stateful_set, Pod, is_member),
-            revisions=revisions,
-            revision_taken=isinstance(made.action, Create) and _taken(snapshot, made.revision),
+            revisions=revisions_of(snapshot, stateful_set),
             may_create=namespace is None or not namespace.deleting,
         )
 
     def reconcile(self, view: StatefulSetView) -> Plan:
         """First settle which pods and revisions are ours, then take the next steps, then tell."""
         stateful_set = view.stateful_set
-        if updates := view.revisions.updates(stateful_set) + view.pods.updates(stateful_set):
+        if updates := view.revisions.claims.updates(stateful_set) + view.pods.updates(stateful_set):
             return Plan(updates)
         if stateful_set.deleting:
             return Plan()
-        if view.revision_taken:
-            collisions = (stateful_set.status.collision_count or 0) + 1
-            return Plan((SetStatus(evolve(stateful_set, **{"status.collision_count": collisions}), "name_taken"),))
-        made = controller_revisions.present(stateful_set, view.revisions.ours)
-        if made.action is not None:
-            return Plan((made.action,))
-        line = _line(view, made)
+        if action := to_settle(stateful_set, view.revisions):
+            return Plan((action,))
+        line = _line(view, view.revisions.present)
         changes = ordered_pods.steps(line, may_create=view.may_create)
         told = _status(line, bool(changes))
         trimmed = controller_revisions.expendable(
-            view.revisions.ours, _live(line, told), stateful_set.spec.revision_history_limit
+            view.revisions.claims.ours, _live(line, told), stateful_set.spec.revision_history_limit
         )
         actions = (*changes, *_events(stateful_set, changes), *(trimmed if not changes else ()))
         news = () if told == stateful_set.status else (SetStatus(evolve(stateful_set, status=told), "pods_counted"),)
@@ -113,21 +105,12 @@ class StatefulSetController:
 
     def refused(self, view: StatefulSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
-        reason = "FailedDelete" if isinstance(action, Delete) else "FailedCreate"
-        failure = condition("ReplicaFailure", "True", reason, problem, view.now)
-        conditions = settled(view.stateful_set.status.conditions, failure)
-        if conditions == view.stateful_set.status.conditions:
-            return Plan()
-        return Plan((SetStatus(evolve(view.stateful_set, **{"status.conditions": conditions}), reason),))
-
-
-def _taken(snapshot: Snapshot, revision: ControllerRevision) -> bool:
-    return snapshot.get(ControllerRevision, *revision.key) is not None
+        return failure_told(view.stateful_set, action, problem, view.now)
 
 
 def _line(view: StatefulSetView, made: Present) -> Line:
     """The pods in their order, with the two revisions that there may be at a time."""
-    named = {each.metadata.name: each for each in view.revisions.ours}
+    named = {each.metadata.name: each for each in view.revisions.claims.ours}
     return ordered_pods.line(
         view.stateful_set,
         view.pods.ours,
@@ -176,7 +159,7 @@ def _status(line: Line, changing: bool) -> StatefulSetStatus:
     ready = sum(map(ordered_pods.runs_ready, pods))
     if updated == wanted == len(pods) and ready == wanted:
         current = update
-    conditions = old.conditions if changing or len(staying) != wanted else without(old.conditions, "ReplicaFailure")
+    conditions = old.conditions if changing or len(staying) != wanted else without(old.conditions, FAILURE)
     return StatefulSetStatus(
         observed_generation=stateful_set.metadata.generation,
         replicas=len(pods),

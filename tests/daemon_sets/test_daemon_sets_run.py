@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from proto.bus.nats import NatsBus
 from proto.client.typed import Client
 from proto.codec import to_dict
-from proto.errors import NotFound, Timeout, Unavailable
-from proto.objects.core import Namespace, Node
+from proto.objects.core import Node
 from proto.objects.daemon_set import DaemonSet, DaemonSetSpec
 from proto.objects.meta import LabelSelector, ObjectMeta, find_condition
 from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
-from setpoint.local.cluster import ClusterShape, LocalCluster
+from setpoint.local.cluster import ClusterShape
+from tests.clusters import client_of
 from tests.waiting import eventually
 
 MACHINES = ("m1", "m2", "m3")
@@ -24,21 +23,8 @@ MACHINES = ("m1", "m2", "m3")
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     shape = ClusterShape(data_dir=tmp_path, machines=MACHINES, isolation="groups")
-    async with LocalCluster(shape) as cluster:
-        bus = await NatsBus.connect(cluster.url, name="test")
-        try:
-            found = Client(bus, timeout_s=5)
-
-            async def answers() -> bool:
-                try:
-                    return bool(await found.get(Namespace, "default"))
-                except (NotFound, Timeout, Unavailable) as nobody:
-                    raise AssertionError(nobody.message) from None
-
-            await eventually(answers, within_s=20, what="the API answers")
-            yield found
-        finally:
-            await bus.close()
+    async with client_of(shape) as found:
+        yield found
 
 
 def daemon_set(version: str) -> DaemonSet:
@@ -75,10 +61,6 @@ async def change(client: Client, node: str, body: dict[str, object]) -> None:
 
 
 async def test_it_follows_its_nodes_and_rolls(client: Client) -> None:
-    async def registered() -> bool:
-        return len((await client.list(Node)).items) == len(MACHINES)
-
-    await eventually(registered, within_s=20, what="all machines register")
     for name in ("m1", "m2"):
         await change(client, name, {"metadata": {"labels": {"role": "edge"}}})
     await client.create(daemon_set("v1"))

@@ -7,35 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from proto.bus.nats import NatsBus
 from proto.client.typed import Client
-from proto.errors import NotFound, Timeout, Unavailable
 from proto.objects.batch import Job, JobSpec
-from proto.objects.core import Namespace
 from proto.objects.meta import ObjectMeta, find_condition
 from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
-from setpoint.local.cluster import ClusterShape, LocalCluster
+from setpoint.local.cluster import ClusterShape
+from tests.clusters import client_of
 from tests.waiting import eventually
 
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     shape = ClusterShape(data_dir=tmp_path, machines=("m1", "m2"), isolation="groups")
-    async with LocalCluster(shape) as cluster:
-        bus = await NatsBus.connect(cluster.url, name="test")
-        try:
-            found = Client(bus, timeout_s=5)
-
-            async def answers() -> bool:
-                try:
-                    return bool(await found.get(Namespace, "default"))
-                except (NotFound, Timeout, Unavailable) as nobody:
-                    raise AssertionError(nobody.message) from None
-
-            await eventually(answers, within_s=20, what="the API answers")
-            yield found
-        finally:
-            await bus.close()
+    async with client_of(shape) as found:
+        yield found
 
 
 def job(name: str, script: str, **spec: object) -> Job:
