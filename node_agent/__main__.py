@@ -21,7 +21,7 @@ from node_agent.late_bus import LateBus
 from node_agent.program import NodeAgent
 from node_agent.registration import NameRefused
 from node_agent.runtime.port import RuntimeFailure, RuntimeSettings
-from node_agent.runtime.registry import UnknownRuntime, build_runtime
+from node_agent.runtime.registry import UnusableRuntime, build_runtime
 from node_agent.settings import AgentSettings
 from node_agent.storage.disk import DiskStorage
 from node_agent.storage.port import StorageFailure
@@ -44,7 +44,7 @@ def main() -> int:
             level=arguments.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
         )
         asyncio.run(serve(arguments))
-    except (BadArgument, UnknownRuntime, StorageFailure, RuntimeFailure, NameRefused, BusError) as problem:
+    except (BadArgument, UnusableRuntime, StorageFailure, RuntimeFailure, NameRefused, BusError) as problem:
         print(f"setpoint-node-agent: {problem}", file=sys.stderr)
         return 1
     return 0
@@ -98,7 +98,7 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
     """The agent of this machine.
 
     Raises:
-        UnknownRuntime: no such driver is installed.
+        UnusableRuntime: no such driver is installed.
     """
     return NodeAgent(
         bus,

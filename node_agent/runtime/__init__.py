@@ -2,8 +2,9 @@
 
 `port` is the contract that a third party implements, `process` the driver for supervised host processes,
 `fake` the in-memory machine for simulations and tests, `feed` the level-based stream of changes that both
-share, `registry` finds drivers by the entry point group `setpoint.runtimes`, and `logs` reads what
-containers printed. Specs and states are frozen values. A driver decides nothing about restarts: it starts a
-given id at most once, tells how that life ended, and forgets it when told to. It survives its own caller:
-after a restart of the agent `list` still knows every container.
+share, `registry` finds drivers by the entry point group `setpoint.runtimes`, `conformance` is the contract as
+tests that any driver can be held to, and `logs` reads what containers printed. Specs and states are frozen
+values. A driver decides nothing about restarts: it starts a given id at most once, tells how that life
+ended, and forgets it when told to. It survives its own caller: after a restart of the agent `list` still
+knows every container.
 """

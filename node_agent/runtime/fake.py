@@ -134,6 +134,8 @@ class _FakeProcess:
 class FakeRuntime:
     """The fake driver. `boot_epoch_s` is the Unix time at which the event loop's clock showed zero."""
 
+    port_version = 1
+
     def __init__(self, settings: RuntimeSettings | None = None, *, boot_epoch_s: float = 0.0) -> None:
         self.node_name = settings.node_name if settings else "fake"
         self._boot_epoch_s = boot_epoch_s

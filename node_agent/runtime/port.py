@@ -1,7 +1,8 @@
 """The runtime port: what a driver must do so that the agent can run containers on it.
 
 Writing a driver: implement `Runtime`, and name a callable `(RuntimeSettings) -> Runtime` in the entry point
-group `setpoint.runtimes`. `tests/runtime/test_contract.py` holds the sentences below as tests.
+group `setpoint.runtimes`; docs/runtimes.md is the guide. `conformance` holds the sentences below as tests, for a third
+party's driver too.
 
 The contract in short:
 
@@ -31,6 +32,7 @@ from node_agent.supervisor.wire import Fence
 __all__ = [
     "NO_LIMITS",
     "NO_USAGE",
+    "PORT_VERSION",
     "Changed",
     "ContainerPhase",
     "ContainerSpec",
@@ -54,6 +56,10 @@ __all__ = [
     "Usage",
     "valid_container_id",
 ]
+
+PORT_VERSION = 1
+"""The version of this port. It grows only when a driver written for the last one would do something wrong: new fields
+of specs and states have defaults, and new abilities are protocols of their own."""
 
 _CONTAINER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -297,7 +303,10 @@ class RuntimeSettings:
 
 
 class RuntimeFactory(Protocol):
-    """What an entry point of the group `setpoint.runtimes` names."""
+    """What an entry point of the group `setpoint.runtimes` names: most often the driver's class."""
+
+    port_version: int
+    """The `PORT_VERSION` that the driver was written for, as a number of its own: importing ours would tell nothing."""
 
     def __call__(self, settings: RuntimeSettings) -> Runtime:
         """Builds the driver; it does nothing before `open`."""

@@ -58,6 +58,8 @@ _REPEATS = 3
 class ProcessRuntime:
     """The process driver; see the port for its verbs."""
 
+    port_version = 1
+
     def __init__(
         self, settings: RuntimeSettings, *, use_cgroups: bool = True, answered_within_s: float = ANSWERED_WITHIN_S
     ) -> None:

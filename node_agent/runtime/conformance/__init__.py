@@ -1,0 +1,45 @@
+"""The runtime port's sentences as tests, for whoever writes a driver.
+
+A driver's own tests name it once for each suite whose promises it makes, and pytest runs the rest:
+
+    from node_agent.runtime.conformance import ProgramConformance, Rig, RuntimeConformance
+
+    class TestMyDriver(RuntimeConformance, ProgramConformance):
+        def make_rig(self, folder):
+            return Rig(folder, MyRuntime)
+
+`RuntimeConformance` is what every driver owes. `ProgramConformance` is for drivers that run real programs and keep
+their output, `LimitsConformance` for those whose fingerprint has the abilities `memory` and `pids`, and
+`TreeKillConformance` for the ability `tree-kill`. `rig.Rig` holds what differs between drivers: how one is built,
+which programs play the parts, which clock grants are told in.
+
+Needs the extra `setpoint[conformance]` (pytest and pytest-asyncio, in either of its modes). The suites take about ten
+seconds and start a few dozen processes. *Never* imported by the agent.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "node_agent.runtime.conformance.rig",
+    "node_agent.runtime.conformance.lives",
+    "node_agent.runtime.conformance.programs",
+)
+
+from node_agent.runtime.conformance.lives import RuntimeConformance  # noqa: E402
+from node_agent.runtime.conformance.programs import (  # noqa: E402
+    LimitsConformance,
+    ProgramConformance,
+    TreeKillConformance,
+)
+from node_agent.runtime.conformance.rig import HOST_PROGRAMS, Programs, Rig, RuntimeSuite  # noqa: E402
+
+__all__ = [
+    "HOST_PROGRAMS",
+    "LimitsConformance",
+    "ProgramConformance",
+    "Programs",
+    "Rig",
+    "RuntimeConformance",
+    "RuntimeSuite",
+    "TreeKillConformance",
+]
