@@ -21,7 +21,7 @@ What every controller here keeps to:
 
     deployment          revisions and sizes of ReplicaSets      rules: rollout, revisions, scaling, progress,
                                                             canary, auto_rollback
-    replicaset          pods                                    rules: pods, claims, names, reconnection
+    replicaset          pods                                    rules: pods, claims, names, reconnection, refusals
     statefulset         numbered pods, in order                 rules: ordered_pods, controller_revisions
     daemonset           a pod on each node                      rules: daemon_pods, controller_revisions
     job                 pods that are to end                rules: job_pods, job_counting, job_policies

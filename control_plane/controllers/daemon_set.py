@@ -122,7 +122,7 @@ class DaemonSetController:
 
     def refused(self, view: DaemonSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
-        return failure_told(view.daemon_set, action, problem, view.now)
+        return failure_told(view.daemon_set, self.reconcile(view), action, problem, view.now)
 
     def _trimmed(self, view: DaemonSetView) -> tuple[Delete, ...]:
         """Former revisions beyond the limit, unless a pod has them."""

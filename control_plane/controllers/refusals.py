@@ -1,6 +1,6 @@
 """What a workload tells when one of its pods could not be made or deleted: the `ReplicaFailure` condition.
 
-Reads: a workload, the action that was refused. Writes: its status, through the plan it returns.
+Reads: a workload, its plan and the action in it that was refused. Writes: its status, through the plan it returns.
 
 Source: Kubernetes `pkg/controller/replicaset` (calculateStatus); StatefulSets and DaemonSets tell it here, too.
 """
@@ -8,6 +8,7 @@ Source: Kubernetes `pkg/controller/replicaset` (calculateStatus); StatefulSets a
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from control_plane.controllers.conditions import condition, settled
 from control_plane.plan import Action, Delete, Plan, SetStatus
@@ -19,10 +20,16 @@ from proto.objects.stateful_set import StatefulSet
 FAILURE = "ReplicaFailure"
 
 
-def failure_told(owner: ReplicaSet | StatefulSet | DaemonSet, action: Action, problem: str, now: datetime) -> Plan:
-    """The status with the condition; nothing if it says so already."""
+def failure_told(
+    owner: ReplicaSet | StatefulSet | DaemonSet, planned: Plan, action: Action, problem: str, now: datetime, **kept: Any
+) -> Plan:
+    """The status as the plan would have told it, but for what is `kept`, with the condition; nothing if that is told.
+
+    The counts and the observed generation are told whatever became of the pods: a Deployment takes no step before it
+    knows that its ReplicaSets have observed their size, not even a smaller one.
+    """
     reason = "FailedDelete" if isinstance(action, Delete) else "FailedCreate"
-    conditions = settled(owner.status.conditions, condition(FAILURE, "True", reason, problem, now))
-    if conditions == owner.status.conditions:
-        return Plan()
-    return Plan((SetStatus(evolve(owner, **{"status.conditions": conditions}), reason),))
+    seen: Any = next((each.object for each in planned.actions if isinstance(each, SetStatus)), owner)
+    conditions = settled(seen.status.conditions, condition(FAILURE, "True", reason, problem, now))
+    status = evolve(seen.status, conditions=conditions, **kept)
+    return Plan() if status == owner.status else Plan((SetStatus(evolve(owner, status=status), reason),))

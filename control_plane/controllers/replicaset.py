@@ -132,7 +132,10 @@ class ReplicaSetController:
 
     def refused(self, view: ReplicaSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
-        return failure_told(view.replica_set, action, problem, view.now)
+        # No slot is passed over because its pod could not be made, or each attempt would be at another name.
+        replica_set, planned = view.replica_set, self.reconcile(view)
+        next_slot = replica_set.status.next_slot
+        return failure_told(replica_set, planned, action, problem, view.now, next_slot=next_slot)
 
     def _changes(self, view: ReplicaSetView) -> tuple[Action, ...]:
         """Creations or deletions, at most a burst, each told to people."""

@@ -105,7 +105,7 @@ class StatefulSetController:
 
     def refused(self, view: StatefulSetView, action: Action, problem: str) -> Plan:
         """What to tell when a creation or deletion was refused for good: the `ReplicaFailure` condition."""
-        return failure_told(view.stateful_set, action, problem, view.now)
+        return failure_told(view.stateful_set, self.reconcile(view), action, problem, view.now)
 
 
 def _line(view: StatefulSetView, made: Present) -> Line:

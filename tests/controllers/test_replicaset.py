@@ -184,6 +184,18 @@ def test_a_settled_replica_set_is_left_alone() -> None:
     assert plan_for(CONTROLLER, RS, held(0), held(1), held(2)).actions == ()
 
 
+def test_who_is_refused_a_pod_still_tells_what_it_has_seen_and_tries_the_same_name_again() -> None:
+    """A Deployment takes no step before its ReplicaSets have observed their size: a quota must not stop it for ever."""
+    grown = evolve(RS, **{"metadata.generation": 2, "spec.replicas": 4, "status.observed_generation": 1})
+    view = CONTROLLER.observe(Mirror.of(grown, held(0), held(1)), Key("default", "web-v1"), NOW)
+    assert view is not None
+    refused = next(a for a in CONTROLLER.reconcile(view).actions if isinstance(a, Create))
+    (written,) = CONTROLLER.refused(view, refused, "exceeded quota").actions
+    assert isinstance(written.object, ReplicaSet)
+    status = written.object.status
+    assert (status.observed_generation, status.replicas, status.next_slot) == (2, 2, grown.status.next_slot)
+
+
 def test_a_refusal_becomes_a_condition_that_goes_when_all_are_there() -> None:
     view = CONTROLLER.observe(Mirror.of(RS), Key("default", "web-v1"), NOW)
     assert view is not None
