@@ -16,7 +16,8 @@ from node_agent.containers import ContainerTable
 from node_agent.operations import Operations, annotated_grace_s
 from node_agent.plan.container_ids import parse_container_id
 from node_agent.pods import Pods
-from node_agent.runtime.port import ContainerState, RuntimeFailure, Swept
+from node_agent.runtime.abilities import Swept
+from node_agent.runtime.port import ContainerState, RuntimeFailure
 from node_agent.storage.port import Storage, StorageFailure
 from proto.clock import Clock
 from proto.garbage import Garbage

@@ -86,7 +86,7 @@ class LogServer:
 
     def _find_life(self, work: PodWork, request: LogRequest) -> ContainerState:
         """The container's latest life, or the one before it."""
-        names = [container.name for container in work.pod.spec.containers]
+        names = [container.name for container in (*work.pod.spec.containers, *work.pod.spec.init_containers)]
         container = request.container or names[0]
         if container not in names:
             raise BadRequest(f"container {container} is not valid for pod {request.pod}; it has: {', '.join(names)}")
@@ -106,7 +106,7 @@ class LogServer:
 
 def _waiting_reason(work: PodWork, container: str) -> str:
     """Why a container has no life yet, in the words of its status."""
-    for status in work.reported.container_statuses:
+    for status in (*work.reported.init_container_statuses, *work.reported.container_statuses):
         if status.name == container and status.state.waiting is not None:
             return status.state.waiting.message or status.state.waiting.reason
         if status.name == container and status.state.terminated is not None:

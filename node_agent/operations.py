@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from node_agent.plan.container_ids import ContainerId, parse_container_id
+from node_agent.plan.ending import stop_grace_s
+from node_agent.plan.launch import Launch
 from node_agent.plan.lives import SERIES_ANNOTATION
-from node_agent.plan.pod import Start, stop_grace_s
+from node_agent.plan.view import Start
+from node_agent.runtime.abilities import Executed, Executes, KillsLater, Sweeps, Swept
 from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
@@ -21,8 +24,7 @@ from node_agent.runtime.port import (
     LogPolicy,
     NoSuchContainer,
     Runtime,
-    Sweeps,
-    Swept,
+    RuntimeFailure,
 )
 from node_agent.settings import AgentSettings
 from node_agent.storage.port import Storage
@@ -89,6 +91,32 @@ class Operations:
         with contextlib.suppress(NoSuchContainer):
             return await self._runtime.stop(str(container_id), grace_s)
         return None
+
+    async def kill_after(self, container_id: ContainerId, grace_s: float) -> None:
+        """Have it killed when its grace is over, whatever becomes of this agent.
+
+        Raises:
+            RuntimeUnavailable
+        """
+        if isinstance(self._runtime, KillsLater):
+            with contextlib.suppress(NoSuchContainer):
+                await self._runtime.kill_after(str(container_id), grace_s)
+
+    async def execute(
+        self, container_id: ContainerId, argv: tuple[str, ...], launch: Launch, timeout_s: float | None
+    ) -> Executed:
+        """Run a command in a container, with the variables and the working directory of its program.
+
+        Raises:
+            RuntimeFailure: it could not be run; the message says why.
+            StorageFailure: the pod's directory cannot be made.
+        """
+        if not isinstance(self._runtime, Executes):
+            raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
+        files = Path(launch.working_dir) if launch.working_dir else self._storage.prepare_pod(container_id.pod_uid)
+        return await self._runtime.execute(
+            str(container_id), argv, env=launch.env, working_dir=files, timeout_s=timeout_s
+        )
 
     async def remove(self, container_id: str) -> None:
         """Forget it and its output.

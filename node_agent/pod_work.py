@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from node_agent.plan.config import Config
 from node_agent.plan.environment import Host
 from node_agent.plan.lives import Life
-from node_agent.plan.pod import PodView
+from node_agent.plan.probes import Health
+from node_agent.plan.view import Ends, PodView
 from node_agent.runtime.port import ContainerState
 from node_agent.storage.port import PodRecord
 from proto.node import Assignment, PodReport
@@ -23,6 +26,7 @@ HOLD_MAX_S = 5.0
 class PodWork:
     """One pod of this node: what was asked for, what was reported, which steps are under way.
 
+    `greeted` are containers whose postStart hook is done, `ungreeted` those for which it failed (see `PodView`).
     `cleared` is True once everything of it has ended and is removed; then only the hub's word is awaited.
     `held_until_s` (monotonic) keeps steps back while the runtime or the disk fails.
     """
@@ -33,7 +37,10 @@ class PodWork:
     ports: dict[str, int] = field(default_factory=dict)
     failed: dict[str, Life] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
-    stopping: dict[str, float] = field(default_factory=dict)
+    stopping: dict[str, datetime] = field(default_factory=dict)
+    greeted: set[str] = field(default_factory=set)
+    ungreeted: set[str] = field(default_factory=set)
+    ends: Ends | None = None
     cleared: bool = False
     clearing: bool = False
     unsaved: bool = True
@@ -52,7 +59,9 @@ class PodWork:
         """The pod's uid."""
         return self.assignment.pod.metadata.uid
 
-    def view(self, host: Host, states: tuple[ContainerState, ...], *, fenced: bool = False) -> PodView:
+    def view(
+        self, host: Host, states: tuple[ContainerState, ...], health: Mapping[str, Health], *, fenced: bool = False
+    ) -> PodView:
         """Everything that a plan is made from."""
         return PodView(
             pod=self.pod,
@@ -66,17 +75,35 @@ class PodWork:
             busy=frozenset(self.busy),
             stopping=self.stopping,
             fenced=fenced,
+            health=health,
+            greeted=frozenset(self.greeted),
+            ungreeted=frozenset(self.ungreeted),
+            ends=self.ends,
         )
 
     def record(self) -> PodRecord:
         """What must survive the agent."""
-        return PodRecord(assignment=self.assignment, assigned=self.assigned, ports=self.ports, reported=self.reported)
+        return PodRecord(
+            assignment=self.assignment, assigned=self.assigned, ports=self.ports, reported=self.reported,
+            kill_at=self.ends and self.ends.kill_at, grace_s=self.ends and self.ends.grace_s,
+        )  # fmt: skip
 
     def report(self) -> PodReport:
         """What the hub is told."""
         meta = self.pod.metadata
         gone = self.cleared and self.pod.deleting
         return PodReport(namespace=meta.namespace, name=meta.name, uid=meta.uid, status=self.reported, gone=gone)
+
+    def note_end(self, ends: Ends | None) -> None:
+        """When the pod's grace is over; a restarted agent must not begin it anew."""
+        if ends != self.ends:
+            self.ends, self.unsaved = ends, True
+
+    def forget(self, container_id: str) -> None:
+        """A container was removed."""
+        self.stopping.pop(container_id, None)
+        self.greeted.discard(container_id)
+        self.ungreeted.discard(container_id)
 
     def hold(self, now_s: float) -> float:
         """Keep steps back for a while, longer each time; how long, in seconds."""

@@ -2,7 +2,7 @@
 
 Anything that may matter to a pod (an assignment, a container's end, a finished step, a timer) only *wakes* it. A woken
 pod is looked at as a whole: make the plan, publish its status, launch its steps. Looking is synchronous and cheap; the
-steps are tasks, at most one a container (and its stop), and each wakes the pod again when it ends.
+steps are tasks (`performing`), at most one a container (and its stop), and each wakes the pod again when it ends.
 
 Reads: assignments, the table of containers. Writes: pod records, status reports, steps to the runtime.
 Never: talks to the hub.
@@ -16,16 +16,18 @@ from collections.abc import Awaitable, Callable
 
 from node_agent.background import Background
 from node_agent.containers import ContainerTable
+from node_agent.health.prober import Prober
 from node_agent.lease import Lease
 from node_agent.operations import Operations
+from node_agent.performing import Performer
 from node_agent.plan.environment import Host
-from node_agent.plan.events import events_between, killing
-from node_agent.plan.lives import failed_start
-from node_agent.plan.pod import PodPlan, Remove, Start, Step, Stop, plan_pod
+from node_agent.plan.events import events_between
+from node_agent.plan.pod import plan_pod
+from node_agent.plan.view import Ends, PodPlan, Start, Step
 from node_agent.pod_work import PodWork
 from node_agent.ports import PortTable
 from node_agent.reporting import Reporting
-from node_agent.runtime.port import RuntimeFailure, StartFailed
+from node_agent.runtime.port import RuntimeFailure
 from node_agent.storage.port import PodRecord, Storage, StorageFailure
 from proto.clock import Clock
 from proto.disconnection import disconnection
@@ -54,6 +56,8 @@ class Pods:
         clock: Clock,
         background: Background,
         lease: Lease,
+        performer: Performer,
+        prober: Prober,
     ) -> None:
         self._host = host
         self._containers = containers
@@ -64,6 +68,8 @@ class Pods:
         self._clock = clock
         self._background = background
         self._lease = lease
+        self._performer = performer
+        self._prober = prober
         self._works: dict[str, PodWork] = {}
         self._woken: dict[str, None] = {}
 
@@ -86,6 +92,8 @@ class Pods:
     def restore(self, record: PodRecord) -> None:
         """A pod that the agent's last life knew."""
         work = PodWork(record.assignment, record.reported, record.assigned, unsaved=False)
+        if record.kill_at is not None:
+            work.ends = Ends(record.kill_at, record.grace_s or 0.0)
         work.ports = self._ports.choose(work.pod, record.ports)
         self._works[work.uid] = work
         self.wake(work.uid)
@@ -152,7 +160,11 @@ class Pods:
         now = self._clock.now()
         work.ports = self._ports.choose(work.pod, work.ports)
         fenced = not self._lease.allows(disconnection(work.pod))
-        plan = plan_pod(work.view(self._host, self._containers.of_pod(work.uid), fenced=fenced), now)
+        states = self._containers.of_pod(work.uid)
+        self._performer.running(work, frozenset(state.id for state in states if state.running))
+        plan = plan_pod(work.view(self._host, states, self._prober.health_of(work.uid), fenced=fenced), now)
+        self._prober.follow(work.uid, plan.targets)
+        work.note_end(plan.ends)
         new = work.unreported and any(isinstance(step, Start) for step in plan.steps)
         self._publish(work, plan, patient=new)
         held_s = work.held_until_s - self._clock.monotonic_s()
@@ -160,7 +172,8 @@ class Pods:
             self._set_alarm(work, held_s)
             return
         for step in plan.steps:
-            self._launch(work, step)
+            self._performer.begin(work, step)
+            self._spawn(work, f"{type(step).__name__} {step.id}", self._performer.perform, step)
         if plan.gone and not work.clearing:
             work.clearing = True
             self._spawn(work, f"clear {work.uid}", self._clear)
@@ -176,51 +189,6 @@ class Pods:
         if (changed or work.unreported) and work.assigned and not patient:
             work.unreported = False
             self._reporting.report(work.report(), events_between(work.pod, old, plan.status))
-
-    def _launch(self, work: PodWork, step: Step) -> None:
-        log.info("pod=%s/%s container=%s step=%s reason=%s", *work.pod.key, step.id, type(step).__name__, step.reason)
-        match step:
-            case Start():
-                work.busy.add(str(step.id))
-                self._spawn(work, f"start {step.id}", self._start, step)
-            case Stop():
-                if str(step.id) not in work.stopping and work.assigned:
-                    self._reporting.tell(killing(work.pod, step.id.container))
-                work.stopping[str(step.id)] = step.grace_s
-                self._spawn(work, f"stop {step.id}", self._stop, step)
-            case Remove():
-                work.busy.add(str(step.id))
-                self._spawn(work, f"remove {step.id}", self._remove, step)
-
-    async def _start(self, work: PodWork, step: Start) -> None:
-        try:
-            state = await self._operations.start(work.pod, step)
-        except StartFailed as failure:
-            work.failed[step.id.container] = failed_start(step.id, step.series, str(failure), self._clock.now())
-        else:
-            work.failed.pop(step.id.container, None)
-            self._containers.note(state)
-        finally:
-            work.busy.discard(str(step.id))
-
-    async def _stop(self, work: PodWork, step: Stop) -> None:
-        try:
-            state = await self._operations.stop(step.id, step.grace_s)
-        except RuntimeFailure:
-            work.stopping.pop(str(step.id), None)
-            raise
-        if state is None:
-            self._containers.forget(str(step.id))
-        else:
-            self._containers.note(state)
-
-    async def _remove(self, work: PodWork, step: Remove) -> None:
-        try:
-            await self._operations.remove(str(step.id))
-            self._containers.forget(str(step.id))
-            work.stopping.pop(str(step.id), None)
-        finally:
-            work.busy.discard(str(step.id))
 
     async def _clear(self, work: PodWork) -> None:
         """Everything has ended: remove the directory, free the ports, tell the hub.
@@ -249,6 +217,7 @@ class Pods:
     def _finish(self, work: PodWork) -> None:
         """Forget the pod."""
         self._set_alarm(work, None)
+        self._prober.follow(work.uid, ())
         self._works.pop(work.uid, None)
 
     def _spawn(self, work: PodWork, name: str, perform: Callable[..., Awaitable[None]], *step: Step) -> None:

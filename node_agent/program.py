@@ -21,6 +21,9 @@ from node_agent.background import Background
 from node_agent.cleanup import Cleanup
 from node_agent.containers import ContainerTable
 from node_agent.fingerprint import describe_machine
+from node_agent.health.actions import Actions
+from node_agent.health.hooks import Hooks
+from node_agent.health.prober import Prober
 from node_agent.lease import Lease
 from node_agent.leaving import handed_over
 from node_agent.leftovers import LeftoverServer
@@ -28,6 +31,7 @@ from node_agent.logs import LogServer
 from node_agent.machine import Machine, MemoryMachine
 from node_agent.membership import Membership
 from node_agent.operations import Operations
+from node_agent.performing import Performer
 from node_agent.plan.environment import Host
 from node_agent.pods import Pods
 from node_agent.ports import PortTable
@@ -173,6 +177,7 @@ class NodeAgent:
             registration_lost=lambda: self._membership.register_again(),
         )  # fmt: skip
         self._ports = PortTable(self._machine, self._ids, settings.port_range)
+        self._compose_health()
         self.pods = Pods(
             host=Host(
                 node=settings.node,
@@ -189,12 +194,29 @@ class NodeAgent:
             clock=self._clock,
             background=self._background,
             lease=self.lease,
+            performer=self._performer,
+            prober=self._prober,
         )
         self._cleanup = Cleanup(
             self.pods, self._containers, self._operations, self._storage, self._clock, settings.cleanup_every_s
         )
         self._leftovers = LeftoverServer(self._bus, self._clock, self._background, settings.node, self._cleanup)
         self._logs = LogServer(self._bus, self._clock, self._background, settings.node, self.pods, self._containers)
+
+    def _compose_health(self) -> None:
+        """The parts that look after running containers."""
+        actions = Actions(self._operations, self._clock)
+        self._prober = Prober(
+            actions, self._clock, self._ids, self._background,
+            changed=lambda uid: self.pods.wake(uid), tell=self._reporting.tell,
+        )  # fmt: skip
+        self._performer = Performer(
+            operations=self._operations,
+            hooks=Hooks(actions, self._background),
+            containers=self._containers,
+            reporting=self._reporting,
+            clock=self._clock,
+        )
 
     def _compose_membership(self, registration: Registration, predecessors: tuple[str, ...]) -> None:
         """The parts that talk with the hub."""

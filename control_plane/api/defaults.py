@@ -14,6 +14,7 @@ from proto.objects.apps import Deployment, DeploymentStrategy, ReplicaSet, Rolli
 from proto.objects.batch import CronJob, Job, JobSpec
 from proto.objects.core import Event, ObjectReference
 from proto.objects.daemon_set import DaemonSet, DaemonSetUpdateStrategy, RollingUpdateDaemonSet
+from proto.objects.health import Lifecycle, LifecycleHandler, Probe
 from proto.objects.meta import INT32_MAX, Model, Object, evolve
 from proto.objects.pod import Container, Pod, PodSpec
 from proto.objects.quota import LimitRange
@@ -67,19 +68,46 @@ def _changed(obj: Obj, path: str, before: Model, after: Model) -> Obj:
 
 
 def _pod_spec(spec: PodSpec) -> PodSpec:
-    containers = tuple(_container(container) for container in spec.containers)
-    if all(after is before for after, before in zip(containers, spec.containers, strict=True)):
-        return spec
-    return evolve(spec, containers=containers)
+    changes: dict[str, object] = {}
+    for field, before in (("containers", spec.containers), ("init_containers", spec.init_containers)):
+        after = tuple(_container(container) for container in before)
+        if any(new is not old for new, old in zip(after, before, strict=True)):
+            changes[field] = after
+    return evolve(spec, **changes) if changes else spec
 
 
 def _container(container: Container) -> Container:
-    """A limit without a request is also the request."""
+    """A limit without a request is also the request; a probe has its times, a request of it its path."""
     resources = container.resources
     missing = {name: amount for name, amount in resources.limits.items() if name not in resources.requests}
-    if not missing:
-        return container
-    return evolve(container, **{"resources.requests": {**resources.requests, **missing}})
+    changes: dict[str, object] = {}
+    if missing:
+        changes["resources.requests"] = {**resources.requests, **missing}
+    for field in ("startup_probe", "liveness_probe", "readiness_probe"):
+        probe: Probe | None = getattr(container, field)
+        if probe is not None and (after := _probe(probe)) is not probe:
+            changes[field] = after
+    if container.lifecycle is not None and (lifecycle := _lifecycle(container.lifecycle)) is not container.lifecycle:
+        changes["lifecycle"] = lifecycle
+    return evolve(container, **changes) if changes else container
+
+
+def _probe(probe: Probe) -> Probe:
+    """0 stands for the default, as in Kubernetes."""
+    usual = {"timeout_seconds": 1, "period_seconds": 10, "success_threshold": 1, "failure_threshold": 3}
+    changes: dict[str, object] = {field: value for field, value in usual.items() if getattr(probe, field) == 0}
+    if probe.http_get is not None and not probe.http_get.path:
+        changes["http_get.path"] = "/"
+    return evolve(probe, **changes) if changes else probe
+
+
+def _lifecycle(lifecycle: Lifecycle) -> Lifecycle:
+    changes: dict[str, object] = {}
+    for field in ("post_start", "pre_stop"):
+        handler: LifecycleHandler | None = getattr(lifecycle, field)
+        if handler is not None and handler.http_get is not None and not handler.http_get.path:
+            changes[f"{field}.http_get.path"] = "/"
+    return evolve(lifecycle, **changes) if changes else lifecycle
 
 
 def _strategy(strategy: DeploymentStrategy) -> DeploymentStrategy:

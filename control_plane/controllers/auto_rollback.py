@@ -28,6 +28,7 @@ from datetime import datetime
 
 from control_plane.controllers import revisions
 from control_plane.controllers.conditions import Conditions, condition, settled, without
+from control_plane.controllers.pods import all_statuses
 from control_plane.controllers.rollout import Fleet, available
 from control_plane.controllers.scaling import Bounds, bounds
 from control_plane.plan import Action, Emit, Update
@@ -147,7 +148,7 @@ def _trouble(current: ReplicaSet, pods: Iterable[Pod]) -> Failure | None:
     """That they crash-loop, or fail again and again."""
     number, failed = revisions.revision(current), 0
     for pod in pods:
-        for container in pod.status.container_statuses:
+        for container in all_statuses(pod):
             if not pod.deleting and _is_crash_looping(container):
                 who = f'container "{container.name}" of pod "{pod.metadata.name}"'
                 times = f"{who} ended {container.restart_count + 1} times{_last_words(container)}"
@@ -161,7 +162,7 @@ def _trouble(current: ReplicaSet, pods: Iterable[Pod]) -> Failure | None:
 
 def concerns(pod: Pod) -> bool:
     """Whether a pod shows what a trial looks for, other than that it ended."""
-    return _is_unplaced(pod) or any(map(_is_crash_looping, pod.status.container_statuses))
+    return _is_unplaced(pod) or any(map(_is_crash_looping, all_statuses(pod)))
 
 
 def is_on_trial(fleet: Fleet) -> bool:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from control_plane.controllers.job_pods import Settled, is_indexed, is_lost
+from control_plane.controllers.pods import all_statuses
 from proto.intervals import Intervals
 from proto.objects.batch import FailureAction, Job, JobStatus, PodFailurePolicyRule, SuccessPolicyRule
 from proto.objects.meta import find_condition
@@ -142,7 +143,7 @@ def _restarted_too_often(job: Job, active: Sequence[Pod], limit: int) -> bool:
     """With OnFailure the restarts in place count towards the limit (Kubernetes: pastBackoffLimitOnFailure)."""
     if job.spec.template.spec.restart_policy != "OnFailure":
         return False
-    restarts = sum(status.restart_count for pod in active for status in pod.status.container_statuses)
+    restarts = sum(status.restart_count for pod in active for status in all_statuses(pod))
     return restarts > 0 if limit == 0 else restarts >= limit
 
 
@@ -167,6 +168,6 @@ def _match(rule: PodFailurePolicyRule, pod: Pod) -> str:
 
 
 def _ended_containers(pod: Pod) -> Iterable[tuple[str, ContainerStateTerminated]]:
-    for status in pod.status.container_statuses:
+    for status in all_statuses(pod):
         if status.state.terminated is not None:
             yield status.name, status.state.terminated

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from proto.objects.meta import Condition, ObjectMeta, OwnerReference
-from proto.objects.pod import Pod, PodTemplateSpec
+from proto.objects.pod import ContainerStatus, Pod, PodTemplateSpec
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 """Annotation: of otherwise equal pods the one with the lower number is deleted first."""
@@ -38,6 +38,11 @@ def remade_in_s(pod: Pod, now: datetime) -> float:
     """In how many seconds a pod that has ended may give way to another: when it is `REMADE_AFTER_S` old."""
     made = pod.metadata.creation_timestamp or _LONG_AGO
     return REMADE_AFTER_S - (now - made).total_seconds()
+
+
+def all_statuses(pod: Pod) -> tuple[ContainerStatus, ...]:
+    """Those of init containers, then those of the others."""
+    return (*pod.status.init_container_statuses, *pod.status.container_statuses)
 
 
 def is_active(pod: Pod) -> bool:
@@ -130,7 +135,7 @@ def deletion_rank(pod: Pod, neighbours: int, now: datetime) -> tuple[object, ...
         ready,
         _deletion_cost(pod),
         ready_ms.bit_length(),
-        -sum(container.restart_count for container in pod.status.container_statuses),
+        -sum(container.restart_count for container in all_statuses(pod)),
         age_ms.bit_length(),
         -neighbours,
         ready_ms,

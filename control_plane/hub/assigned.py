@@ -1,8 +1,9 @@
 """What a node should hold, as messages and their digest. PURE.
 
 The version under which a pod is sent (in the place of its resourceVersion) is computed from what the node needs to
-know of it: its generation, and a hash of its labels, annotations, grace and config. So a status write does not send
-the pod again, and a new leader finds the same versions and digests as its predecessor without having been told.
+know of it: its generation, and a hash of its labels, annotations, grace, readiness gates and config. So most writes of
+its status do not send the pod again, and a new leader finds the same versions and digests as its predecessor without
+having been told.
 
 Within one pod a higher generation is a higher version, so that a node can tell an overtaken message. Versions of the
 same generation have no order; a node that refuses one finds that its digest differs and asks for everything.
@@ -92,6 +93,7 @@ def version_of(pod: Pod, sources: Iterable[str]) -> str:
         meta.deletion_grace_period_seconds,
         sorted(meta.labels.items()),
         sorted(meta.annotations.items()),
+        *gates_of(pod),
         *sources,
     )
     return str(((meta.generation or 0) + 1 << HASH_BITS) | content >> (64 - HASH_BITS))
@@ -100,7 +102,7 @@ def version_of(pod: Pod, sources: Iterable[str]) -> str:
 def config_keys(pod: Pod) -> tuple[ConfigKey, ...]:
     """The ConfigMaps and Secrets that the pod's containers refer to, each once."""
     named: dict[tuple[str, str], None] = {}
-    for container in pod.spec.containers:
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
         for source in container.env_from:
             named.update(dict.fromkeys(_whole(source)))
         for variable in container.env:
@@ -123,6 +125,12 @@ def _single(source: EnvVarSource) -> Iterator[tuple[str, str]]:
         yield Secret.KIND, source.secret_key_ref.name
 
 
+def gates_of(pod: Pod) -> tuple[str, ...]:
+    """What stands in the status for each readiness gate: others set it, and the node works out `Ready` from it."""
+    told = {condition.type: condition.status for condition in pod.status.conditions}
+    return tuple(f"{gate.condition_type}={told.get(gate.condition_type, '')}" for gate in pod.spec.readiness_gates)
+
+
 def node_need_not_know(old: Pod, new: Pod) -> bool:
     """Whether a change of a pod is none for its node (most are: they are the node's own reports)."""
     before, after = old.metadata, new.metadata
@@ -134,6 +142,7 @@ def node_need_not_know(old: Pod, new: Pod) -> bool:
         and before.deletion_grace_period_seconds == after.deletion_grace_period_seconds
         and before.labels == after.labels
         and before.annotations == after.annotations
+        and (not new.spec.readiness_gates or gates_of(old) == gates_of(new))
     )
 
 

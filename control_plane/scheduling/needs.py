@@ -14,7 +14,7 @@ from functools import lru_cache
 from proto.node_affinity import required_terms
 from proto.objects.affinity import NodeSelectorTerm
 from proto.objects.core import TaintEffect
-from proto.objects.pod import Container, Pod
+from proto.objects.pod import Container, Pod, PodSpec
 from proto.quantity import cpu_millis, whole
 
 CPU, MEMORY, PODS = "cpu", "memory", "pods"
@@ -60,8 +60,8 @@ def needs_of(pod: Pod) -> Needs:
     """What a pod that is to be placed asks for."""
     spec = pod.spec
     return Needs(
-        amounts=_amounts(spec.containers),
-        ports=_ports(spec.containers),
+        amounts=_amounts(spec),
+        ports=_ports(spec),
         node_name=spec.node_name,
         node_selector=tuple(sorted(spec.node_selector.items())),
         affinity=required_terms(spec),
@@ -76,8 +76,8 @@ def taken_by(pod: Pod) -> Needs:
     """What a bound pod takes of its node: the same without the wishes that its binding settled."""
     return _shared(
         Needs(
-            amounts=_amounts(pod.spec.containers),
-            ports=_ports(pod.spec.containers),
+            amounts=_amounts(pod.spec),
+            ports=_ports(pod.spec),
             owner=_owner(pod),
             priority=pod.spec.priority or 0,
         )
@@ -90,14 +90,31 @@ def amount(resource: str, quantity: str) -> int:
     return min(max(count, 0), AMOUNT_MAX)
 
 
-def _amounts(containers: tuple[Container, ...]) -> tuple[tuple[str, int], ...]:
-    """The sum over the containers, sorted by resource, without zeros."""
-    total = {PODS: 1}
-    for container in containers:
-        for resource, quantity in _requests(container).items():
-            if resource not in NOT_COUNTED:
-                total[resource] = min(total.get(resource, 0) + amount(resource, quantity), AMOUNT_MAX)
-    return tuple(sorted((resource, count) for resource, count in total.items() if count))
+def _amounts(spec: PodSpec) -> tuple[tuple[str, int], ...]:
+    """The most that the pod asks for at any time, sorted by resource, without zeros.
+
+    The main containers and the sidecars run together; an init container runs beside the sidecars before it only
+    (Kubernetes: sidecar containers, "Resource sharing within containers").
+    """
+    total: dict[str, int] = {PODS: 1}
+    most: dict[str, int] = {}
+    for container in spec.init_containers:
+        if container.restart_policy is not None:
+            _add(total, container)
+            continue
+        beside = dict(total)
+        _add(beside, container)
+        most = {name: max(most.get(name, 0), beside.get(name, 0)) for name in (*most, *beside)}
+    for container in spec.containers:
+        _add(total, container)
+    counts = {name: max(total.get(name, 0), most.get(name, 0)) for name in (*total, *most)}
+    return tuple(sorted((resource, count) for resource, count in counts.items() if count))
+
+
+def _add(total: dict[str, int], container: Container) -> None:
+    for resource, quantity in _requests(container).items():
+        if resource not in NOT_COUNTED:
+            total[resource] = min(total.get(resource, 0) + amount(resource, quantity), AMOUNT_MAX)
 
 
 def _requests(container: Container) -> Mapping[str, str]:
@@ -106,11 +123,11 @@ def _requests(container: Container) -> Mapping[str, str]:
     return {**resources.limits, **resources.requests} if resources.limits else resources.requests
 
 
-def _ports(containers: tuple[Container, ...]) -> frozenset[Port]:
+def _ports(spec: PodSpec) -> frozenset[Port]:
     """The machine's ports that the containers take; 0 asks the agent for any free one and takes none here."""
     return frozenset(
         (port.protocol, number)
-        for container in containers
+        for container in (*spec.init_containers, *spec.containers)
         for port in container.ports
         for number in (port.container_port, port.host_port)
         if number

@@ -137,7 +137,7 @@ def _resource(selector: ResourceFieldSelector, pod: Pod, container: Container, h
 
 
 def _named_container(pod: Pod, name: str) -> Container:
-    for container in pod.spec.containers:
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
         if container.name == name:
             return container
     raise ConfigProblem(f"container {name} not found")

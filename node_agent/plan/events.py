@@ -9,23 +9,45 @@ from collections.abc import Iterator
 from typing import Literal
 
 from node_agent.plan.restarts import CRASH_LOOP
-from node_agent.plan.status import NOT_STARTED
+from node_agent.plan.status import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, NOT_ITS_TURN, NOT_STARTED
+from node_agent.plan.view import Stop
 from proto.node import PodEvent
 from proto.objects.pod import ContainerStatus, Pod, PodStatus
+
+_SILENT = (NOT_STARTED.reason, NOT_ITS_TURN.reason)
+_KILLING = {
+    "liveness_failed": "Container {} failed liveness probe, will be restarted",
+    "startup_failed": "Container {} failed startup probe, will be restarted",
+    "post_start_failed": "FailedPostStartHook",
+}
+"""The kubelet's wording; everything else is just stopped."""
 
 
 def events_between(pod: Pod, old: PodStatus, new: PodStatus) -> tuple[PodEvent, ...]:
     """The events of everything that changed between two statuses of a pod."""
-    before = {status.name: status for status in old.container_statuses}
+    before = {status.name: status for status in (*old.init_container_statuses, *old.container_statuses)}
     events: list[PodEvent] = []
-    for status in new.container_statuses:
+    if new.reason == DEADLINE_EXCEEDED != old.reason:
+        events.append(_event(pod, DEADLINE_EXCEEDED, DEADLINE_MESSAGE))
+    for status in (*new.init_container_statuses, *new.container_statuses):
         events += _container_events(pod, before.get(status.name, ContainerStatus(name=status.name)), status)
     return tuple(events)
 
 
-def killing(pod: Pod, container: str) -> PodEvent:
+def killing(pod: Pod, stop: Stop) -> PodEvent:
     """A container is about to be stopped."""
-    return _event(pod, "Killing", f"Stopping container {container}")
+    words = _KILLING.get(stop.reason, "Stopping container {}")
+    return _event(pod, "Killing", words.format(stop.id.container))
+
+
+def hook_failed(pod: Pod, hook: Literal["PostStart", "PreStop"], detail: str) -> PodEvent:
+    """A hook did not do what it should."""
+    return _event(pod, f"Failed{hook}Hook", f"{hook}Hook failed: {detail}", "Warning")
+
+
+def probed(pod: Pod, reason: str, message: str) -> PodEvent:
+    """What a probe has to tell."""
+    return _event(pod, reason, message, "Warning")
 
 
 def _container_events(pod: Pod, old: ContainerStatus, new: ContainerStatus) -> Iterator[PodEvent]:
@@ -35,7 +57,7 @@ def _container_events(pod: Pod, old: ContainerStatus, new: ContainerStatus) -> I
     if ended is not None and ended.reason == "StartError" and ended != known:
         yield _event(pod, "Failed", f"Error: {ended.message}", "Warning")
     waiting = new.state.waiting
-    if waiting is None or waiting == old.state.waiting or waiting.reason == NOT_STARTED.reason:
+    if waiting is None or waiting == old.state.waiting or waiting.reason in _SILENT:
         return
     if waiting.reason == CRASH_LOOP:
         message = f"Back-off restarting failed container {new.name} in pod {pod.metadata.name}_{pod.metadata.namespace}"

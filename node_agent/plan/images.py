@@ -27,4 +27,4 @@ def image_problem(image: str) -> str:
 
 def all_runnable(pod: Pod) -> bool:
     """Whether every container of the pod can run here: half a pod is not started."""
-    return all(is_host(container.image) for container in pod.spec.containers)
+    return all(is_host(container.image) for container in (*pod.spec.init_containers, *pod.spec.containers))

@@ -30,10 +30,11 @@ FENCED_EXIT_CODE = 143
 """Shown for a program that was stopped for the lease and took that for success: its work is not known to be done."""
 
 _LOST_REASON = "ContainerStatusUnknown"
+_REBOOTED = "the machine restarted while the container ran"
 _REASONS = {ExitReason.UNKNOWN: _LOST_REASON, ExitReason.REBOOT: _LOST_REASON}
 _MESSAGES = {
     ExitReason.UNKNOWN: "the container ended while nobody could see its exit code",
-    ExitReason.REBOOT: "the machine restarted while the container ran",
+    ExitReason.REBOOT: _REBOOTED,
     ExitReason.FENCED: "the node's lease was not renewed, so the node stopped the container: another may run instead",
 }
 
@@ -47,6 +48,11 @@ class Ending:
     reason: str
     signal: int | None = None
     message: str = ""
+
+    @property
+    def by_reboot(self) -> bool:
+        """Whether a restart of the machine ended it; the message tells, since that is what a status remembers."""
+        return self.message == _REBOOTED
 
 
 @dataclass(frozen=True, slots=True)

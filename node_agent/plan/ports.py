@@ -7,7 +7,7 @@ free one (or for `hostPort`, where that is given). A container's first port is p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from proto.objects.pod import Container, ContainerPort, Pod
@@ -28,7 +28,7 @@ def port_key(container: str, index: int) -> str:
 
 def port_requests(pod: Pod) -> Iterator[PortRequest]:
     """Every port of the pod that the agent has to choose."""
-    for container in pod.spec.containers:
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
         for index, port in enumerate(container.ports):
             if port.container_port == 0 and not port.host_port:
                 yield PortRequest(port_key(container.name, index), port.protocol)
@@ -36,7 +36,7 @@ def port_requests(pod: Pod) -> Iterator[PortRequest]:
 
 def fixed_ports(pod: Pod) -> Iterator[int]:
     """The port numbers that the pod itself names."""
-    for container in pod.spec.containers:
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
         for port in container.ports:
             yield from (number for number in (port.container_port, port.host_port or 0) if number)
 
@@ -51,6 +51,14 @@ def ports_in_force(container: Container, chosen: Mapping[str, int]) -> tuple[Con
         )
         for index, port in enumerate(container.ports)
     )
+
+
+def port_number(reference: int | str, ports: Iterable[ContainerPort]) -> int | None:
+    """The number that a probe or hook means, by itself or by a port's name; None for a name that is not there."""
+    if isinstance(reference, int):
+        return reference
+    named = {port.name: port.container_port for port in ports if port.name}
+    return named.get(reference) or (int(reference) if reference.isdecimal() else None)
 
 
 def port_variables(container: Container, chosen: Mapping[str, int]) -> dict[str, str]:

@@ -1,21 +1,21 @@
 """The PodStatus to report: phase, conditions, container statuses, addresses.
 
-The phase follows the kubelet's `getPhase`. Conditions are `Initialized`, `ContainersReady` and `Ready` (`PodScheduled`
-belongs to the hub); their transition times change only when their status does. All running containers are ready: there
-are no probes to say otherwise.
+The phase follows the kubelet's `getPhase`. Conditions are `PodReadyToStartContainers`, `Initialized`, `ContainersReady`
+and `Ready` (`PodScheduled` belongs to the hub, those of readiness gates to whoever sets them).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal
 
+from node_agent.plan.conditions import pod_conditions
 from node_agent.plan.environment import Host
+from node_agent.plan.init_containers import Progress
 from node_agent.plan.launch import Hold
 from node_agent.plan.lives import Life
 from node_agent.plan.ports import ports_in_force
-from proto.objects.meta import Condition, with_condition
+from node_agent.plan.probes import Health
 from proto.objects.pod import (
     Container,
     ContainerState,
@@ -34,58 +34,81 @@ ENDED: tuple[PodPhase, ...] = ("Succeeded", "Failed")
 """A pod that once was in one of these phases never leaves it."""
 
 NOT_STARTED = Hold("ContainerCreating")
+NOT_ITS_TURN = Hold("PodInitializing")
+"""Kubernetes: the waiting reason of a container that others must come before."""
+
+DEADLINE_EXCEEDED = "DeadlineExceeded"
+DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
+
 NOTHING = ContainerState()
 NOTHING_REPORTED = PodStatus()
 
 
 def pod_status(
     pod: Pod,
-    containers: tuple[ContainerStatus, ...],
+    statuses: Mapping[str, ContainerStatus],
+    progress: Progress,
     previous: PodStatus,
     host: Host,
     now: datetime,
+    *,
+    overdue: bool = False,
 ) -> PodStatus:
-    """The whole status; `previous` is the one reported before and gives the times that have not changed."""
+    """The whole status, from those of all containers by name.
+
+    `previous` is the one reported before and gives the times that have not changed. `overdue`: the pod has been active
+    for longer than it may.
+    """
     addresses = (HostAddress(ip=host.address),) if host.address else ()
+    init = tuple(statuses[container.name] for container in pod.spec.init_containers)
+    main = tuple(statuses[container.name] for container in pod.spec.containers)
     ended = previous.phase in ENDED
-    phase = previous.phase if ended else pod_phase(containers, pod.spec.restart_policy)
+    phase = previous.phase if ended else pod_phase(init, main, pod.spec.restart_policy, progress, overdue=overdue)
     return PodStatus(
         phase=phase,
-        reason=previous.reason if ended else "",
-        message=previous.message if ended else "",
-        conditions=_conditions(containers, phase, previous, now),
+        reason=previous.reason if ended else DEADLINE_EXCEEDED if overdue else "",
+        message=previous.message if ended else DEADLINE_MESSAGE if overdue else "",
+        conditions=pod_conditions(pod, statuses, progress, phase, previous, now),
         host_ip=host.address,
         host_ips=addresses,
         pod_ip=host.address,
         pod_ips=addresses,
         start_time=previous.start_time or now,
-        container_statuses=containers,
+        init_container_statuses=init,
+        container_statuses=main,
         qos_class=previous.qos_class,
         observed_generation=pod.metadata.generation,
     )
 
 
 def container_status(
-    container: Container, lives: tuple[Life, ...], hold: Hold | None, chosen_ports: Mapping[str, int]
+    container: Container,
+    lives: tuple[Life, ...],
+    hold: Hold | None,
+    chosen_ports: Mapping[str, int],
+    health: Health | None,
 ) -> ContainerStatus:
-    """One container's status. `hold` says why it is not being started (again) now, if that is so."""
+    """One container's status.
+
+    `hold` says why it is not being started (again) now, if that is so. `health` is that of a container that runs; None
+    while its postStart hook is not done, until when it does not count as running.
+    """
     latest = lives[-1] if lives else None
     earlier = lives[-2] if len(lives) > 1 else None
     if latest is None:
         state, last = _waiting(hold or NOT_STARTED), NOTHING
     elif latest.running:
-        state, last = _running(latest), _terminated(earlier)
+        state, last = _running(latest) if health else _waiting(NOT_STARTED), _terminated(earlier)
     elif hold is not None:
         state, last = _waiting(hold), _terminated(latest)
     else:
         state, last = _terminated(latest), _terminated(earlier)
-    running = latest is not None and latest.running
     return ContainerStatus(
         name=container.name,
         state=state,
         last_state=last,
-        ready=running,
-        started=running,
+        ready=health is not None and health.ready,
+        started=health is not None and health.started,
         restart_count=latest.attempt if latest else 0,
         image=container.image,
         container_id=latest.container_id if latest else "",
@@ -93,39 +116,30 @@ def container_status(
     )
 
 
-def pod_phase(containers: tuple[ContainerStatus, ...], policy: RestartPolicy) -> PodPhase:
-    """The phase that the containers add up to (Kubernetes: kubelet `getPhase`)."""
-    waiting = [c for c in containers if c.state.waiting and not c.last_state.terminated]
-    if waiting or not containers:
+def pod_phase(
+    init: Iterable[ContainerStatus],
+    main: tuple[ContainerStatus, ...],
+    policy: RestartPolicy,
+    progress: Progress,
+    *,
+    overdue: bool = False,
+) -> PodPhase:
+    """The phase that the containers add up to (Kubernetes: kubelet `getPhase`).
+
+    A pod has ended only when nothing of it runs any more, its sidecars included.
+    """
+    alive = any(status.state.running for status in (*init, *main))
+    if (overdue or progress.failed) and not alive:
+        return "Failed"
+    waiting = [c for c in main if c.state.waiting and not c.last_state.terminated]
+    if waiting or progress.incomplete or not main:
         return "Pending"
-    if any(c.state.running for c in containers) or policy == "Always":
+    if alive or policy == "Always":
         return "Running"
-    endings = [c.state.terminated or c.last_state.terminated for c in containers]
+    endings = [c.state.terminated or c.last_state.terminated for c in main]
     if all(ending is not None and ending.exit_code == 0 for ending in endings):
         return "Succeeded"
     return "Failed" if policy == "Never" else "Running"
-
-
-def _conditions(
-    containers: tuple[ContainerStatus, ...], phase: PodPhase, previous: PodStatus, now: datetime
-) -> tuple[Condition, ...]:
-    unready = [container.name for container in containers if not container.ready]
-    status: Literal["True", "False"] = "False" if unready or not containers else "True"
-    reason, message = "", ""
-    if phase == "Succeeded":
-        reason = "PodCompleted"
-    elif phase == "Failed":
-        reason = "PodFailed"
-    elif unready:
-        reason, message = "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]"
-    conditions = tuple(c for c in previous.conditions if c.type != "PodScheduled")
-    for new in (
-        Condition(type="Initialized", status="True", last_transition_time=now),
-        Condition(type="ContainersReady", status=status, reason=reason, message=message, last_transition_time=now),
-        Condition(type="Ready", status=status, reason=reason, message=message, last_transition_time=now),
-    ):
-        conditions = with_condition(conditions, new)
-    return conditions
 
 
 def _waiting(hold: Hold) -> ContainerState:

@@ -5,18 +5,7 @@ that uses it: a new agent calls `open` on the same object and finds its containe
 machine's loss of power.
 
 What a container does is written in its own command, so that a scripted behaviour travels through manifests
-unchanged:
-
-    ["fake", "--exit-after", "3", "--code", "1"]     ends after three seconds with exit code 1
-    ["fake", "--exit-after", "3", "--signal", "9"]   is killed by a signal after three seconds
-    ["fake", "--exit-after", "3", "--oom"]           is killed by the kernel for its memory
-    ["fake", "--start-delay", "0.2"]                 `start` takes that long
-    ["fake", "--fail-start", "ENOENT"]               cannot be started
-    ["fake", "--stop-after", "1.5"]                  needs that long to obey SIGTERM, and then exits with 0
-    ["fake", "--ignore-term"]                        ends by SIGKILL only
-    ["fake", "--cpu-millis", "50", "--memory-bytes", "1000000"]   uses that much
-
-Any other command runs until it is told to stop and dies of SIGTERM at once.
+unchanged: see `fake_behaviour`.
 
 *Reads* time from the running event loop only, hence works in virtual time and repeats exactly. *Never*
 touches a file.
@@ -27,9 +16,11 @@ import errno
 import os
 import signal as signals
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from node_agent.runtime.abilities import Executed
+from node_agent.runtime.fake_behaviour import FakeBehaviour
 from node_agent.runtime.feed import Feed
 from node_agent.runtime.port import (
     ContainerPhase,
@@ -52,73 +43,6 @@ FAKE_ABILITIES = frozenset({"cpu", "memory", "pids", "tree-kill", "outlives-agen
 _FATAL_SIGNALS = frozenset({signals.SIGHUP, signals.SIGINT, signals.SIGQUIT, signals.SIGTERM})
 
 
-@dataclass(frozen=True, slots=True)
-class FakeBehaviour:
-    """What a fake program does, read from its command."""
-
-    exit_after_s: float | None = None
-    code: int = 0
-    signal: int | None = None
-    oom: bool = False
-    start_delay_s: float = 0.0
-    fail_start: int | None = None
-    ignore_term: bool = False
-    stop_after_s: float | None = None
-    cpu_millis: int = 0
-    memory_bytes: int = 0
-
-    @classmethod
-    def of(cls, argv: tuple[str, ...]) -> "FakeBehaviour":
-        """Reads a command; one that does not begin with `fake` has the default behaviour.
-
-        Raises:
-            ValueError: An option of `fake` is unknown or lacks its value.
-        """
-        if not argv or Path(argv[0]).name != "fake":
-            return cls()
-        behaviour, words = cls(), list(argv[1:])
-        while words:
-            behaviour = _with_option(behaviour, words.pop(0), words)
-        return behaviour
-
-
-def _with_option(behaviour: FakeBehaviour, option: str, words: list[str]) -> FakeBehaviour:
-    """Applies one option, taking its value from the front of `words`."""
-    if option == "--oom":
-        return replace(behaviour, oom=True)
-    if option == "--ignore-term":
-        return replace(behaviour, ignore_term=True)
-    if not words:
-        raise ValueError(f"fake: option {option} is unknown or lacks its value")
-    value = words.pop(0)
-    match option:
-        case "--exit-after":
-            return replace(behaviour, exit_after_s=float(value))
-        case "--code":
-            return replace(behaviour, code=int(value))
-        case "--signal":
-            return replace(behaviour, signal=int(value))
-        case "--start-delay":
-            return replace(behaviour, start_delay_s=float(value))
-        case "--fail-start":
-            return replace(behaviour, fail_start=_error_number(value))
-        case "--stop-after":
-            return replace(behaviour, stop_after_s=float(value))
-        case "--cpu-millis":
-            return replace(behaviour, cpu_millis=int(value))
-        case "--memory-bytes":
-            return replace(behaviour, memory_bytes=int(value))
-    raise ValueError(f"fake: option {option} is unknown")
-
-
-def _error_number(name: str) -> int:
-    """The code of an error's symbolic name such as ENOENT."""
-    for number, known in errno.errorcode.items():
-        if known == name:
-            return number
-    raise ValueError(f"fake: {name} is not the name of an error")
-
-
 class _FakeProcess:
     """One living or ended container and the timers that will end it."""
 
@@ -128,6 +52,7 @@ class _FakeProcess:
         self.ended = asyncio.Event()
         self.timers: list[asyncio.TimerHandle] = []
         self.kill_at_s: float | None = None
+        self.told_to_stop = False
         self.fenced = False
 
 
@@ -226,15 +151,51 @@ class FakeRuntime:
     async def stop(self, container_id: str, grace_s: float) -> ContainerState:
         """See the port."""
         process = self._process(container_id)
-        loop = asyncio.get_running_loop()
-        kill_at_s = loop.time() + grace_s
-        if process.kill_at_s is None:
+        if not process.told_to_stop:
+            process.told_to_stop = True
             self._deliver(process, signals.SIGTERM)
+        self._kill_after(process, grace_s)
+        await process.ended.wait()
+        return process.state
+
+    async def kill_after(self, container_id: str, grace_s: float) -> None:
+        """See the port."""
+        self._kill_after(self._process(container_id), grace_s)
+
+    def _kill_after(self, process: _FakeProcess, grace_s: float) -> None:
+        kill_at_s = asyncio.get_running_loop().time() + grace_s
         if process.kill_at_s is None or kill_at_s < process.kill_at_s:
             process.kill_at_s = kill_at_s
             self._later(process, grace_s, 0, signals.SIGKILL)
-        await process.ended.wait()
-        return process.state
+
+    async def execute(
+        self,
+        container_id: str,
+        argv: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        working_dir: Path | None,
+        timeout_s: float | None = None,
+        output_bytes_max: int = 10 * 1024,
+    ) -> Executed:
+        """See the port."""
+        process = self._process(container_id)
+        if not process.state.running:
+            raise NoSuchContainer(f"container {container_id!r} has ended")
+        behaviour = FakeBehaviour.of(argv)
+        if behaviour.fail_start is not None:
+            raise StartFailed(behaviour.fail_start, f"cannot execute {argv[0]!r}: {os.strerror(behaviour.fail_start)}")
+        takes_s = behaviour.exit_after_s or 0.0
+        try:
+            async with asyncio.timeout(min(takes_s, timeout_s or takes_s)):
+                await process.ended.wait()
+        except TimeoutError:
+            if timeout_s is not None and takes_s > timeout_s:
+                return Executed(128 + signals.SIGKILL, timed_out=True)
+        if not process.state.running:
+            return Executed(128 + signals.SIGKILL)
+        age_s = self._now_s() - process.state.started_at_s
+        return Executed(behaviour.code if behaviour.ok_from_s <= age_s < behaviour.ok_until_s else 1)
 
     async def remove(self, container_id: str) -> None:
         """See the port."""

@@ -13,8 +13,8 @@ The contract in short:
 - How a life ended is kept until `remove`, over any restart of agent or driver.
 - Changes are level-based: `events` may leave out states that were overtaken, never the last one.
 
-exec, attach, images and sweeping are abilities with protocols of their own, which a driver may implement besides
-this one.
+Executing commands in a container, attach, images and sweeping are abilities of their own (`abilities`), which a
+driver may have besides this one.
 
 *Never*: no method blocks the event loop, retries for ever, or decides whether something should run.
 """
@@ -24,7 +24,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from node_agent.cgroup.port import NO_LIMITS, NO_USAGE, Limits, Usage
 from node_agent.supervisor.wire import Fence
@@ -51,8 +51,6 @@ __all__ = [
     "RuntimeSettings",
     "RuntimeUnavailable",
     "StartFailed",
-    "Sweeps",
-    "Swept",
     "Usage",
     "valid_container_id",
 ]
@@ -271,27 +269,6 @@ class Runtime(Protocol):
 
     async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
         """What running containers use; all of them when no ids are given. Unknown ids are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """Something on the machine that belongs to no container: `pids` live in it; `removed` if it is gone now."""
-
-    name: str
-    pids: tuple[int, ...] = ()
-    removed: bool = False
-
-
-@runtime_checkable
-class Sweeps(Protocol):
-    """The ability to find what is left over of containers that nobody knows any more."""
-
-    async def sweep(self, *, dry_run: bool = False) -> tuple[Swept, ...]:
-        """Ends and removes such leftovers; with `dry_run` only finds them.
-
-        Raises:
-            RuntimeFailure: It cannot be told now.
-        """
 
 
 @dataclass(frozen=True, slots=True)

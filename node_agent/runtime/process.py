@@ -8,29 +8,24 @@ makes them fail in time: it may be stopped, and will go on where it was.
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from node_agent.runtime.abilities import Executed, Swept
 from node_agent.runtime.feed import Feed
 from node_agent.runtime.port import (
-    ContainerPhase,
     ContainerSpec,
     ContainerState,
-    ExitReason,
     Fingerprint,
-    NoSuchContainer,
     RuntimeEvent,
-    RuntimeFailure,
     RuntimeSettings,
     RuntimeUnavailable,
-    StartFailed,
-    Swept,
     Usage,
 )
+from node_agent.runtime.translation import failure_of, start_message, state_of
 from node_agent.supervisor.client import (
     ANSWERED_WITHIN_S,
     SupervisorClient,
@@ -40,7 +35,6 @@ from node_agent.supervisor.client import (
     SupervisorSilent,
     ensure_supervisor,
 )
-from node_agent.supervisor.wire import BAD_REQUEST, NO_SUCH_CONTAINER, START_FAILED
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +43,7 @@ OUTLIVES_AGENT = "outlives-agent"
 _CONNECTED_WITHIN_S = 10.0
 _KILLING_MAX_S = 15.0
 """How long the end of a container may take after its grace: longer than the supervisor goes on killing."""
+_FOR_EVER_S = 365 * 86400.0
 _LEAVING_MAX_S = 1.0
 _RETRY_FIRST_S = 0.05
 _RETRY_LAST_S = 5.0
@@ -115,7 +110,7 @@ class ProcessRuntime:
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
         """See the port."""
-        return self._note(await self._call("start", **_start_message(spec)))
+        return self._note(await self._call("start", **start_message(spec)))
 
     async def list(self) -> tuple[ContainerState, ...]:
         """See the port."""
@@ -136,6 +131,29 @@ class ProcessRuntime:
     async def stop(self, container_id: str, grace_s: float) -> ContainerState:
         """See the port."""
         return self._note(await self._call("stop", grace_s + _KILLING_MAX_S, container=container_id, grace_s=grace_s))
+
+    async def kill_after(self, container_id: str, grace_s: float) -> None:
+        """See the port."""
+        await self._call("kill_after", container=container_id, grace_s=grace_s)
+
+    async def execute(
+        self,
+        container_id: str,
+        argv: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        working_dir: Path | None,
+        timeout_s: float | None = None,
+        output_bytes_max: int = 10 * 1024,
+    ) -> Executed:
+        """See the port."""
+        answer = await self._call(
+            "execute", _FOR_EVER_S if timeout_s is None else timeout_s,
+            container=container_id, argv=list(argv), env=dict(env), timeout_s=timeout_s,
+            working_dir=None if working_dir is None else os.fspath(working_dir), output_bytes_max=output_bytes_max,
+        )  # fmt: skip
+        output = answer["output"].encode("utf-8", "surrogateescape")
+        return Executed(answer["exit_code"], output, answer["timed_out"])
 
     async def remove(self, container_id: str) -> None:
         """See the port."""
@@ -172,7 +190,7 @@ class ProcessRuntime:
             try:
                 return await client.call(operation, within_s=within_s, **parameters)
             except SupervisorRefused as refusal:
-                raise _failure(refusal) from refusal
+                raise failure_of(refusal) from refusal
             except SupervisorSilent as problem:
                 raise RuntimeUnavailable(str(problem)) from problem
             except SupervisorGone:
@@ -221,7 +239,7 @@ class ProcessRuntime:
         except SupervisorGone:
             await client.close()
             raise
-        self._states = {container["id"]: _state(container) for container in containers}
+        self._states = {container["id"]: state_of(container) for container in containers}
         self._client = client
         if self._granted:
             client.tell("grant", **self._granted)
@@ -233,7 +251,7 @@ class ProcessRuntime:
 
     def _note(self, container: dict[str, Any]) -> ContainerState:
         """Keeps what was heard of a container, and tells the iterators if it is news."""
-        state = _state(container)
+        state = state_of(container)
         known = self._states.get(state.id)
         if known != state and (known is None or known.running):
             self._states[state.id] = state
@@ -247,48 +265,3 @@ async def _dismiss(client: SupervisorClient) -> None:
         await client.call("shutdown", within_s=_LEAVING_MAX_S)
         async with asyncio.timeout(_LEAVING_MAX_S):
             await client.lost.wait()
-
-
-def _start_message(spec: ContainerSpec) -> dict[str, Any]:
-    return {
-        "container": spec.id,
-        "argv": list(spec.argv),
-        "env": dict(spec.env),
-        "working_dir": None if spec.working_dir is None else os.fspath(spec.working_dir),
-        "limits": spec.limits._asdict(),
-        "log": {
-            "path": os.fspath(spec.log.path.absolute()),
-            "max_bytes": spec.log.max_bytes,
-            "max_files": spec.log.max_files,
-        },
-        "annotations": dict(spec.annotations),
-        "fence": None if spec.fence is None else spec.fence._asdict(),
-    }
-
-
-def _state(container: dict[str, Any]) -> ContainerState:
-    reason = container["reason"]
-    return ContainerState(
-        id=container["id"],
-        phase=ContainerPhase(container["phase"]),
-        pid=container["pid"],
-        started_at_s=container["started_at_s"],
-        finished_at_s=container["finished_at_s"],
-        exit_code=container["exit_code"],
-        signal=container["signal"],
-        reason=None if reason is None else ExitReason(reason),
-        oom_killed=container["oom_killed"],
-        log_path=Path(container["log_path"]) if container["log_path"] else None,
-        annotations=container["annotations"],
-    )
-
-
-def _failure(refusal: SupervisorRefused) -> RuntimeFailure:
-    """The port's word for a refusal."""
-    if refusal.kind == START_FAILED:
-        return StartFailed(refusal.errno or 0, str(refusal))
-    if refusal.kind == NO_SUCH_CONTAINER:
-        return NoSuchContainer(str(refusal))
-    if refusal.kind == BAD_REQUEST:
-        return StartFailed(errno.EINVAL, str(refusal))
-    return RuntimeFailure(str(refusal))

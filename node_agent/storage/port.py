@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from proto.node import Assignment
-from proto.objects.meta import Many, Model
+from proto.objects.meta import Many, Model, Timestamp
 from proto.objects.pod import PodStatus
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
@@ -31,12 +31,17 @@ class Identity(Model):
 
 
 class PodRecord(Model):
-    """What an agent must know of a pod after its own restart. `assigned` is False once the hub took the pod away."""
+    """What an agent must know of a pod after its own restart. `assigned` is False once the hub took the pod away.
+
+    `kill_at` is when the grace of a pod that is ending is over, `grace_s` how long it was.
+    """
 
     assignment: Assignment
     assigned: bool = True
     ports: dict[str, int] = {}
     reported: PodStatus = PodStatus()
+    kill_at: Timestamp | None = None
+    grace_s: float | None = None
 
 
 class StorageFailure(Exception):

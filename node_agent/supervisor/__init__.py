@@ -4,8 +4,8 @@ Requests enter as JSON lines over a Unix socket; replies and events leave the sa
 `wire`. It starts programs (`launch`), is their parent, keeps their output (`output`, `logfile`), notices
 their end (`reaper`), ends them with all that they left behind (`tree`) and remembers every container on
 disk (`record`), so that neither a killed agent nor a killed supervisor loses an exit code, a line of output
-or a process. `containers` holds them together, `fences` stops
-what may not outlive the node's lease, `server` speaks. `client` is the only module that runs
+or a process. `execution` runs commands beside a container's program. `containers` holds them together,
+`fences` stops what may not outlive the node's lease, `server` speaks. `client` is the only module that runs
 inside the agent and may use asyncio.
 
 Three promises shape everything here:

@@ -9,16 +9,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from node_agent.supervisor.execution import Executions
 from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.launch import Failure
 from node_agent.supervisor.life import Host, Life
 from node_agent.supervisor.record import Record
-from node_agent.supervisor.wire import FENCED, NO_SUCH_CONTAINER, START_FAILED, Refused, StartRequest
+from node_agent.supervisor.wire import (
+    FENCED,
+    NO_SUCH_CONTAINER,
+    START_FAILED,
+    Answer,
+    ExecRequest,
+    Refused,
+    StartRequest,
+)
 
 _FIRST_RETRY_S = 0.005
 _CLEARING_MAX_S = 10.0
-
-Answer = Callable[[dict[str, Any] | Refused], None]
 
 
 class Containers:
@@ -29,6 +36,7 @@ class Containers:
         self._fences = fences
         self._lives: dict[str, Life] = {}
         self._by_pid: dict[int, Life] = {}
+        self._executions = Executions(host.loop, host.trees, host.open_files)
 
     def adopt_all(self) -> None:
         """Takes over what an earlier supervisor left on disk and alive."""
@@ -43,6 +51,8 @@ class Containers:
         life = self._by_pid.pop(pid, None)
         if life is not None:
             life.on_child_ended(status)
+        else:
+            self._executions.on_child_ended(pid, status)
 
     def start(self, request: StartRequest, answer: Answer) -> None:
         """Starts a container, or answers with the one that bears the id."""
@@ -102,6 +112,22 @@ class Containers:
             life.stop(grace_s)
 
         life.when_launched(launched)
+
+    def kill_after(self, container_id: str, grace_s: float) -> None:
+        """Kills a container after the grace, unless it has ended by then."""
+        self._life(container_id).kill_after(grace_s)
+
+    def execute(self, request: ExecRequest, answer: Answer) -> None:
+        """Runs a command in a container that runs, and answers when it has ended."""
+        life = self._lives.get(request.container)
+        if life is None or life.ended or life.launching:
+            raise _unknown(request.container)
+
+        def ended(result: dict[str, Any] | Refused) -> None:
+            lost = life.ended and isinstance(result, Refused)  # Its cgroup went while the command was on its way.
+            answer(_unknown(request.container) if lost else result)
+
+        self._executions.begin(request, ended)
 
     def remove(self, container_id: str, answer: Answer) -> None:
         """Forgets a container, after killing it if need be; one that is unknown is fine."""

@@ -55,6 +55,7 @@ class Life:
         self._failure: Failure | None = None
         self._early_status: int | None = None
         self._kill_timer: Timer | None = None
+        self._told_to_stop = False
         self._when_launched: list[Callable[[Failure | None], None]] = []
         self._when_ended: list[Callable[[], None]] = []
 
@@ -284,9 +285,16 @@ class Life:
         """SIGTERM now, SIGKILL to everything after the grace; asked again, it can only get shorter."""
         if self.ended:
             return
-        kill_at_s = now_s() + grace_s
-        if self._kill_timer is None and grace_s > 0:
+        if not self._told_to_stop and grace_s > 0:
+            self._told_to_stop = True
             self.signal(signal.SIGTERM)
+        self.kill_after(grace_s)
+
+    def kill_after(self, grace_s: float) -> None:
+        """SIGKILL to everything after the grace; asked again, it can only get shorter."""
+        kill_at_s = now_s() + grace_s
+        if self.ended:
+            return
         if self._kill_timer is None or kill_at_s < self._kill_timer.due_s:
             if self._kill_timer is not None:
                 self._kill_timer.cancel()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from node_agent.cgroup.port import Cgroups
-from node_agent.supervisor.containers import Answer, Containers
+from node_agent.supervisor.containers import Containers
 from node_agent.supervisor.fences import Fences, Grant
 from node_agent.supervisor.life import Host, Life
 from node_agent.supervisor.loop import Loop
@@ -20,6 +20,8 @@ from node_agent.supervisor.tree import Trees
 from node_agent.supervisor.wire import (
     BAD_REQUEST,
     PROTOCOL,
+    Answer,
+    ExecRequest,
     Refused,
     StartRequest,
     container_id_of,
@@ -63,6 +65,8 @@ class Supervisor:
             "list": self._list,
             "signal": self._signal,
             "stop": self._stop,
+            "kill_after": self._kill_after,
+            "execute": self._execute,
             "remove": self._remove,
             "stats": self._stats,
             "sweep": self._sweep,
@@ -105,6 +109,13 @@ class Supervisor:
 
     def _stop(self, connection: Connection, message: Message) -> None:
         self._containers.stop(container_id_of(message), seconds(message, "grace_s"), _answer(connection, message))
+
+    def _kill_after(self, connection: Connection, message: Message) -> None:
+        self._containers.kill_after(container_id_of(message), seconds(message, "grace_s"))
+        _answer(connection, message)({})
+
+    def _execute(self, connection: Connection, message: Message) -> None:
+        self._containers.execute(ExecRequest.of(message), _answer(connection, message))
 
     def _remove(self, connection: Connection, message: Message) -> None:
         self._containers.remove(container_id_of(message), _answer(connection, message))

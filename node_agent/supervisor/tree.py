@@ -28,6 +28,10 @@ class Trees:
         self.cgroups.create(path, limits)
         return self.cgroups.entrances(path)
 
+    def entrances(self, container_id: str) -> tuple[str, ...]:
+        """The files by which one more process enters a container's cgroup."""
+        return self.cgroups.entrances(_path(container_id))
+
     def members(self, container_id: str, leader: int | None) -> tuple[int, ...]:
         """The pids of all living processes of the container; `leader` is its first process."""
         if self._grouped:

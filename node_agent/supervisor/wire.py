@@ -4,17 +4,18 @@
     ← {"id": 7, "ok": {…}}                      or  {"id": 7, "error": {"kind": …, "errno": …, "message": …}}
     ← {"event": "container", "container": {…}}  after {"op": "list", "watch": true}
 
-Operations: `hello`, `start`, `list`, `signal`, `stop`, `remove`, `stats`, `sweep`, `shutdown`, and `grant`, which is
-not answered. Replies may come in any order. Bytes that are not UTF-8 travel as lone surrogates, as Python's file
-system encoding has them.
+Operations: `hello`, `start`, `list`, `signal`, `stop`, `kill_after`, `execute`, `remove`, `stats`, `sweep`,
+`shutdown`, and `grant`, which is not answered. Replies may come in any order. Bytes that are not UTF-8 travel as lone
+surrogates, as Python's file system encoding has them.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from node_agent.cgroup.port import Limits
 
-PROTOCOL = 2
+PROTOCOL = 3
 EXIT_HELD = 75
 """The exit status of a supervisor whose state folder is held by another one."""
 
@@ -52,6 +53,10 @@ class Fence(NamedTuple):
     grace_s: float
 
 
+Answer = Callable[[dict[str, Any] | Refused], None]
+"""How the sender of a request is answered, now or later."""
+
+
 class StartRequest(NamedTuple):
     """A checked request to start a container."""
 
@@ -73,9 +78,7 @@ class StartRequest(NamedTuple):
         Raises:
             Refused: Something is missing or has the wrong type.
         """
-        argv = message.get("argv")
-        if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
-            raise Refused(BAD_REQUEST, "argv must be a list of strings that is not empty")
+        argv = _argv(message)
         log, limits = _object(message, "log"), _object(message, "limits")
         log_path = log.get("path")
         if not isinstance(log_path, str) or not log_path.startswith("/"):
@@ -91,6 +94,33 @@ class StartRequest(NamedTuple):
             log_max_files=whole_number(log, "max_files") or 5,
             annotations=_strings(message, "annotations"),
             fence=_fence(message),
+        )
+
+
+class ExecRequest(NamedTuple):
+    """A checked request to run a command in a container; `timeout_s` is None where it may take for ever."""
+
+    container: str
+    argv: list[str]
+    env: dict[str, str]
+    working_dir: str | None
+    timeout_s: float | None
+    output_bytes_max: int
+
+    @classmethod
+    def of(cls, message: dict[str, Any]) -> "ExecRequest":
+        """Reads a message.
+
+        Raises:
+            Refused: Something is missing or has the wrong type.
+        """
+        return cls(
+            container=container_id_of(message),
+            argv=_argv(message),
+            env=_strings(message, "env"),
+            working_dir=_optional_string(message, "working_dir"),
+            timeout_s=None if message.get("timeout_s") is None else seconds(message, "timeout_s"),
+            output_bytes_max=whole_number(message, "output_bytes_max") or 0,
         )
 
 
@@ -130,6 +160,13 @@ def _fence(message: dict[str, Any]) -> Fence | None:
     fence = _object(message, "fence")
     stop_after_s = None if fence.get("stop_after_s") is None else seconds(fence, "stop_after_s")
     return Fence(stop_after_s, seconds(fence, "grace_s"))
+
+
+def _argv(message: dict[str, Any]) -> list[str]:
+    argv = message.get("argv")
+    if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
+        raise Refused(BAD_REQUEST, "argv must be a list of strings that is not empty")
+    return argv
 
 
 def _object(message: dict[str, Any], name: str) -> dict[str, Any]:

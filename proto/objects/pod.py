@@ -13,6 +13,7 @@ from pydantic import Field
 from proto.objects.affinity import Affinity
 from proto.objects.core import ResourceList, TaintEffect
 from proto.objects.env import EnvFromSource, EnvVar
+from proto.objects.health import Lifecycle, PodReadinessGate, Probe
 from proto.objects.meta import (
     INT64_MAX,
     Condition,
@@ -63,9 +64,8 @@ class Container(Model):
     """One program of a pod: a process group in a cgroup of its own."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"imagePullPolicy", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe", "resizePolicy",
-         "restartPolicy", "restartPolicyRules", "securityContext", "stdin", "stdinOnce", "terminationMessagePath",
-         "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts"}
+        {"imagePullPolicy", "resizePolicy", "restartPolicyRules", "securityContext", "stdin", "stdinOnce",
+         "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts"}
     )  # fmt: skip
 
     name: str
@@ -86,6 +86,17 @@ class Container(Model):
     """The ports it listens on."""
     resources: ResourceRequirements = ResourceRequirements()
     """What it needs, and what it may have."""
+    startup_probe: Probe | None = None
+    """Says when the program has started. Until it succeeds the other probes wait; if it fails, the container is killed
+    and restarted by its policy."""
+    liveness_probe: Probe | None = None
+    """Says whether the program still works; if it fails, the container is killed and restarted by its policy."""
+    readiness_probe: Probe | None = None
+    """Says whether the program can do its work now; the pod is Ready only while it succeeds."""
+    lifecycle: Lifecycle | None = None
+    """What is done right after the start and right before the stop."""
+    restart_policy: Literal["Always"] | None = None
+    """Only for init containers: `Always` makes a sidecar of one, which runs beside those that come after it."""
 
 
 class Toleration(Model):
@@ -128,21 +139,28 @@ class PodSpec(Model):
     """What should run, and where it may."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"activeDeadlineSeconds", "automountServiceAccountToken", "dnsConfig", "dnsPolicy",
+        {"automountServiceAccountToken", "dnsConfig", "dnsPolicy",
          "enableServiceLinks", "ephemeralContainers", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostUsers",
-         "hostname", "hostnameOverride", "imagePullSecrets", "initContainers", "os", "overhead", "readinessGates",
+         "hostname", "hostnameOverride", "imagePullSecrets", "os", "overhead",
          "resourceClaims", "resources", "runtimeClassName",
          "schedulerName", "schedulingGates", "securityContext", "serviceAccount", "serviceAccountName",
          "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "topologySpreadConstraints", "volumes",
          "workloadRef"}
     )  # fmt: skip
 
+    init_containers: Many[Container] = ()
+    """Run in order before the others, each until it has ended with exit code 0. One with `restartPolicy: Always` is a
+    sidecar: the next may start once it has started, and it is stopped after all others have ended."""
     containers: Many[Container] = ()
-    """The programs, at least one."""
+    """The programs that the pod is for; they run side by side."""
     restart_policy: RestartPolicy = "Always"
-    """Whether a program that ended is started again."""
+    """Whether a container that has ended runs again: `Always`, `OnFailure` (exit code other than 0) or `Never`."""
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=INT64_MAX)] = 30
-    """How long programs have between SIGTERM and SIGKILL."""
+    """How long the programs may take to end once the pod is to go, preStop hooks included; then they are killed."""
+    active_deadline_seconds: Number | None = None
+    """So long after its start on a node the pod may run; then it is stopped and Failed, reason `DeadlineExceeded`."""
+    readiness_gates: Many[PodReadinessGate] = ()
+    """Conditions in the pod's status that others set, and that must be `True` too for the pod to be Ready."""
     node_name: Text = ""
     """The node it is on; set by the scheduler."""
     node_selector: StringMap = {}
@@ -256,7 +274,7 @@ class PodStatus(Model):
     """What is known of a pod; written by its node's reports, by the scheduler and by pod garbage collection."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"ephemeralContainerStatuses", "initContainerStatuses", "resize",
+        {"ephemeralContainerStatuses", "resize",
          "resourceClaimStatuses", "allocatedResources", "extendedResourceClaimStatus"}
     )  # fmt: skip
 
@@ -280,6 +298,8 @@ class PodStatus(Model):
     """All of its addresses."""
     start_time: Timestamp | None = None
     """When its node took it up."""
+    init_container_statuses: Many[ContainerStatus] = ()
+    """The init containers, in the order of the spec."""
     container_statuses: Many[ContainerStatus] = ()
     """How its containers are."""
     qos_class: Text = ""

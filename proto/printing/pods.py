@@ -13,13 +13,15 @@ from proto.printing.form import AGE, NAME, NONE, Cell, Column, Printer, age_of, 
 
 def pod_cells(pod: Pod, now: datetime) -> Sequence[Cell]:
     """NAME READY STATUS RESTARTS AGE, IP NODE."""
-    statuses = pod.status.container_statuses
+    beside = {container.name for container in pod.spec.init_containers if container.restart_policy is not None}
+    sidecars = [status for status in pod.status.init_container_statuses if status.name in beside]
+    statuses = [*sidecars, *pod.status.container_statuses]
     ready = sum(status.ready and status.state.running is not None for status in statuses)
     return (
         pod.metadata.name,
-        f"{ready}/{len(pod.spec.containers)}",
+        f"{ready}/{len(beside) + len(pod.spec.containers)}",
         pod_status(pod),
-        _restarts(statuses, now),
+        _restarts(_shown_restarts(pod, statuses), now),
         age_of(pod, now),
         pod.status.pod_ip or NONE,
         pod.spec.node_name or NONE,
@@ -36,6 +38,8 @@ def pod_status(pod: Pod) -> str:
     if aside is not None and aside.status == "True":
         return "Disconnected"
     reason = pod.status.reason or pod.status.phase
+    if initializing := _initializing(pod):
+        return initializing
     running = False
     for status in reversed(pod.status.container_statuses):
         reason = _container_reason(status) or reason
@@ -44,6 +48,28 @@ def pod_status(pod: Pod) -> str:
         condition = find_condition(pod.status.conditions, "Ready")
         return "Running" if condition is not None and condition.status == "True" else "NotReady"
     return reason
+
+
+def _initializing(pod: Pod) -> str:
+    """`Init:1/2`, or why the init container whose turn it is does not run; "" for a pod that is initialized."""
+    condition = find_condition(pod.status.conditions, "Initialized")
+    if not pod.status.init_container_statuses or condition is None or condition.status == "True":
+        return ""
+    beside = {container.name for container in pod.spec.init_containers if container.restart_policy is not None}
+    for index, status in enumerate(pod.status.init_container_statuses):
+        ended = status.state.terminated
+        if (ended is not None and ended.exit_code == 0) or (status.name in beside and status.started):
+            continue
+        reason = _container_reason(status)
+        if reason and reason != "PodInitializing":
+            return f"Init:{reason}"
+        return f"Init:{index}/{len(pod.spec.init_containers)}"
+    return ""
+
+
+def _shown_restarts(pod: Pod, statuses: Sequence[ContainerStatus]) -> Sequence[ContainerStatus]:
+    """The containers whose restarts count: those of init containers until the pod is initialized."""
+    return pod.status.init_container_statuses if _initializing(pod) else statuses
 
 
 def _container_reason(status: ContainerStatus) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 from proto.catalog import Kind
 from proto.leaving import LEAVING, STAY_CORDONED, UNCORDON_AT_RETURN
 from setpoint.cli.ages import age
+from setpoint.cli.containers import containers
 from setpoint.cli.output import columns
 from setpoint.cli.page_parts import Item, field, indented, mapping
-from setpoint.cli.pages_of_config import config_map, environment, secret
+from setpoint.cli.pages_of_config import config_map, secret
 from setpoint.cli.pages_of_policies import limit_range, priority_class, resource_quota
 
 _AT_RETURN = {UNCORDON_AT_RETURN: "uncordoned at its return", STAY_CORDONED: "stays cordoned at its return"}
@@ -72,42 +73,6 @@ def _tolerations(spec: Item) -> list[str]:
     return [field("Tolerations", ", ".join(texts))]
 
 
-def _container(container: Item, status: Item | None) -> list[str]:
-    lines = [f"{container['name']}:"]
-    details = [field("Image", container.get("image", "host")), field("Command", _words(container, "command"))]
-    details.append(field("Args", _words(container, "args")))
-    ports = (status or {}).get("ports") or container.get("ports", ())
-    details.append(field("Ports", ", ".join(_port(port) for port in ports)))
-    for title, amounts in (("Limits", "limits"), ("Requests", "requests")):
-        chosen = container.get("resources", {}).get(amounts, {})
-        details.append(field(title, ", ".join(f"{name} {amount}" for name, amount in sorted(chosen.items()))))
-    if status:
-        details += _state("State", status.get("state", {})) + _state("Last State", status.get("lastState", {}))
-        details.append(field("Ready", status.get("ready", False)))
-        details.append(field("Restart Count", status.get("restartCount", 0)))
-    return lines + indented(details + environment(container))
-
-
-def _words(container: Item, name: str) -> str:
-    return " ".join(
-        word if len(word) < 80 else f"{word.split(chr(10), 1)[0][:77]}..." for word in container.get(name, ())
-    )
-
-
-def _port(port: Item) -> str:
-    name = f"{port['name']}:" if port.get("name") else ""
-    return f"{name}{port['containerPort']}/{port.get('protocol', 'TCP')}"
-
-
-def _state(title: str, state: Item) -> list[str]:
-    for name, details in state.items():
-        lines = [field(title, name.capitalize())]
-        shown = ("reason", "message", "exitCode", "signal", "startedAt", "finishedAt")
-        lines += indented([field(key[0].upper() + key[1:], details[key]) for key in shown if key in details])
-        return lines
-    return []
-
-
 def _pod(item: Item) -> list[str]:
     spec, status = item["spec"], item.get("status", {})
     lines = [
@@ -123,13 +88,19 @@ def _pod(item: Item) -> list[str]:
         lines.append(field("Nominated Node", status["nominatedNodeName"]))
     lines += [field(key.capitalize(), status[key]) for key in ("reason", "message") if status.get(key)]
     lines += [field("IP", status.get("podIP", "")), field("Restart Policy", spec.get("restartPolicy", ""))]
-    statuses = {one["name"]: one for one in status.get("containerStatuses", ())}
-    lines.append("Containers:")
-    for container in spec.get("containers", ()):
-        lines += indented(_container(container, statuses.get(container["name"])))
+    lines += containers("Init Containers", spec.get("initContainers", ()), status.get("initContainerStatuses", ()))
+    lines += containers("Containers", spec.get("containers", ()), status.get("containerStatuses", ()))
+    lines += _gates(spec, status)
     lines += _conditions(status)
     lines += mapping("Node-Selectors", spec.get("nodeSelector", {}))
     return lines + _tolerations(spec)
+
+
+def _gates(spec: Item, status: Item) -> list[str]:
+    gates = [gate["conditionType"] for gate in spec.get("readinessGates", ())]
+    told = {condition["type"]: condition["status"] for condition in status.get("conditions", ())}
+    rows = [["Type", "Status"], *([gate, told.get(gate, "<none>")] for gate in gates)]
+    return ["Readiness Gates:", *indented(columns(rows))] if gates else []
 
 
 def _amounts(title: str, amounts: Mapping[str, Any]) -> list[str]:
@@ -152,9 +123,10 @@ def _node(item: Item) -> list[str]:
 def template_lines(spec: Item) -> list[str]:
     """A spec's pod template, for `describe` and for the history of rollouts."""
     template = spec.get("template", {})
-    lines = [*mapping("Labels", template.get("metadata", {}).get("labels", {})), "Containers:"]
-    for container in template.get("spec", {}).get("containers", ()):
-        lines += indented(_container(container, None))
+    inner = template.get("spec", {})
+    lines = mapping("Labels", template.get("metadata", {}).get("labels", {}))
+    lines += containers("Init Containers", inner.get("initContainers", ()), ())
+    lines += containers("Containers", inner.get("containers", ()), ())
     return ["Pod Template:", *indented(lines)]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from node_agent.runtime.abilities import Swept
 from node_agent.runtime.fake import FakeRuntime
-from node_agent.runtime.port import ContainerSpec, LogPolicy, RuntimeUnavailable, Swept
+from node_agent.runtime.port import ContainerSpec, LogPolicy, RuntimeUnavailable
 from node_agent.storage.memory import MemoryStorage
 from proto import codec, subjects
 from proto.bus.memory import MemoryBus

@@ -11,7 +11,8 @@ import pytest
 from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.environment import Host
 from node_agent.plan.lives import failed_start
-from node_agent.plan.pod import PodPlan, PodView, Remove, Start, Stop, plan_pod
+from node_agent.plan.pod import plan_pod
+from node_agent.plan.view import PodPlan, PodView, Remove, Start, Stop
 from node_agent.runtime.port import ContainerPhase, ContainerState, ExitReason
 from proto.clock import EPOCH
 from proto.objects.meta import evolve, find_condition
@@ -21,6 +22,7 @@ from tests.agent.pods import pod
 HOST = Host(node="node-1", address="10.0.0.1")
 T0 = EPOCH.timestamp()
 NOW = EPOCH + timedelta(seconds=100)
+SOON, LATER = NOW + timedelta(seconds=30), NOW + timedelta(seconds=60)
 
 
 def alive(attempt: int = 0, container: str = "app") -> ContainerState:
@@ -105,8 +107,8 @@ WINDING = deleted(pod("web"))
     [
         (view(of=WINDING), [], True),
         (view(alive(), of=WINDING), [("Stop", "u-web.app.0", "pod_deleted")], False),
-        (view(alive(), of=WINDING, stopping={"u-web.app.0": 30.0}), [], False),
-        (view(alive(), of=WINDING, stopping={"u-web.app.0": 60.0}), [("Stop", "u-web.app.0", "pod_deleted")], False),
+        (view(alive(), of=WINDING, stopping={"u-web.app.0": SOON}), [], False),
+        (view(alive(), of=WINDING, stopping={"u-web.app.0": LATER}), [("Stop", "u-web.app.0", "pod_deleted")], False),
         (view(alive(), assigned=False), [("Stop", "u-web.app.0", "pod_unassigned")], False),
         (view(dead(), of=WINDING), [("Remove", "u-web.app.0", "pod_ended")], False),
         (view(dead(0), alive(1), of=WINDING), [("Stop", "u-web.app.1", "pod_deleted")], False),

@@ -386,8 +386,9 @@ async def test_a_new_object_that_breaks_a_rule(
 FIXED = {"metadata": {"name": "fixed"}, "data": {"a": "1"}, "immutable": True}
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 MAY_CHANGE = (
-    "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`, `spec.tolerations` "
-    "(only additions to existing tolerations)"
+    "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`, "
+    "`spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing "
+    "tolerations)"
 )
 OLD_POD, OLD_DEPLOYMENT = "core.pods.default.old", "apps.deployments.default.old"
 

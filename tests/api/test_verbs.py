@@ -63,8 +63,8 @@ async def test_a_warning_for_what_is_not_implemented(api: Cluster) -> None:
 
 
 async def test_many_warnings_are_counted(api: Cluster) -> None:
-    probes = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "volumeMounts")
-    containers = [{"name": f"c{n}", **{probe: {} for probe in probes}} for n in range(5)]
+    lacking = ("imagePullPolicy", "securityContext", "stdin", "tty", "volumeMounts")
+    containers = [{"name": f"c{n}", **{name: {} for name in lacking}} for n in range(5)]
     answer = await api.send("sp.api.create.core.pods.default", json.dumps(pod(containers=containers)).encode())
     warnings = answer.headers["Sp-Warning"].split("\n")
     assert len(warnings) == 21

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from node_agent.cgroup.detect import base_name
+from node_agent.runtime.abilities import Swept
 from node_agent.runtime.port import (
     ContainerSpec,
     LogPolicy,
@@ -16,7 +17,6 @@ from node_agent.runtime.port import (
     RuntimeEvent,
     RuntimeSettings,
     RuntimeUnavailable,
-    Swept,
 )
 from node_agent.runtime.process import ProcessRuntime
 from tests.waiting import eventually

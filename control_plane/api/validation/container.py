@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from control_plane.api.validation.health import check_health, check_no_health
 from control_plane.api.validation.problems import Problems
 from proto import names
 from proto.objects.env import EnvFromSource, EnvVar, EnvVarSource
-from proto.objects.pod import Container, ContainerPort, ResourceRequirements
+from proto.objects.pod import Container, ContainerPort, PodSpec, ResourceRequirements
 from proto.quantity import parse_quantity
 from proto.schema import join
 
@@ -24,19 +25,36 @@ _RESOURCE_FIELDS = ("limits.cpu", "limits.memory", "limits.ephemeral-storage", "
                     "requests.memory", "requests.ephemeral-storage", "requests.pids")  # fmt: skip
 
 
-def check_containers(containers: Sequence[Container], path: str, problems: Problems) -> None:
+def check_containers(spec: PodSpec, path: str, problems: Problems) -> None:
     """At least one, each good in itself, and none in the way of another."""
-    if not containers:
-        problems.required(path)
+    if not spec.containers:
+        problems.required(f"{path}.containers")
     seen: set[str] = set()
-    for index, container in enumerate(containers):
-        own = f"{path}[{index}]"
-        problems.name(f"{own}.name", container.name, names.label_problem(container.name))
-        if container.name in seen:
-            problems.duplicate(f"{own}.name", container.name)
-        seen.add(container.name)
+    grace_s = spec.termination_grace_period_seconds
+    for index, container in enumerate(spec.containers):
+        own = f"{path}.containers[{index}]"
+        _check_name(container, own, seen, problems)
         _check_container(container, own, problems)
-    _check_host_ports(containers, path, problems)
+        check_health(container, own, grace_s, problems)
+        if container.restart_policy is not None:
+            problems.forbidden(f"{own}.restartPolicy", "may not be set for non-init containers")
+    for index, container in enumerate(spec.init_containers):
+        own = f"{path}.initContainers[{index}]"
+        _check_name(container, own, seen, problems)
+        _check_container(container, own, problems)
+        if container.restart_policy is None:
+            check_no_health(container, own, problems)
+        else:
+            check_health(container, own, grace_s, problems)
+    _check_host_ports(spec.containers, f"{path}.containers", problems)
+
+
+def _check_name(container: Container, path: str, seen: set[str], problems: Problems) -> None:
+    """Init containers and others share their names' room."""
+    problems.name(f"{path}.name", container.name, names.label_problem(container.name))
+    if container.name in seen:
+        problems.duplicate(f"{path}.name", container.name)
+    seen.add(container.name)
 
 
 def _check_container(container: Container, path: str, problems: Problems) -> None:

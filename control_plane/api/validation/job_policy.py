@@ -67,7 +67,8 @@ def _check_failure_rule(rule: PodFailurePolicyRule, spec: JobSpec, path: str, pr
 def _check_exit_codes(
     wanted: PodFailurePolicyOnExitCodesRequirement, spec: JobSpec, path: str, problems: Problems
 ) -> None:
-    names = [container.name for container in spec.template.spec.containers]
+    pod = spec.template.spec
+    names = [container.name for container in (*pod.containers, *pod.init_containers)]
     if wanted.container_name and wanted.container_name not in names:
         problems.invalid(
             f"{path}.containerName",

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 from control_plane.api.validation.affinity import check_affinity
 from control_plane.api.validation.container import check_containers
+from control_plane.api.validation.health import check_gates
 from control_plane.api.validation.metadata import check_annotations, check_labels
 from control_plane.api.validation.problems import Problems
 from proto import names
-from proto.objects.meta import evolve
-from proto.objects.pod import DisconnectPolicy, OnReconnect, Pod, PodSpec, PodTemplateSpec, Toleration
+from proto.objects.meta import INT32_MAX, evolve
+from proto.objects.pod import Container, DisconnectPolicy, OnReconnect, Pod, PodSpec, PodTemplateSpec, Toleration
 
 REPLACES: tuple[OnReconnect, ...] = ("keepReplacement",)
 """Most controllers' pods stand for something that only one of them may be, or are counted one by one."""
@@ -22,8 +23,8 @@ CHOOSES: tuple[OnReconnect, ...] = ("keepOriginal", "keepReplacement", "keepBest
 """Where pods are equal, either may go on."""
 
 _MAY_CHANGE = (
-    "pod updates may not change fields other than `spec.containers[*].image`, "
-    "`spec.tolerations` (only additions to existing tolerations)"
+    "pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, "
+    "`spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations)"
 )
 
 
@@ -55,7 +56,14 @@ def check_any_template(
 
 def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
     """The spec of a pod."""
-    check_containers(spec.containers, f"{path}.containers", problems)
+    check_containers(spec, path, problems)
+    check_gates(spec.readiness_gates, f"{path}.readinessGates", problems)
+    if spec.active_deadline_seconds is not None and not 1 <= spec.active_deadline_seconds <= INT32_MAX:
+        problems.invalid(
+            f"{path}.activeDeadlineSeconds",
+            spec.active_deadline_seconds,
+            f"must be between 1 and {INT32_MAX}, inclusive",
+        )
     check_labels(spec.node_selector, f"{path}.nodeSelector", problems)
     if spec.node_name:
         problems.name(f"{path}.nodeName", spec.node_name, names.subdomain_problem(spec.node_name))
@@ -73,22 +81,44 @@ def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
 
 def check_update(old: Pod, new: Pod, problems: Problems) -> None:
     """Nearly all of a pod's spec is for its whole life."""
-    if len(old.spec.containers) != len(new.spec.containers):
-        problems.forbidden("spec.containers", "pod updates may not add or remove containers")
+    for field, before, after in (
+        ("containers", old.spec.containers, new.spec.containers),
+        ("initContainers", old.spec.init_containers, new.spec.init_containers),
+    ):
+        if len(before) != len(after):
+            problems.forbidden(f"spec.{field}", "pod updates may not add or remove containers")
+            return
+    if not _only_shortened(old.spec.active_deadline_seconds, new.spec.active_deadline_seconds):
+        problems.invalid(
+            "spec.activeDeadlineSeconds",
+            new.spec.active_deadline_seconds,
+            f"must be less than or equal to previous value {old.spec.active_deadline_seconds}"
+            if new.spec.active_deadline_seconds is not None
+            else "must not update from a positive integer to nil value",
+        )
         return
     if not _only_added(old.spec.tolerations, new.spec.tolerations):
         problems.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
         return
     allowed = evolve(
         old.spec,
-        containers=tuple(
-            evolve(before, image=after.image)
-            for before, after in zip(old.spec.containers, new.spec.containers, strict=True)
-        ),
+        containers=_with_images(old.spec.containers, new.spec.containers),
+        init_containers=_with_images(old.spec.init_containers, new.spec.init_containers),
+        active_deadline_seconds=new.spec.active_deadline_seconds,
         tolerations=new.spec.tolerations,
     )
     if allowed != new.spec:
         problems.forbidden("spec", _MAY_CHANGE)
+
+
+def _with_images(old: Sequence[Container], new: Sequence[Container]) -> tuple[Container, ...]:
+    """The old containers with the new ones' images."""
+    return tuple(evolve(before, image=after.image) for before, after in zip(old, new, strict=True))
+
+
+def _only_shortened(old: int | None, new: int | None) -> bool:
+    """Whether a deadline was set, or brought closer (Kubernetes: ValidatePodUpdate)."""
+    return old is None or (new is not None and new <= old)
 
 
 def _only_added(old: Sequence[Toleration], new: Sequence[Toleration]) -> bool:

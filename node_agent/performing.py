@@ -1,0 +1,124 @@
+"""Performing a pod's steps: each is a task, begun by marking what is under way and ended by noting what came of it.
+
+Reads: steps. Writes: the runtime (through `operations`), what the pod's work remembers, events. Never: plans.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from node_agent.containers import ContainerTable
+from node_agent.health.hooks import Hooks
+from node_agent.operations import Operations
+from node_agent.plan.events import hook_failed, killing
+from node_agent.plan.lives import failed_start
+from node_agent.plan.view import PostStart, Remove, Start, Step, Stop
+from node_agent.pod_work import PodWork
+from node_agent.reporting import Reporting
+from node_agent.runtime.port import RuntimeFailure, StartFailed
+from proto.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Performer:
+    """Does what plans say."""
+
+    def __init__(
+        self,
+        *,
+        operations: Operations,
+        hooks: Hooks,
+        containers: ContainerTable,
+        reporting: Reporting,
+        clock: Clock,
+    ) -> None:
+        self._operations = operations
+        self._hooks = hooks
+        self._containers = containers
+        self._reporting = reporting
+        self._clock = clock
+
+    def begin(self, work: PodWork, step: Step) -> None:
+        """Mark a step as under way, so that the next plan does not contain it again."""
+        log.info("pod=%s/%s container=%s step=%s reason=%s", *work.pod.key, step.id, type(step).__name__, step.reason)
+        if not isinstance(step, Stop):
+            work.busy.add(str(step.id))
+            return
+        if str(step.id) not in work.stopping and work.assigned:
+            self._reporting.tell(killing(work.pod, step))
+        work.stopping[str(step.id)] = step.kill_at
+
+    async def perform(self, work: PodWork, step: Step) -> None:
+        """Do it.
+
+        Raises:
+            RuntimeFailure: the runtime is out of reach, or fails.
+            StorageFailure: the disk does.
+        """
+        try:
+            match step:
+                case Start():
+                    await self._start(work, step)
+                case PostStart():
+                    await self._post_start(work, step)
+                case Stop():
+                    await self._stop(work, step)
+                case Remove():
+                    await self._remove(work, step)
+        finally:
+            if not isinstance(step, Stop):
+                work.busy.discard(str(step.id))
+
+    def running(self, work: PodWork, container_ids: frozenset[str]) -> None:
+        """These containers of the pod run: hooks of all others are not waited for."""
+        self._hooks.end_all_but(work.uid, container_ids)
+
+    async def _start(self, work: PodWork, step: Start) -> None:
+        try:
+            state = await self._operations.start(work.pod, step)
+        except StartFailed as failure:
+            work.failed[step.id.container] = failed_start(step.id, step.series, str(failure), self._clock.now())
+        else:
+            work.failed.pop(step.id.container, None)
+            self._containers.note(state)
+
+    async def _post_start(self, work: PodWork, step: PostStart) -> None:
+        problem = await self._hooks.run(step.target, step.handler)
+        if problem:
+            self._reporting.tell(hook_failed(work.pod, "PostStart", problem))
+            work.ungreeted.add(str(step.id))
+        else:
+            work.greeted.add(str(step.id))
+
+    async def _stop(self, work: PodWork, step: Stop) -> None:
+        try:
+            grace_s = step.grace_s if step.pre_stop is None else await self._pre_stop(work, step)
+            state = await self._operations.stop(step.id, grace_s)
+        except RuntimeFailure:
+            work.stopping.pop(str(step.id), None)
+            raise
+        if state is None:
+            self._containers.forget(str(step.id))
+        else:
+            self._containers.note(state)
+
+    async def _pre_stop(self, work: PodWork, step: Stop) -> float:
+        """The preStop hook; how much of the grace is left after it, in seconds.
+
+        The runtime is told of the end of the grace first, so that it comes even if this agent does not live that long.
+        """
+        if step.grace_s <= 0 or step.pre_stop is None:
+            return step.grace_s
+        begun_s = self._clock.monotonic_s()
+        await self._operations.kill_after(step.id, step.grace_s)
+        target, handler = step.pre_stop
+        problem = await self._hooks.run(target, handler, step.grace_s)
+        if problem:
+            self._reporting.tell(hook_failed(work.pod, "PreStop", problem))
+        return max(step.grace_s - (self._clock.monotonic_s() - begun_s), 0.0)
+
+    async def _remove(self, work: PodWork, step: Remove) -> None:
+        await self._operations.remove(str(step.id))
+        self._containers.forget(str(step.id))
+        work.forget(str(step.id))

@@ -1,0 +1,173 @@
+"""A pod as it stands: its containers' histories, whose turn it is, and how healthy those are that run.
+
+Everything that keeping up and winding down both look at is worked out here, once a pass.
+
+Reads: a `PodView` and the time. Returns: a `Scene`. Never: plans a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from node_agent.plan.container_ids import ContainerId, parse_container_id
+from node_agent.plan.init_containers import Lives, Progress, all_containers, policies, progress
+from node_agent.plan.launch import Hold, prepare
+from node_agent.plan.lives import Life, by_container, history
+from node_agent.plan.ports import ports_in_force
+from node_agent.plan.probes import Health, first_health
+from node_agent.plan.restarts import next_restart
+from node_agent.plan.status import DEADLINE_EXCEEDED, ENDED, NOT_ITS_TURN, container_status, pod_status
+from node_agent.plan.view import PodView, Remove, Step, Target
+from proto.objects.pod import Container, ContainerStatus, PodStatus, RestartPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a pass goes by. `health` is that of each container that runs and whose postStart hook is done, by name."""
+
+    view: PodView
+    now: datetime
+    lives: Lives
+    policies: Mapping[str, RestartPolicy]
+    health: Mapping[str, Health]
+    progress: Progress
+
+    def latest(self, name: str) -> Life | None:
+        """The container's latest life."""
+        known = self.lives[name]
+        return known[-1] if known else None
+
+    def runs(self, name: str) -> bool:
+        """Whether the container runs."""
+        latest = self.latest(name)
+        return latest is not None and latest.running
+
+    def id_of(self, name: str, attempt: int) -> ContainerId:
+        """The id of one life of a container."""
+        return ContainerId(self.view.pod.metadata.uid, name, attempt)
+
+
+def scene_of(view: PodView, now: datetime) -> Scene:
+    """The pod as it stands."""
+    lives = _lives(view, now)
+    reported = {status.name: status for status in _reported(view)}
+    health = {}
+    for container in all_containers(view.pod):
+        known = lives[container.name]
+        if known and known[-1].running and is_greeted(view, container, known[-1], reported.get(container.name)):
+            container_id = known[-1].container_id
+            first = first_health(container, container_id, reported.get(container.name))
+            health[container.name] = view.health.get(container_id, first)
+    up = frozenset(name for name, found in health.items() if found.started)
+    return Scene(view, now, lives, policies(view.pod), health, progress(view.pod, lives, up))
+
+
+def why_ends(scene: Scene) -> str | None:
+    """Why everything of the pod is to be stopped now; None while it should run. The reasons are those of `Stop`."""
+    view = scene.view
+    if view.pod.deleting:
+        return "pod_deleted"
+    if not view.assigned:
+        return "pod_unassigned"
+    if view.reported.phase in ENDED or scene.progress.failed or _all_done(scene):
+        return "pod_completed"
+    return "deadline_exceeded" if is_overdue(scene) else None
+
+
+def deadline(view: PodView, now: datetime) -> datetime | None:
+    """When the pod has been active for as long as it may."""
+    seconds = view.pod.spec.active_deadline_seconds
+    return None if seconds is None else (view.reported.start_time or now) + timedelta(seconds=seconds)
+
+
+def is_overdue(scene: Scene) -> bool:
+    """Whether the pod has been active for longer than it may; once so it stays so."""
+    if scene.view.reported.reason == DEADLINE_EXCEEDED:
+        return True
+    due = deadline(scene.view, scene.now)
+    return due is not None and due <= scene.now and not _all_done(scene)
+
+
+def _all_done(scene: Scene) -> bool:
+    """Whether every main container has ended and stays so."""
+    for container in scene.view.pod.spec.containers:
+        latest = scene.latest(container.name)
+        if latest is None or latest.running or next_restart(scene.policies[container.name], latest) is not None:
+            return False
+    return True
+
+
+def target_of(scene: Scene, container: Container, life: Life) -> Target:
+    """A running container, for probes and hooks."""
+    key = parse_container_id(life.container_id)
+    assert key is not None
+    view = scene.view
+    return Target(
+        id=key,
+        pod=view.pod,
+        container=container,
+        ports=ports_in_force(container, view.ports),
+        launch=prepare(view.pod, container, view.config, view.ports, view.host),
+        started_at=life.started_at,
+        health=scene.health.get(container.name, Health()),
+    )
+
+
+def status_of(scene: Scene, holds: Mapping[str, Hold], *, ending: bool = False) -> PodStatus:
+    """The status to report; `holds` says why containers wait, `ending` that the pod does no work any more."""
+    statuses = {}
+    for container in all_containers(scene.view.pod):
+        health = scene.health.get(container.name)
+        if ending and health is not None:
+            health = replace(health, ready=False)
+        hold = holds.get(container.name)
+        if hold is None and not scene.lives[container.name] and container.name not in scene.progress.turn:
+            hold = NOT_ITS_TURN
+        statuses[container.name] = _status(scene, container, hold, health)
+    view = scene.view
+    return pod_status(
+        view.pod, statuses, scene.progress, view.reported, view.host, scene.now, overdue=is_overdue(scene)
+    )
+
+
+def superseded(scene: Scene, container: Container) -> tuple[Step, ...]:
+    """Removal of lives that nobody asks for any more: all but the latest and the one before (`logs --previous`)."""
+    lives, busy = scene.lives[container.name], scene.view.busy
+    old = [life for life in lives[:-2] if life.stored and not life.running and life.container_id not in busy]
+    return tuple(Remove(scene.id_of(container.name, life.attempt), "superseded") for life in old)
+
+
+def is_greeted(view: PodView, container: Container, life: Life, reported: ContainerStatus | None) -> bool:
+    """Whether the container's postStart hook is done, as far as it has one.
+
+    What was reported as running had it done; after a restart of the agent one that was under way is done again
+    (Kubernetes: hooks are delivered at least once).
+    """
+    if container.lifecycle is None or container.lifecycle.post_start is None or life.container_id in view.greeted:
+        return True
+    return reported is not None and reported.container_id == life.container_id and reported.state.running is not None
+
+
+def _status(scene: Scene, container: Container, hold: Hold | None, health: Health | None) -> ContainerStatus:
+    """A container's status; an init container that has done its work counts as ready (Kubernetes)."""
+    status = container_status(container, scene.lives[container.name], hold, scene.view.ports, health)
+    ended = status.state.terminated
+    if container in scene.view.pod.spec.init_containers and ended is not None and ended.exit_code == 0:
+        return status.model_copy(update={"ready": container.restart_policy is None})
+    return status
+
+
+def _reported(view: PodView) -> tuple[ContainerStatus, ...]:
+    return (*view.reported.init_container_statuses, *view.reported.container_statuses)
+
+
+def _lives(view: PodView, now: datetime) -> Lives:
+    """Every container's history."""
+    states = by_container(view.states)
+    reported = {status.name: status for status in _reported(view)}
+    return {
+        name: history(states.get(name, ()), view.failed.get(name), reported.get(name), now)
+        for name in (container.name for container in all_containers(view.pod))
+    }

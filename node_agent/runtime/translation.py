@@ -1,0 +1,67 @@
+"""Between the words of the runtime port and those of the supervisor. Pure."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from node_agent.runtime.port import (
+    ContainerPhase,
+    ContainerSpec,
+    ContainerState,
+    ExitReason,
+    NoSuchContainer,
+    RuntimeFailure,
+    StartFailed,
+)
+from node_agent.supervisor.client import SupervisorRefused
+from node_agent.supervisor.wire import BAD_REQUEST, NO_SUCH_CONTAINER, START_FAILED
+
+
+def start_message(spec: ContainerSpec) -> dict[str, Any]:
+    """The parameters of `start`."""
+    return {
+        "container": spec.id,
+        "argv": list(spec.argv),
+        "env": dict(spec.env),
+        "working_dir": None if spec.working_dir is None else os.fspath(spec.working_dir),
+        "limits": spec.limits._asdict(),
+        "log": {
+            "path": os.fspath(spec.log.path.absolute()),
+            "max_bytes": spec.log.max_bytes,
+            "max_files": spec.log.max_files,
+        },
+        "annotations": dict(spec.annotations),
+        "fence": None if spec.fence is None else spec.fence._asdict(),
+    }
+
+
+def state_of(container: dict[str, Any]) -> ContainerState:
+    """The state that the supervisor tells of."""
+    reason = container["reason"]
+    return ContainerState(
+        id=container["id"],
+        phase=ContainerPhase(container["phase"]),
+        pid=container["pid"],
+        started_at_s=container["started_at_s"],
+        finished_at_s=container["finished_at_s"],
+        exit_code=container["exit_code"],
+        signal=container["signal"],
+        reason=None if reason is None else ExitReason(reason),
+        oom_killed=container["oom_killed"],
+        log_path=Path(container["log_path"]) if container["log_path"] else None,
+        annotations=container["annotations"],
+    )
+
+
+def failure_of(refusal: SupervisorRefused) -> RuntimeFailure:
+    """The port's word for a refusal."""
+    if refusal.kind == START_FAILED:
+        return StartFailed(refusal.errno or 0, str(refusal))
+    if refusal.kind == NO_SUCH_CONTAINER:
+        return NoSuchContainer(str(refusal))
+    if refusal.kind == BAD_REQUEST:
+        return StartFailed(errno.EINVAL, str(refusal))
+    return RuntimeFailure(str(refusal))

@@ -1,0 +1,101 @@
+"""Commands beside a container's program, with real processes: in its control group, bounded, and gone with it."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from node_agent.supervisor.client import SupervisorRefused
+from tests.supervisor.rig import PATH, Rig, alive
+from tests.waiting import eventually
+
+
+async def execute(rig: Rig, *argv: str, **more: object) -> dict[str, object]:
+    message: dict[str, object] = {"env": {"PATH": PATH}, "output_bytes_max": 100, **more}
+    return await rig.call("execute", container="a", argv=list(argv), **message)
+
+
+async def test_a_command_tells_how_it_ended_and_what_it_printed(rig: Rig) -> None:
+    await rig.start("a", "sleep", "100")
+    ended = await execute(rig, "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert ended == {"exit_code": 3, "output": "out\nerr\n", "timed_out": False}
+    killed = await execute(rig, "sh", "-c", "kill -9 $$")
+    assert killed["exit_code"] == 137
+
+
+async def test_it_has_the_given_surroundings(rig: Rig, tmp_path: Path) -> None:
+    await rig.start("a", "sleep", "100")
+    ended = await execute(rig, "sh", "-c", "pwd; echo $GREETING", env={"PATH": PATH, "GREETING": "hi"},
+                          working_dir=str(tmp_path))  # fmt: skip
+    assert ended["output"] == f"{tmp_path}\nhi\n"
+
+
+async def test_it_counts_among_the_containers_processes(grouped: Rig) -> None:
+    await grouped.start("a", "sleep", "100")
+    ended = await execute(grouped, "cat", "/proc/self/cgroup", output_bytes_max=10_000)
+    assert "workloads/a" in str(ended["output"])
+
+
+async def test_no_more_output_is_kept_than_was_asked_for(rig: Rig) -> None:
+    await rig.start("a", "sleep", "100")
+    ended = await execute(rig, "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x")
+    assert (ended["exit_code"], len(str(ended["output"]))) == (0, 100)
+
+
+async def test_it_is_killed_when_its_time_is_over_with_what_it_started(rig: Rig, tmp_path: Path) -> None:
+    await rig.start("a", "sleep", "100")
+    note = tmp_path / "pid"
+    ended = await execute(rig, "sh", "-c", f"echo early; sleep 99 & echo $! > {note}; wait", timeout_s=0.3)
+    assert ended == {"exit_code": 137, "output": "early\n", "timed_out": True}
+    await eventually(lambda: not alive(int(note.read_text())))
+    assert (await rig.listed("a"))["phase"] == "Running"
+
+
+async def test_it_ends_with_its_container(rig: Rig, tmp_path: Path) -> None:
+    await rig.start("a", "sleep", "100")
+    command = asyncio.ensure_future(execute(rig, "sh", "-c", f"touch {tmp_path}/begun; sleep 99"))
+    await eventually((tmp_path / "begun").exists)
+    await rig.call("stop", container="a", grace_s=5)
+    assert (await command)["exit_code"] == 137
+
+
+async def test_what_cannot_be_executed_says_why(rig: Rig) -> None:
+    await rig.start("a", "sleep", "100")
+    with pytest.raises(SupervisorRefused, match="cannot execute '/no/such'") as failure:
+        await execute(rig, "/no/such")
+    assert failure.value.kind == "start_failed"
+    await rig.call("stop", container="a", grace_s=5)
+    for container in ("a", "b"):
+        with pytest.raises(SupervisorRefused) as failure:
+            await rig.call("execute", container=container, argv=["true"])
+        assert failure.value.kind == "no_such_container"
+
+
+async def test_hundreds_leave_no_descriptor_and_no_zombie(grouped: Rig) -> None:
+    await grouped.start("a", "sleep", "100")
+    await execute(grouped, "true")
+    before = len(os.listdir(f"/proc/{grouped.pid}/fd"))  # noqa: PTH208
+    for _ in range(10):
+        await asyncio.gather(*(execute(grouped, "true") for _ in range(20)))
+    assert len(os.listdir(f"/proc/{grouped.pid}/fd")) == before  # noqa: PTH208
+    children = Path(f"/proc/{grouped.pid}/task/{grouped.pid}/children").read_text().split()
+    assert len(children) == 1
+
+
+async def test_a_container_is_killed_when_its_time_is_over_and_told_nothing_before(rig: Rig) -> None:
+    await rig.start_shell("a", "trap 'echo told; exit 0' TERM; echo ready; while :; do sleep 0.05; done")
+    await eventually(lambda: "ready" in rig.text("a"))
+    await rig.call("kill_after", container="a", grace_s=0.5)
+    await rig.detach()
+    await rig.attach()
+    ended = await rig.ended("a")
+    assert (ended["exit_code"], rig.text("a")) == (137, ["ready"])
+
+
+async def test_a_stop_after_that_is_gentle_and_keeps_the_time(rig: Rig) -> None:
+    await rig.start_shell("a", "trap 'echo told' TERM; echo ready; while :; do sleep 0.05; done")
+    await eventually(lambda: "ready" in rig.text("a"))
+    await rig.call("kill_after", container="a", grace_s=1)
+    stopped = await rig.call("stop", container="a", grace_s=60)
+    assert stopped["exit_code"] == 137 and "told" in rig.text("a")
