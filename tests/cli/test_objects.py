@@ -153,7 +153,7 @@ WRONG_CALLS = [
     pytest.param(["bogus"], 'setpoint: unknown verb "bogus"', id="no such verb"),
     pytest.param(["gte"], 'did you mean "get"?', id="misspelt verb"),
     pytest.param(["get"], "setpoint get: the following arguments are required: resource", id="nothing to get"),
-    pytest.param(["get", "pods", "-o", "xml"], "invalid choice: 'xml'", id="unknown format"),
+    pytest.param(["get", "pods", "-o", "xml"], 'found "xml"', id="unknown format"),
     pytest.param(["get", "pods", "--bogus"], "unrecognized arguments: --bogus", id="unknown flag"),
     pytest.param(["scale", "deploy/web"], "required: --replicas", id="scale to what"),
     pytest.param(["scale", "deploy/web", "--replicas=x"], "invalid int value: 'x'", id="scale to a word"),
