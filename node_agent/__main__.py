@@ -18,8 +18,10 @@ import sys
 from node_agent.arguments import Arguments, BadArgument, read_arguments
 from node_agent.host import HostMachine, address_towards
 from node_agent.late_bus import LateBus
+from node_agent.machine import Machine
 from node_agent.program import NodeAgent
 from node_agent.registration import NameRefused
+from node_agent.reserved import Reserved
 from node_agent.runtime.port import RuntimeFailure, RuntimeSettings
 from node_agent.runtime.registry import UnusableRuntime, build_runtime
 from node_agent.settings import AgentSettings
@@ -99,7 +101,10 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
 
     Raises:
         UnusableRuntime: no such driver is installed.
+        BadArgument: more is reserved than the machine has.
     """
+    machine = HostMachine(arguments.state_dir)
+    check_reserved(arguments.reserved, machine)
     return NodeAgent(
         bus,
         build_runtime(arguments.runtime, RuntimeSettings(arguments.name, arguments.state_dir.absolute())),
@@ -111,10 +116,29 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             labels=arguments.labels,
             base_env={"PATH": DEFAULT_PATH} | {name: os.environ[name] for name in INHERITED if name in os.environ},
             pods_max=arguments.pods_max,
+            reserved=arguments.reserved,
+            enforce_allocatable=arguments.enforce_allocatable,
+            refuse_unkept_limits=arguments.refuse_unkept_limits,
         ),
-        machine=HostMachine(arguments.state_dir),
+        machine=machine,
         storage=DiskStorage(arguments.state_dir),
     )
+
+
+def check_reserved(reserved: Reserved, machine: Machine) -> None:
+    """More than the machine has cannot be kept back.
+
+    Raises:
+        BadArgument: it is; in the kubelet's words.
+    """
+    capacities = (("cpu", machine.cpu_millis), ("memory", machine.memory_bytes))
+    for (resource, capacity), amount in zip(capacities, reserved, strict=False):
+        if amount > capacity:
+            unit = "m" if resource == "cpu" else ""
+            raise BadArgument(
+                f'resource "{resource}" has a reservation of {amount}{unit} but capacity of {capacity}{unit}: '
+                "expected capacity >= reservation"
+            )
 
 
 async def _connect(bus: LateBus, arguments: Arguments) -> None:

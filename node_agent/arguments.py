@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from node_agent.reserved import Reserved, read_reserved
 from proto.names import label_key_problem, label_value_problem, subdomain_problem
 
 SYSTEM_STATE_DIR = Path("/var/lib/setpoint/agent")
@@ -32,6 +33,9 @@ class Arguments:
     labels: dict[str, str]
     runtime: str
     pods_max: int
+    reserved: Reserved
+    enforce_allocatable: bool
+    refuse_unkept_limits: bool
     drain_s: float
     log_level: str
 
@@ -63,9 +67,21 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         labels=read_labels(given.labels),
         runtime=given.runtime,
         pods_max=given.max_pods,
+        reserved=_reserved("--system-reserved", given.system_reserved).plus(
+            _reserved("--kube-reserved", given.kube_reserved)
+        ),
+        enforce_allocatable=given.enforce_node_allocatable == "pods",
+        refuse_unkept_limits=given.unkept_limits == "refuse",
         drain_s=given.drain_on_exit,
         log_level=given.log_level.upper(),
     )
+
+
+def _reserved(option: str, text: str) -> Reserved:
+    try:
+        return read_reserved(text)
+    except ValueError as problem:
+        raise BadArgument(f"{option}: {problem}") from None
 
 
 def read_hub(servers: str) -> tuple[str, int]:
@@ -117,6 +133,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels", default="", help="labels of the node, as a=b,c=d")
     parser.add_argument("--runtime", default="process", help="the runtime driver (default: process)")
     parser.add_argument("--max-pods", type=int, default=250, help="how many pods may run here (default: 250)")
+    parser.add_argument(
+        "--system-reserved", default="", metavar="AMOUNTS",
+        help="what is kept back for the machine, as cpu=500m,memory=1Gi,ephemeral-storage=2Gi (default: nothing)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kube-reserved", default="", metavar="AMOUNTS", help="what is kept back for Setpoint itself, in the same form"
+    )
+    parser.add_argument(
+        "--enforce-node-allocatable", default="pods", choices=("pods", "none"),
+        help="whether a control group holds all pods to what is not reserved (default: pods)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unkept-limits", default="announce", choices=("announce", "refuse"),
+        help="what becomes of containers with limits that cannot be kept here: they start and the node's condition "
+        "CgroupLimits tells, or they wait (default: announce)",
+    )  # fmt: skip
     parser.add_argument(
         "--drain-on-exit", nargs="?", type=float, const=DRAIN_S, default=0.0, metavar="SECONDS",
         help="on SIGTERM hand the pods over to other nodes first, for so long at most (default: they go on here; "

@@ -51,9 +51,9 @@ def describe_machine(
         },
         capacity=_resources(machine.cpu_millis, machine.memory_bytes, machine.storage_bytes, settings.pods_max),
         allocatable=_resources(
-            max(machine.cpu_millis - settings.reserved_cpu_millis, 0),
-            max(machine.memory_bytes - settings.reserved_memory_bytes, 0),
-            machine.storage_bytes,
+            max(machine.cpu_millis - settings.reserved.cpu_millis, 0),
+            max(machine.memory_bytes - settings.reserved.memory_bytes, 0),
+            max(machine.storage_bytes - settings.reserved.storage_bytes, 0),
             settings.pods_max,
         ),
         addresses=(

@@ -70,6 +70,8 @@ class Operations:
                     GRACE_ANNOTATION: str(stop_grace_s(pod)),
                 },
                 fence=_fence(pod),
+                level=launch.level,
+                oom_score_adj=launch.oom_score_adj,
             )
         )
 

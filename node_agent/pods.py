@@ -42,7 +42,7 @@ PATIENCE_S = 0.5
 
 
 class Pods:
-    """All pods that this node holds, or held and has not finished with."""
+    """All pods that this node holds, or held and has not finished with. `changed` is called when they are others."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Pods:
         lease: Lease,
         performer: Performer,
         prober: Prober,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._host = host
         self._containers = containers
@@ -70,6 +71,7 @@ class Pods:
         self._lease = lease
         self._performer = performer
         self._prober = prober
+        self._changed = changed
         self._works: dict[str, PodWork] = {}
         self._woken: dict[str, None] = {}
 
@@ -96,6 +98,7 @@ class Pods:
             work.ends = Ends(record.kill_at, record.grace_s or 0.0)
         work.ports = self._ports.choose(work.pod, record.ports)
         self._works[work.uid] = work
+        self._changed()
         self.wake(work.uid)
 
     def assign(self, assignment: Assignment) -> None:
@@ -109,6 +112,7 @@ class Pods:
             return
         work.assignment, work.assigned = assignment, True
         work.unsaved = True
+        self._changed()
         self.wake(uid)
 
     def unassign(self, uid: str) -> None:
@@ -185,6 +189,8 @@ class Pods:
         old, changed = work.reported, plan.status != work.reported
         if changed or work.unsaved:
             work.reported, work.unsaved = plan.status, False
+            if plan.status.phase != old.phase:
+                self._changed()
             self._save(work)
         if (changed or work.unreported) and work.assigned and not patient:
             work.unreported = False
@@ -219,6 +225,7 @@ class Pods:
         self._set_alarm(work, None)
         self._prober.follow(work.uid, ())
         self._works.pop(work.uid, None)
+        self._changed()
 
     def _spawn(self, work: PodWork, name: str, perform: Callable[..., Awaitable[None]], *step: Step) -> None:
         self._background.spawn(self._guarded(work, perform, *step), name)

@@ -27,17 +27,19 @@ from node_agent.health.prober import Prober
 from node_agent.lease import Lease
 from node_agent.leaving import handed_over
 from node_agent.leftovers import LeftoverServer
+from node_agent.level_bounds import LevelBounds
 from node_agent.logs import LogServer
 from node_agent.machine import Machine, MemoryMachine
 from node_agent.membership import Membership
 from node_agent.operations import Operations
 from node_agent.performing import Performer
 from node_agent.plan.environment import Host
+from node_agent.plan.status import ENDED
 from node_agent.pods import Pods
 from node_agent.ports import PortTable
 from node_agent.registration import NameRefused, Registrar, adopt_identity
 from node_agent.reporting import Reporting
-from node_agent.runtime.port import Runtime
+from node_agent.runtime.port import Fingerprint, Runtime
 from node_agent.settings import AgentSettings
 from node_agent.storage.memory import MemoryStorage
 from node_agent.storage.port import Storage, StorageFailure
@@ -160,17 +162,32 @@ class NodeAgent:
         registration = describe_machine(
             self._settings, self._machine, fingerprint, identity.incarnation, identity.machine_id, self._clock.now()
         )
-        self._compose_pods(registration)
+        self._compose_pods(registration, self._host(registration, fingerprint))
         self._compose_membership(registration, identity.predecessors)
 
-    def _compose_pods(self, registration: Registration) -> None:
+    def _host(self, registration: Registration, fingerprint: Fingerprint) -> Host:
+        """What pods learn of this machine, and what it keeps of their limits."""
+        settings, memory_bytes = self._settings, self._machine.memory_bytes
+        enforced_bytes = max(memory_bytes - settings.reserved.memory_bytes, 0)
+        return Host(
+            node=settings.node,
+            address=settings.address,
+            allocatable=registration.allocatable,
+            base_env=settings.base_env,
+            pids_limit=settings.pids_limit,
+            memory_bytes=memory_bytes,
+            enforced_memory_bytes=enforced_bytes if settings.enforce_allocatable else None,
+            unkept=dict(fingerprint.missing) if settings.refuse_unkept_limits else {},
+        )
+
+    def _compose_pods(self, registration: Registration, host: Host) -> None:
         """The parts that keep pods running."""
         settings = self._settings
         self._containers = ContainerTable(
             self._runtime,
             self._clock,
             changed=lambda uid: self.pods.wake(uid),
-            relisted=lambda: self.pods.wake_all(),
+            relisted=self._relisted,
         )
         self._reporting = Reporting(
             self._bus, self._clock, self._ids, settings.node, self.incarnation,
@@ -179,13 +196,7 @@ class NodeAgent:
         self._ports = PortTable(self._machine, self._ids, settings.port_range)
         self._compose_health()
         self.pods = Pods(
-            host=Host(
-                node=settings.node,
-                address=settings.address,
-                allocatable=registration.allocatable,
-                base_env=settings.base_env,
-                pids_limit=settings.pids_limit,
-            ),
+            host=host,
             containers=self._containers,
             operations=self._operations,
             storage=self._storage,
@@ -196,7 +207,9 @@ class NodeAgent:
             lease=self.lease,
             performer=self._performer,
             prober=self._prober,
+            changed=lambda: self._levels.note_change(),
         )
+        self._levels = LevelBounds(self._runtime, self._clock, host, lambda: self.pods.that(_goes_on))
         self._cleanup = Cleanup(
             self.pods, self._containers, self._operations, self._storage, self._clock, settings.cleanup_every_s
         )
@@ -239,6 +252,11 @@ class NodeAgent:
             resync=self._assignments.want_sync,
         )
 
+    def _relisted(self) -> None:
+        """The runtime may be another one now, so everything is looked at, and set, anew."""
+        self._levels.forget()
+        self.pods.wake_all()
+
     def _restore(self) -> None:
         """Take up what the last life was assigned."""
         for record in self._storage.load_pods():
@@ -257,6 +275,7 @@ class NodeAgent:
         spawn(self._assignments.run(), "assignments")
         spawn(self._reporting.run(), "reporting")
         spawn(self._usage.run(), "usage")
+        spawn(self._levels.run(), "levels")
         spawn(self._cleanup.run(), "cleanup")
         spawn(self._membership.run(), "membership")
 
@@ -308,3 +327,8 @@ class NodeAgent:
             await self._bus.request(subject, data, timeout_s=GOODBYE_TIMEOUT_S)
         except BusError as problem:
             log.info("goodbye_not_heard problem=%s", problem)
+
+
+def _goes_on(pod: Pod) -> bool:
+    """Whether the pod's programs may still run."""
+    return pod.status.phase not in ENDED

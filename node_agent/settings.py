@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from node_agent.reserved import NOTHING_RESERVED, Reserved
+
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
     """Settings of one agent.
 
     `address` is the machine's address, shown as the pods' IP. `base_env` is what every program starts with.
-    `reserved_*` is kept back for the machine itself: allocatable is what is left. `pids_limit` bounds the processes and
-    threads of a container that sets no limit of its own.
+    `reserved` is kept back for the machine itself: allocatable is what is left, and with `enforce_allocatable` all pods
+    together get no more. `pids_limit` bounds the processes and threads of a container that sets no limit of its own.
+    With `refuse_unkept_limits` a container does not start where a limit of it cannot be kept; without, the node's
+    condition tells.
     """
 
     node: str
@@ -20,8 +24,9 @@ class AgentSettings:
     labels: Mapping[str, str] = field(default_factory=dict)
     base_env: Mapping[str, str] = field(default_factory=dict)
     pods_max: int = 250
-    reserved_cpu_millis: int = 0
-    reserved_memory_bytes: int = 0
+    reserved: Reserved = NOTHING_RESERVED
+    enforce_allocatable: bool = True
+    refuse_unkept_limits: bool = False
     pids_limit: int | None = 4096
     port_range: tuple[int, int] = (20000, 30000)
     """Where free ports are taken from, [first, last): below the range that Linux gives to outgoing connections."""

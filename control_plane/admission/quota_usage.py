@@ -17,6 +17,7 @@ from proto import catalog
 from proto.objects.meta import Object
 from proto.objects.pod import Container, Pod
 from proto.objects.quota import ResourceQuota, ScopedResourceSelectorRequirement
+from proto.qos import qos_class
 
 ENDED = ("Succeeded", "Failed")
 
@@ -156,11 +157,4 @@ def _asked_by(container: Container) -> dict[str, int]:
 
 def _is_best_effort(pod: Pod) -> bool:
     """Whether no container asks for anything or is limited (Kubernetes: the QoS class BestEffort)."""
-    compute = ("cpu", "memory")
-    return not any(
-        amount(name, quantity)
-        for container in pod.spec.containers
-        for quantities in (container.resources.requests, container.resources.limits)
-        for name, quantity in quantities.items()
-        if name in compute
-    )
+    return qos_class(pod.spec) == "BestEffort"

@@ -18,7 +18,8 @@ from proto.errors import Cause, Conflict, Invalid
 from proto.objects.batch import CONTROLLER_UID_LABEL, Job, JobSpec, job_labels
 from proto.objects.core import Namespace, NamespaceSpec
 from proto.objects.meta import Condition, LabelSelector, Object, evolve, with_condition
-from proto.objects.pod import Pod
+from proto.objects.pod import Pod, PodStatus
+from proto.qos import qos_class
 
 __all__ = [
     "DeleteOptions", "Marking", "Removal", "for_binding", "for_create", "for_delete", "for_finalize", "for_status",
@@ -67,6 +68,8 @@ def for_create(obj: Obj, *, uid: str, now: Instant, keep_status: bool = False) -
     }
     if not keep_status and "status" in type(obj).model_fields:
         changes["status"] = type(obj).model_fields["status"].default  # Frozen, so it is shared.
+    if isinstance(obj, Pod) and not keep_status:
+        changes["status"] = PodStatus(qos_class=qos_class(obj.spec))
     if isinstance(obj, Namespace) and NAMESPACE_FINALIZER not in obj.spec.finalizers:
         changes["spec.finalizers"] = (*obj.spec.finalizers, NAMESPACE_FINALIZER)
     if isinstance(obj, Job) and not obj.spec.manual_selector:

@@ -26,6 +26,18 @@ class Hybrid:
         self._tree.create(path)
         self._limiting.create(path, limits)
 
+    def bound(self, path: str, limits: Limits) -> None:
+        """See the port."""
+        self.create(path, limits)
+
+    def watch_oom(self, path: str) -> int | None:
+        """See the port."""
+        return self._limiting.watch_oom(path)
+
+    def oom_killed(self, path: str) -> bool:
+        """See the port."""
+        return self._limiting.oom_killed(path)
+
     def entrances(self, path: str) -> tuple[str, ...]:
         """See the port."""
         return (self._tree.entrance(path), *self._limiting.entrances(path))
@@ -43,8 +55,8 @@ class Hybrid:
         self._tree.kill(path)
 
     def usage(self, path: str) -> Usage:
-        """See the port."""
-        return self._limiting.usage(path)
+        """See the port. The v2 tree tells the pressure, which v1 does not know."""
+        return self._tree.with_pressure(path, self._limiting.usage(path))
 
     def remove(self, path: str) -> bool:
         """See the port."""

@@ -17,6 +17,17 @@ class NoCgroups:
     def create(self, path: str, limits: Limits) -> None:
         """Makes nothing."""
 
+    def bound(self, path: str, limits: Limits) -> None:
+        """Makes nothing."""
+
+    def watch_oom(self, path: str) -> int | None:
+        """There is nothing to watch."""
+        return None
+
+    def oom_killed(self, path: str) -> bool:
+        """Nobody can tell."""
+        return False
+
     def entrances(self, path: str) -> tuple[str, ...]:
         """There is nothing to enter."""
         return ()

@@ -21,13 +21,15 @@ class Limits(NamedTuple):
     """What one group may use; `None` means unlimited.
 
     `cpu_millis` is a ceiling (a quota per period), `cpu_request_millis` a weight that counts only while
-    processors are scarce. Swap never adds to `memory_bytes` (Kubernetes: no swap for pods by default).
+    processors are scarce, `memory_request_bytes` memory that is reclaimed last. Swap never adds to `memory_bytes`
+    (Kubernetes: no swap for pods by default).
     """
 
     memory_bytes: int | None = None
     cpu_millis: int | None = None
     cpu_request_millis: int | None = None
     pids: int | None = None
+    memory_request_bytes: int | None = None
 
 
 NO_LIMITS = Limits()
@@ -36,14 +38,23 @@ NO_LIMITS = Limits()
 class Usage(NamedTuple):
     """What a group uses now; `None` where the host does not tell.
 
-    `memory_bytes` is the working set: usage without inactive page cache, as the kubelet counts it. `cpu_ns`
-    only grows.
+    `memory_bytes` is the working set: usage without inactive page cache, as the kubelet counts it;
+    `memory_usage_bytes` counts that cache as well. `cpu_ns`, `throttled_ns` (time that it waited for its quota) and the
+    counts of quota periods and of those that were used up only grow. A pressure is the percentage of the last ten
+    seconds in which some process waited for the resource (Linux: PSI, `some avg10`).
     """
 
     memory_bytes: int | None = None
     cpu_ns: int | None = None
     pids: int | None = None
     oom_kills: int = 0
+    memory_usage_bytes: int | None = None
+    periods: int | None = None
+    throttled_periods: int | None = None
+    throttled_ns: int | None = None
+    cpu_pressure: float | None = None
+    memory_pressure: float | None = None
+    io_pressure: float | None = None
 
 
 NO_USAGE = Usage()
@@ -65,6 +76,22 @@ class Cgroups(Protocol):
         Raises:
             OSError: The kernel refused, for example a limit below what is used already.
         """
+
+    def bound(self, path: str, limits: Limits) -> None:
+        """Makes a group that holds groups, and sets its limits. Out of memory there ends one group below, never all.
+
+        Raises:
+            OSError: The kernel refused.
+        """
+
+    def watch_oom(self, path: str) -> int | None:
+        """A descriptor that becomes readable when memory runs out in the group; None where the kernel ends it whole.
+
+        The kernel kills a single process then, perhaps a moment later: see `oom_killed`.
+        """
+
+    def oom_killed(self, path: str) -> bool:
+        """Whether the kernel killed a process of the group itself because memory had run out."""
 
     def entrances(self, path: str) -> tuple[str, ...]:
         """The `cgroup.procs` files that a process writes `0` to in order to enter the group."""

@@ -9,6 +9,7 @@ repeats until none is left.
 import os
 
 from node_agent.cgroup import files
+from node_agent.cgroup.port import Usage
 
 
 class UnifiedTree:
@@ -42,6 +43,23 @@ class UnifiedTree:
         if not files.write_if_possible(self.directory(path) + "/cgroup.kill", "1"):
             files.kill_each(self.procs(path))
 
+    def with_pressure(self, path: str, usage: Usage) -> Usage:
+        """The usage with what the group's pressure files tell."""
+        group = self.directory(path)
+        return usage._replace(
+            cpu_pressure=_pressure(group + "/cpu.pressure"),
+            memory_pressure=_pressure(group + "/memory.pressure"),
+            io_pressure=_pressure(group + "/io.pressure"),
+        )
+
     def remove(self, path: str) -> bool:
         """Removes the group and all below it; False while it is occupied."""
         return files.remove_tree(self.directory(path))
+
+
+def _pressure(path: str) -> float | None:
+    """`some avg10` of a pressure file; None where pressure is not counted."""
+    words = (files.read(path) or "").split()
+    if len(words) < 2 or not words[1].startswith("avg10="):
+        return None
+    return float(words[1].removeprefix("avg10="))

@@ -46,10 +46,36 @@ class V1:
             os.makedirs(f"{base}/{path}", exist_ok=True)
         if MEMORY in self._bases:
             _limit_memory(f"{self._bases[MEMORY]}/{path}", limits.memory_bytes)
+            _request_memory(f"{self._bases[MEMORY]}/{path}", limits.memory_request_bytes)
         if CPU in self._bases:
             _limit_cpu(f"{self._bases[CPU]}/{path}", limits)
         if PIDS in self._bases:
             files.write(f"{self._bases[PIDS]}/{path}/pids.max", _or_max(limits.pids))
+
+    def bound(self, path: str, limits: Limits) -> None:
+        """See the port."""
+        self.create(path, limits)
+
+    def watch_oom(self, path: str) -> int | None:
+        """See the port. The kernel signals an eventfd, and keeps it signalled once the group is gone."""
+        if MEMORY not in self._bases:
+            return None
+        group = f"{self._bases[MEMORY]}/{path}"
+        event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        try:
+            control = os.open(group + "/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                files.write(group + "/cgroup.event_control", f"{event} {control}")
+            finally:
+                os.close(control)
+        except OSError:
+            os.close(event)
+            return None
+        return event
+
+    def oom_killed(self, path: str) -> bool:
+        """See the port."""
+        return MEMORY in self._bases and _oom_kills(f"{self._bases[MEMORY]}/{path}") > 0
 
     def entrances(self, path: str) -> tuple[str, ...]:
         """See the port."""
@@ -74,11 +100,16 @@ class V1:
         """See the port."""
         group = {controller: f"{base}/{path}" for controller, base in self._bases.items()}
         memory = group.get(MEMORY, "")
+        cpu = files.read_keyed(group[CPU] + "/cpu.stat") if CPU in group else {}
         return Usage(
             memory_bytes=_working_set(memory) if memory else None,
             cpu_ns=files.read_number(group["cpuacct"] + "/cpuacct.usage") if "cpuacct" in group else None,
             pids=files.read_number(group[PIDS] + "/pids.current") if PIDS in group else None,
-            oom_kills=files.read_keyed(memory + "/memory.oom_control").get("oom_kill", 0) if memory else 0,
+            oom_kills=_oom_kills(memory) if memory else 0,
+            memory_usage_bytes=files.read_number(memory + "/memory.usage_in_bytes") if memory else None,
+            periods=cpu.get("nr_periods"),
+            throttled_periods=cpu.get("nr_throttled"),
+            throttled_ns=cpu.get("throttled_time"),
         )
 
     def remove(self, path: str) -> bool:
@@ -117,6 +148,16 @@ def _limit_memory(group: str, memory_bytes: int | None) -> None:
     else:
         files.write(alone, limit)
         files.write(both, limit)
+
+
+def _request_memory(group: str, memory_request_bytes: int | None) -> None:
+    """The soft limit: beyond it, memory is taken back first. Some kernels are built without it."""
+    wanted = _NO_MEMORY_LIMIT if memory_request_bytes is None else str(memory_request_bytes)
+    files.write_if_possible(group + "/memory.soft_limit_in_bytes", wanted)
+
+
+def _oom_kills(group: str) -> int:
+    return files.read_keyed(group + "/memory.oom_control").get("oom_kill", 0)
 
 
 def _working_set(group: str) -> int | None:

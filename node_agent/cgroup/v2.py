@@ -39,6 +39,12 @@ class V2:
         self.abilities = frozenset({*controllers, TREE_KILL})
 
     def create(self, path: str, limits: Limits) -> None:
+        """See the port. Whichever process is out of memory, the kernel ends the whole group (Kubernetes: the same)."""
+        self.bound(path, limits)
+        if MEMORY in self._controllers:
+            files.write_if_possible(self._tree.directory(path) + "/memory.oom.group", "1")
+
+    def bound(self, path: str, limits: Limits) -> None:
         """See the port."""
         self._prepare_parents(path)
         self._tree.create(path)
@@ -46,7 +52,7 @@ class V2:
         if MEMORY in self._controllers:
             files.write(group + "/memory.max", _or_max(limits.memory_bytes))
             files.write_if_possible(group + "/memory.swap.max", "max" if limits.memory_bytes is None else "0")
-            files.write_if_possible(group + "/memory.oom.group", "1")
+            files.write_if_possible(group + "/memory.low", str(limits.memory_request_bytes or 0))
         if CPU in self._controllers:
             quota = "max" if limits.cpu_millis is None else str(quota_us_of(limits.cpu_millis))
             files.write(group + "/cpu.max", f"{quota} {PERIOD_US}")
@@ -64,6 +70,17 @@ class V2:
             os.makedirs(parent, exist_ok=True)
             enable_controllers(parent, self._controllers)
             self._prepared.add(parent)
+
+    def watch_oom(self, path: str) -> int | None:
+        """Nothing to watch: `memory.oom.group` ends the whole group."""
+        return None
+
+    def oom_killed(self, path: str) -> bool:
+        """See the port. Kills in groups that the workload made below its own do not count, as long as it goes on."""
+        own = files.read_keyed(self._tree.directory(path) + "/memory.events.local")
+        if "oom_group_kill" in own:
+            return own["oom_group_kill"] > 0 or own.get("oom_kill", 0) > 0
+        return self.usage(path).oom_kills > 0
 
     def entrances(self, path: str) -> tuple[str, ...]:
         """See the port."""
@@ -84,13 +101,18 @@ class V2:
     def usage(self, path: str) -> Usage:
         """See the port."""
         group = self._tree.directory(path)
-        cpu_us = files.read_keyed(group + "/cpu.stat").get("usage_usec")
-        return Usage(
+        cpu = files.read_keyed(group + "/cpu.stat")
+        usage = Usage(
             memory_bytes=_working_set(group),
-            cpu_ns=None if cpu_us is None else cpu_us * 1000,
+            cpu_ns=_nanoseconds(cpu.get("usage_usec")),
             pids=files.read_number(group + "/pids.current"),
             oom_kills=files.read_keyed(group + "/memory.events").get("oom_kill", 0),
+            memory_usage_bytes=files.read_number(group + "/memory.current"),
+            periods=cpu.get("nr_periods"),
+            throttled_periods=cpu.get("nr_throttled"),
+            throttled_ns=_nanoseconds(cpu.get("throttled_usec")),
         )
+        return self._tree.with_pressure(path, usage)
 
     def remove(self, path: str) -> bool:
         """See the port. The base itself stays: it is the delegated group, and not ours to remove."""
@@ -108,6 +130,10 @@ def enable_controllers(directory: str, controllers: frozenset[str]) -> frozenset
 
 def _or_max(limit: int | None) -> str:
     return "max" if limit is None else str(limit)
+
+
+def _nanoseconds(microseconds: int | None) -> int | None:
+    return None if microseconds is None else microseconds * 1000
 
 
 def _working_set(group: str) -> int | None:

@@ -12,6 +12,7 @@ A pass over one pod goes like this, and starts from nothing but values every tim
     ports           which ports a container gets, and how it learns of them
     expansion       `$(VAR)` as Kubernetes expands it
     environment     a container's variables
+    levels          where it stands among the other pods: control groups, the kernel's choice when memory is out
     launch          everything needed to start a container, or why it cannot be started
     status          the PodStatus to report
     events          what people are told, from one status to the next

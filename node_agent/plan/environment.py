@@ -30,13 +30,21 @@ _RESOURCE = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|pids)"
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What a pod can learn about its machine. `base_env` is what every program here starts with (`PATH`, …)."""
+    """What a pod can learn about its machine, and what the machine keeps of its limits.
+
+    `base_env` is what every program here starts with (`PATH`, …). `enforced_memory_bytes` is what all pods together may
+    use, None where that is not enforced. `unkept` names the limits (`cpu`, `memory`, `pids`) that stop a container from
+    starting here because they cannot be kept, each with the reason.
+    """
 
     node: str
     address: str
     allocatable: Mapping[str, str] = field(default_factory=dict)
     base_env: Mapping[str, str] = field(default_factory=dict)
     pids_limit: int | None = None
+    memory_bytes: int = 0
+    enforced_memory_bytes: int | None = None
+    unkept: Mapping[str, str] = field(default_factory=dict)
 
 
 def environment(

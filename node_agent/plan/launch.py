@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from node_agent.plan.config import Config, ConfigProblem
 from node_agent.plan.environment import Host, environment
 from node_agent.plan.expansion import expand
+from node_agent.plan.levels import level_of, oom_score_adj
 from node_agent.plan.ports import ports_in_force
 from node_agent.runtime.port import NO_LIMITS, Limits
 from proto.objects.core import ResourceList
@@ -25,12 +26,14 @@ PORT_RETRY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What the runtime is told; `working_dir` is "" for the pod's own directory."""
+    """What the runtime is told; `working_dir` is "" for the pod's own directory. See `levels` for the last two."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     working_dir: str = ""
     limits: Limits = NO_LIMITS
+    level: str = ""
+    oom_score_adj: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,17 @@ def prepare(
     except ConfigProblem as problem:
         return Hold(CONFIG_ERROR, str(problem))
     argv = tuple(expand(word, env) for word in (*container.command, *container.args))
-    fault = _argv_problem(container, argv) or _env_problem(env)
+    fault = _argv_problem(container, argv) or _env_problem(env) or _limit_problem(container, host)
     if fault:
         return Hold(CONFIG_ERROR, fault)
-    return Launch(argv, env, expand(container.working_dir, env), limits_of(container.resources, host))
+    return Launch(
+        argv=argv,
+        env=env,
+        working_dir=expand(container.working_dir, env),
+        limits=limits_of(container.resources, host),
+        level=level_of(pod),
+        oom_score_adj=oom_score_adj(pod, container, host.memory_bytes),
+    )
 
 
 def _argv_problem(container: Container, argv: tuple[str, ...]) -> str:
@@ -79,6 +89,14 @@ def _env_problem(env: Mapping[str, str]) -> str:
     return ""
 
 
+def _limit_problem(container: Container, host: Host) -> str:
+    """Why a limit of the container cannot be kept here, if that is a reason not to start it."""
+    for resource, why in host.unkept.items():
+        if resource in container.resources.limits:
+            return f"this node cannot keep the {resource} limit of container {container.name!r}: {why}"
+    return ""
+
+
 def limits_of(resources: ResourceRequirements, host: Host) -> Limits:
     """What the kernel is to enforce. A request that is not given is the limit (Kubernetes' default)."""
     limits, requests = resources.limits, resources.requests
@@ -87,6 +105,7 @@ def limits_of(resources: ResourceRequirements, host: Host) -> Limits:
         cpu_millis=cpu_millis(limits["cpu"]) if "cpu" in limits else None,
         cpu_request_millis=_cpu_request(requests, limits),
         pids=_amount(limits, "pids") or host.pids_limit,
+        memory_request_bytes=_amount(requests, "memory") or _amount(limits, "memory") or 0,
     )
 
 

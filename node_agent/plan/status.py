@@ -29,6 +29,7 @@ from proto.objects.pod import (
     PodStatus,
     RestartPolicy,
 )
+from proto.qos import qos_class
 
 ENDED: tuple[PodPhase, ...] = ("Succeeded", "Failed")
 """A pod that once was in one of these phases never leaves it."""
@@ -76,7 +77,7 @@ def pod_status(
         start_time=previous.start_time or now,
         init_container_statuses=init,
         container_statuses=main,
-        qos_class=previous.qos_class,
+        qos_class=qos_class(pod.spec),
         observed_generation=pod.metadata.generation,
     )
 

@@ -1,4 +1,5 @@
-"""What a driver may be able to do besides the runtime port: commands in a container, killing later, sweeping.
+"""What a driver may be able to do besides the runtime port: commands in a container, killing later, other
+limits while it runs, limits for many together, sweeping.
 
 An agent asks with `isinstance` whether the driver has an ability, and says what it cannot do where it has not.
 """
@@ -9,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+from node_agent.runtime.port import ContainerState, Limits
 
 
 @runtime_checkable
@@ -61,6 +64,31 @@ class Executes(Protocol):
             NoSuchContainer: The id is unknown, or the container has ended.
             StartFailed: The command cannot be executed.
             RuntimeUnavailable: Unknown whether it was executed.
+        """
+
+
+@runtime_checkable
+class Resizes(Protocol):
+    """The ability to change the limits of a running container."""
+
+    async def resize(self, container_id: str, limits: Limits) -> ContainerState:
+        """Puts other limits in force; one that has ended keeps what it had.
+
+        Raises:
+            NoSuchContainer: The id is unknown.
+            RuntimeFailure: The limits cannot be kept now, for example because more memory is in use; nothing changed.
+        """
+
+
+@runtime_checkable
+class Levels(Protocol):
+    """The ability to bound what all containers of a level use together (see `node_agent.supervisor.tree`)."""
+
+    async def bound(self, level: str, limits: Limits) -> None:
+        """Puts a level's limits in force; the level "" bounds all containers.
+
+        Raises:
+            RuntimeFailure: They cannot be set now.
         """
 
 

@@ -29,6 +29,7 @@ from node_agent.runtime.port import (
     ExitReason,
     Fence,
     Fingerprint,
+    Limits,
     NoSuchContainer,
     RuntimeEvent,
     RuntimeFailure,
@@ -70,6 +71,7 @@ class FakeRuntime:
         self._starting: dict[str, asyncio.Future[ContainerState]] = {}
         self._feed = Feed()
         self._grant = NEVER
+        self.levels: dict[str, Limits] = {}
 
     async def open(self) -> None:
         """Nothing to prepare: the machine is this object."""
@@ -113,6 +115,7 @@ class FakeRuntime:
             started_at_s=self._now_s(),
             log_path=spec.log.path,
             annotations=dict(spec.annotations),
+            limits=spec.limits,
         )
         process = _FakeProcess(state, behaviour)
         self._processes[spec.id] = process
@@ -204,6 +207,21 @@ class FakeRuntime:
             self._end(process, None, signals.SIGKILL)
             del self._processes[container_id]
             self._feed.forget(container_id)
+
+    async def resize(self, container_id: str, limits: Limits) -> ContainerState:
+        """See the port: less memory than is used is refused."""
+        process = self._process(container_id)
+        if not process.state.running:
+            return process.state
+        if limits.memory_bytes is not None and limits.memory_bytes < process.behaviour.memory_bytes:
+            raise RuntimeFailure(f"{process.behaviour.memory_bytes} bytes of memory are in use")
+        process.state = replace(process.state, limits=limits)
+        self._feed.publish(process.state)
+        return process.state
+
+    async def bound(self, level: str, limits: Limits) -> None:
+        """See the port."""
+        self.levels[level] = limits
 
     def grant(self, sent_s: float, lease_s: float) -> None:
         """See the port; `sent_s` is the event loop's time."""

@@ -13,8 +13,8 @@ The contract in short:
 - How a life ended is kept until `remove`, over any restart of agent or driver.
 - Changes are level-based: `events` may leave out states that were overtaken, never the last one.
 
-Executing commands in a container, attach, images and sweeping are abilities of their own (`abilities`), which a
-driver may have besides this one.
+Executing commands in a container, attach, images, resizing, levels and sweeping are abilities of their own
+(`abilities`), which a driver may have besides this one.
 
 *Never*: no method blocks the event loop, retries for ever, or decides whether something should run.
 """
@@ -112,7 +112,9 @@ class ContainerSpec:
     `env` is the whole environment; nothing is inherited but what the driver itself adds
     (`SETPOINT_CONTAINER_ID`). A program name without a slash is looked up in `PATH` of `env`. `annotations`
     are kept with the container and given back untouched, so that a restarted agent finds what it needs to
-    know. `fence` says how long it may run without a grant (see `Runtime.grant`).
+    know. `fence` says how long it may run without a grant (see `Runtime.grant`). `level` is the group of
+    containers that it counts with (see `Levels`), `oom_score_adj` (-1000 to 1000) how readily the kernel ends it
+    when the machine is out of memory; a driver that may not set it leaves it alone.
     """
 
     id: str
@@ -123,11 +125,13 @@ class ContainerSpec:
     limits: Limits = NO_LIMITS
     annotations: Mapping[str, str] = field(default_factory=dict)
     fence: Fence | None = None
+    level: str = ""
+    oom_score_adj: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """What is known about one container. Times are Unix seconds.
+    """What is known about one container. Times are Unix seconds. `limits` are those in force.
 
     For a death by signal `exit_code` is 128 + `signal` (137 for SIGKILL), as shells and Kubernetes count.
     """
@@ -143,6 +147,7 @@ class ContainerState:
     oom_killed: bool = False
     log_path: Path | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = NO_LIMITS
 
     @property
     def running(self) -> bool:

@@ -20,6 +20,7 @@ from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
     Fingerprint,
+    Limits,
     RuntimeEvent,
     RuntimeSettings,
     RuntimeUnavailable,
@@ -172,6 +173,14 @@ class ProcessRuntime:
         wanted = None if container_ids is None else list(container_ids)
         usage = (await self._call("stats", containers=wanted))["usage"]
         return {container_id: Usage(**figures) for container_id, figures in usage.items()}
+
+    async def resize(self, container_id: str, limits: Limits) -> ContainerState:
+        """See the port."""
+        return self._note(await self._call("resize", container=container_id, limits=limits._asdict()))
+
+    async def bound(self, level: str, limits: Limits) -> None:
+        """See the port."""
+        await self._call("bound", level=level, limits=limits._asdict())
 
     async def sweep(self, *, dry_run: bool = False) -> tuple[Swept, ...]:
         """Control groups that a supervisor left behind when it was killed."""

@@ -12,6 +12,7 @@ from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
     ExitReason,
+    Limits,
     NoSuchContainer,
     RuntimeFailure,
     StartFailed,
@@ -35,6 +36,8 @@ def start_message(spec: ContainerSpec) -> dict[str, Any]:
         },
         "annotations": dict(spec.annotations),
         "fence": None if spec.fence is None else spec.fence._asdict(),
+        "level": spec.level,
+        "oom_score_adj": spec.oom_score_adj,
     }
 
 
@@ -53,6 +56,7 @@ def state_of(container: dict[str, Any]) -> ContainerState:
         oom_killed=container["oom_killed"],
         log_path=Path(container["log_path"]) if container["log_path"] else None,
         annotations=container["annotations"],
+        limits=Limits(**container["limits"]),
     )
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from node_agent.cgroup import files
 from node_agent.cgroup.detect import base_name, detect
 from node_agent.cgroup.none import NoCgroups
 from node_agent.cgroup.port import Cgroups
@@ -22,6 +23,8 @@ from node_agent.supervisor.record import UnknownFormat
 from node_agent.supervisor.tree import WORKLOADS
 from node_agent.supervisor.wire import EXIT_HELD
 
+_OOM_SCORE_ADJ = "/proc/self/oom_score_adj"
+_PROTECTED = -999
 _REMOVALS_MAX = 25
 _REMOVAL_PAUSE_S = 0.02
 _USAGE = (
@@ -51,9 +54,11 @@ def _run(options: dict[str, str], ready: Callable[[], None]) -> int:
             note(f"another supervisor holds {state_dir}")
             return EXIT_HELD
         open_files = _raise_open_files()
+        oom_score_adj = _protect()
         cgroups = _cgroups(options, state_dir)
         try:
-            Supervisor(state_dir, os.path.abspath(options["--socket"]), cgroups, open_files).run(ready)
+            socket_path = os.path.abspath(options["--socket"])
+            Supervisor(state_dir, socket_path, cgroups, open_files, oom_score_adj).run(ready)
         finally:
             _remove_base(cgroups)
     except (OSError, UnknownFormat) as problem:
@@ -129,6 +134,13 @@ def _lock(state_dir: str) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def _protect() -> int:
+    """Makes us one of the last that the kernel kills for memory, as the kubelet is; the score that we were given."""
+    given = files.read_number(_OOM_SCORE_ADJ) or 0
+    files.write_if_possible(_OOM_SCORE_ADJ, str(_PROTECTED))
+    return given
 
 
 def _raise_open_files() -> tuple[int, int]:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from node_agent.cgroup.port import Limits
 from node_agent.supervisor.execution import Executions
 from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.launch import Failure
 from node_agent.supervisor.life import Host, Life
 from node_agent.supervisor.record import Record
+from node_agent.supervisor.tree import container_of
 from node_agent.supervisor.wire import (
     FENCED,
     NO_SUCH_CONTAINER,
@@ -76,6 +78,9 @@ class Containers:
             log_max_files=request.log_max_files,
             annotations=request.annotations,
             fence=request.fence,
+            level=request.level,
+            oom_score_adj=request.oom_score_adj,
+            limits=request.limits,
         )
         life = Life(self._host, record)
         life.begin(request)
@@ -127,7 +132,7 @@ class Containers:
             lost = life.ended and isinstance(result, Refused)  # Its cgroup went while the command was on its way.
             answer(_unknown(request.container) if lost else result)
 
-        self._executions.begin(request, ended)
+        self._executions.begin(request, life, ended)
 
     def remove(self, container_id: str, answer: Answer) -> None:
         """Forgets a container, after killing it if need be; one that is unknown is fine."""
@@ -151,27 +156,34 @@ class Containers:
             life.erase()
         answer({})
 
+    def resize(self, container_id: str, limits: Limits) -> dict[str, Any]:
+        """Gives a container other limits; what is known of it then."""
+        life = self._life(container_id)
+        life.resize(limits)
+        return life.public()
+
     def sweep(self, *, dry_run: bool) -> list[dict[str, Any]]:
         """Empties and removes cgroups of containers that nobody knows: `id`, its `pids`, whether it is `removed`.
 
         They come from a supervisor that was killed while it started or removed a container.
         """
         swept = []
-        for container_id in sorted(self._host.trees.known() - self._lives.keys()):
-            pids = list(self._host.trees.members(container_id, None))
-            removed = not dry_run and self._clear(container_id)
-            swept.append({"id": container_id, "pids": pids, "removed": removed})
+        for place in sorted(self._host.trees.known() - {life.place for life in self._lives.values()}):
+            pids = list(self._host.trees.members(place, None))
+            removed = not dry_run and self._clear(place)
+            swept.append({"id": container_of(place), "pids": pids, "removed": removed})
         return swept
 
-    def _clear(self, container_id: str, wait_s: float = _FIRST_RETRY_S) -> bool:
+    def _clear(self, place: str, wait_s: float = _FIRST_RETRY_S) -> bool:
         """Kills what is in a cgroup and removes it, if need be a little later; whether it is gone already."""
-        if container_id in self._lives:
+        life = self._lives.get(container_of(place))
+        if life is not None and life.place == place:
             return False
-        self._host.trees.kill(container_id, None)
-        if self._host.trees.remove(container_id):
+        self._host.trees.kill(place, None)
+        if self._host.trees.remove(place):
             return True
         if wait_s < _CLEARING_MAX_S:
-            self._host.loop.call_later(wait_s, lambda: self._clear(container_id, wait_s * 2))
+            self._host.loop.call_later(wait_s, lambda: self._clear(place, wait_s * 2))
         return False
 
     def stop_all(self, grace_s: float, done: Callable[[], None]) -> None:

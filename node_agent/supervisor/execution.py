@@ -12,6 +12,7 @@ import signal
 from typing import Any
 
 from node_agent.supervisor.launch import Launch, Program, launch
+from node_agent.supervisor.life import Life
 from node_agent.supervisor.loop import Loop, Timer
 from node_agent.supervisor.tree import Trees
 from node_agent.supervisor.wire import START_FAILED, Answer, ExecRequest, Refused
@@ -36,7 +37,7 @@ class Execution:
         self._failure: Refused | None = None
         self._status: int | None = None
 
-    def begin(self, entrances: tuple[str, ...], open_files: tuple[int, int]) -> None:
+    def begin(self, entrances: tuple[str, ...], open_files: tuple[int, int], oom_score_adj: int) -> None:
         """Forks the command and lets it go.
 
         Raises:
@@ -44,7 +45,7 @@ class Execution:
         """
         self._read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            self._launch = launch(self._program(f"/proc/self/fd/{write_fd}", entrances, open_files))
+            self._launch = launch(self._program(f"/proc/self/fd/{write_fd}", entrances, open_files, oom_score_adj))
         except OSError:
             os.close(self._read_fd)
             raise
@@ -63,7 +64,9 @@ class Execution:
         if self._launch is None:
             self._conclude()
 
-    def _program(self, output: str, entrances: tuple[str, ...], open_files: tuple[int, int]) -> Program:
+    def _program(
+        self, output: str, entrances: tuple[str, ...], open_files: tuple[int, int], oom_score_adj: int
+    ) -> Program:
         request = self._request
         return Program(
             container_id=request.container,
@@ -74,6 +77,7 @@ class Execution:
             stderr=output,
             cgroup_entrances=entrances,
             open_files=open_files,
+            oom_score_adj=oom_score_adj,
         )
 
     def _on_launched(self) -> None:
@@ -141,14 +145,14 @@ class Executions:
         self._open_files = open_files
         self._by_pid: dict[int, Execution] = {}
 
-    def begin(self, request: ExecRequest, answer: Answer) -> None:
-        """Begins a command; the answer comes when it has ended.
+    def begin(self, request: ExecRequest, life: Life, answer: Answer) -> None:
+        """Begins a command in a container; the answer comes when it has ended.
 
         Raises:
             OSError: The machine is out of processes, memory or descriptors.
         """
         execution = Execution(self._loop, request, answer)
-        execution.begin(self._trees.entrances(request.container), self._open_files)
+        execution.begin(self._trees.entrances(life.place), self._open_files, life.oom_score_adj)
         self._by_pid[execution.pid] = execution
 
     def on_child_ended(self, pid: int, status: int) -> None:

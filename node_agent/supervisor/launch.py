@@ -21,6 +21,7 @@ import signal
 import socket
 from typing import NamedTuple, NoReturn
 
+from node_agent.cgroup import files
 from node_agent.supervisor.processes import MARKER
 
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -39,6 +40,7 @@ class Program(NamedTuple):
     stderr: str
     cgroup_entrances: tuple[str, ...]
     open_files: tuple[int, int]
+    oom_score_adj: int
 
 
 class Failure(NamedTuple):
@@ -132,6 +134,8 @@ def _prepare(program: Program) -> Failure | None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     resource.setrlimit(resource.RLIMIT_NOFILE, program.open_files)
     os.umask(_UMASK)
+    # A courtesy: below what we inherited it needs a privilege, which unprivileged nodes lack.
+    files.write_if_possible("/proc/self/oom_score_adj", str(program.oom_score_adj))
     for entrance in program.cgroup_entrances:
         if (failure := _enter(entrance)) is not None:
             return failure

@@ -9,19 +9,22 @@ A life only moves forward. What ends it is always noticed, never asked for in tu
 children, by a pidfd for adopted processes.
 """
 
+import errno
 import os
 import signal
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from node_agent.cgroup.port import Limits
 from node_agent.supervisor.launch import Failure, Launch, Program, launch
 from node_agent.supervisor.logfile import RotatedLog
 from node_agent.supervisor.loop import Loop, Timer, note, now_s
+from node_agent.supervisor.oom import OomWatch
 from node_agent.supervisor.output import Output, make_fifos
 from node_agent.supervisor.processes import exit_status, is_zombie, pidfd_of, start_ticks
 from node_agent.supervisor.record import EXITED, Record, Shelf
-from node_agent.supervisor.tree import Trees
+from node_agent.supervisor.tree import Trees, place_of
 from node_agent.supervisor.wire import Fence, StartRequest
 
 _FIRST_RETRY_S = 0.005
@@ -38,6 +41,7 @@ class Host(NamedTuple):
     trees: Trees
     boot_id: str
     open_files: tuple[int, int]
+    oom_score_adj: int
     changed: Callable[["Life"], None]
 
 
@@ -47,6 +51,8 @@ class Life:
     def __init__(self, host: Host, record: Record) -> None:
         self.record = record
         self.ended = False
+        self.place = place_of(record.level, record.id)
+        self.oom_score_adj = host.oom_score_adj if record.oom_score_adj is None else record.oom_score_adj
         self._host = host
         self._log = RotatedLog(record.log_path, record.log_max_bytes, record.log_max_files)
         self._output: Output | None = None
@@ -56,6 +62,7 @@ class Life:
         self._early_status: int | None = None
         self._kill_timer: Timer | None = None
         self._told_to_stop = False
+        self._oom: OomWatch | None = None
         self._when_launched: list[Callable[[Failure | None], None]] = []
         self._when_ended: list[Callable[[], None]] = []
 
@@ -70,8 +77,9 @@ class Life:
         folder = self._host.shelf.place(self.record.id)
         try:
             make_fifos(folder)
-            entrances = self._host.trees.prepare(self.record.id, request.limits)
+            entrances = self._host.trees.prepare(self.place, request.limits)
             self._output = Output(folder, self._log, self._host.loop)
+            self._watch_oom()
             self._launch = launch(self._program(request, folder, entrances))
             self._remember_process(self._launch.pid)
             self._host.shelf.save(self.record)
@@ -91,6 +99,7 @@ class Life:
             stderr=folder + "/stderr",
             cgroup_entrances=entrances,
             open_files=self._host.open_files,
+            oom_score_adj=self.oom_score_adj,
         )
 
     def _remember_process(self, pid: int) -> None:
@@ -127,6 +136,7 @@ class Life:
             self._launch = None
         if self._output is not None:
             self._output.finish()
+        self._unwatch_oom()
         self._log.remove_if_empty()
         self._remove_cgroup()
         self._host.shelf.drop(self.record.id)
@@ -137,7 +147,7 @@ class Life:
         """Takes over a container of an earlier supervisor, whatever became of it meanwhile."""
         if self.record.phase == EXITED:
             self.ended = True
-            self._host.trees.kill(self.record.id, self._leader)
+            self._host.trees.kill(self.place, self._leader)
             self._remove_cgroup()
         elif self.record.boot_id != self._host.boot_id:
             self._become_ended(self.record.ended_by_reboot(time.time()))
@@ -152,6 +162,7 @@ class Life:
         if self._pidfd is None:
             self._on_first_process_ended(exit_status(pid, ticks, None))
         else:
+            self._watch_oom()
             self._host.loop.watch(self._pidfd, lambda events: self._on_pidfd(now_s() + _REAPED_ELSEWHERE_MAX_S))
 
     def _on_pidfd(self, patient_until_s: float) -> None:
@@ -166,6 +177,14 @@ class Life:
         os.close(self._pidfd)
         self._pidfd = None
         self._on_first_process_ended(status)
+
+    def _watch_oom(self) -> None:
+        self._oom = OomWatch(self._host.loop, self._host.trees, self.place, self._kill)
+
+    def _unwatch_oom(self) -> None:
+        if self._oom is not None:
+            self._oom.close()
+            self._oom = None
 
     # -- ending ------------------------------------------------------------------------------------
 
@@ -185,7 +204,7 @@ class Life:
         ended_record = self.record.ended(status, time.time())
         if self._kill_timer is not None:
             self._kill_timer.cancel()
-        if self._host.trees.members(self.record.id, self._leader):
+        if self._host.trees.members(self.place, self._leader):
             self._save(ended_record)
             self._empty(ended_record, _FIRST_RETRY_S, now_s() + _EMPTYING_MAX_S)
         else:
@@ -193,14 +212,14 @@ class Life:
 
     def _empty(self, ended_record: Record, wait_s: float, until_s: float) -> None:
         """Kills what is left, and looks again a little later, until nothing is left."""
-        members = self._host.trees.members(self.record.id, self._leader)
+        members = self._host.trees.members(self.place, self._leader)
         if not members:
             self._conclude(ended_record)
         elif now_s() > until_s:
             note(f"container={self.record.id} cannot be emptied, these processes do not die: {members}")
             self._conclude(ended_record)
         else:
-            self._host.trees.kill(self.record.id, self._leader)
+            self._host.trees.kill(self.place, self._leader)
             longer_s = min(wait_s * 2, _LAST_RETRY_S)
             self._host.loop.call_later(wait_s, lambda: self._empty(ended_record, longer_s, until_s))
 
@@ -209,14 +228,15 @@ class Life:
         if self._output is not None:
             self._output.finish()
             self._output = None
-        if self._host.trees.usage(self.record.id, None).oom_kills > 0:
+        self._unwatch_oom()
+        if self._host.trees.oom_killed(self.place):
             ended_record = ended_record.blaming_memory()
         self._remove_cgroup()
         self._become_ended(ended_record)
 
     def _remove_cgroup(self, wait_s: float = _FIRST_RETRY_S) -> None:
         """Removes the empty cgroup, a little later if another parent has not reaped a process of it yet."""
-        if not self._host.trees.remove(self.record.id) and wait_s < _EMPTYING_MAX_S:
+        if not self._host.trees.remove(self.place) and wait_s < _EMPTYING_MAX_S:
             self._host.loop.call_later(wait_s, lambda: self._remove_cgroup(wait_s * 2))
 
     def _become_ended(self, ended_record: Record) -> None:
@@ -247,7 +267,28 @@ class Life:
 
     def usage(self) -> dict[str, int | None]:
         """What it uses now."""
-        return self._host.trees.usage(self.record.id, self._leader)._asdict()
+        return self._host.trees.usage(self.place, self._leader)._asdict()
+
+    def resize(self, limits: Limits) -> None:
+        """Gives it other limits while it runs; one that has ended stays as it is.
+
+        Raises:
+            OSError: The kernel refused, for example less memory than is used; the former limits are in force.
+        """
+        if self.ended:
+            return
+        former = self.record.limits
+        used_bytes = self._host.trees.usage(self.place, None).memory_bytes or 0
+        if limits.memory_bytes is not None and limits.memory_bytes < used_bytes:
+            raise OSError(errno.EBUSY, f"{used_bytes} bytes of memory are in use, more than {limits.memory_bytes}")
+        try:
+            self._host.trees.prepare(self.place, limits)
+        except OSError:
+            self._host.trees.prepare(self.place, Limits(*former))
+            raise
+        self.record = self.record._replace(limits=limits)
+        self._save(self.record)
+        self._host.changed(self)
 
     @property
     def _leader(self) -> int | None:
@@ -313,11 +354,11 @@ class Life:
 
     def _kill(self) -> None:
         self.signal(signal.SIGKILL)
-        self._host.trees.kill(self.record.id, self._leader)
+        self._host.trees.kill(self.place, self._leader)
 
     def erase(self) -> None:
         """Deletes all that is left of an ended container."""
         self._log.remove()
-        self._host.trees.kill(self.record.id, self._leader)
+        self._host.trees.kill(self.place, self._leader)
         self._remove_cgroup()
         self._host.shelf.drop(self.record.id)

@@ -25,6 +25,8 @@ from node_agent.supervisor.wire import (
     Refused,
     StartRequest,
     container_id_of,
+    level_of,
+    limits_of,
     seconds,
     whole_number,
 )
@@ -35,14 +37,17 @@ VERSION = "1"
 class Supervisor:
     """The program as one object."""
 
-    def __init__(self, state_dir: str, socket_path: str, cgroups: Cgroups, open_files: tuple[int, int]) -> None:
+    def __init__(
+        self, state_dir: str, socket_path: str, cgroups: Cgroups, open_files: tuple[int, int], oom_score_adj: int
+    ) -> None:
         self._loop = Loop()
         self._trees = Trees(cgroups)
         self._boot_id = boot_id()
         self._incarnation = f"{os.getpid()}-{time.time_ns():x}"
         self._server: Server | None = None
         self._socket_path = socket_path
-        host = Host(self._loop, Shelf(state_dir), self._trees, self._boot_id, open_files, self._on_changed)
+        shelf = Shelf(state_dir)
+        host = Host(self._loop, shelf, self._trees, self._boot_id, open_files, oom_score_adj, self._on_changed)
         self._fences = Fences(self._loop, state_dir, self._boot_id)
         self._containers = Containers(host, self._fences)
 
@@ -68,6 +73,8 @@ class Supervisor:
             "kill_after": self._kill_after,
             "execute": self._execute,
             "remove": self._remove,
+            "resize": self._resize,
+            "bound": self._bound,
             "stats": self._stats,
             "sweep": self._sweep,
             "shutdown": self._shutdown,
@@ -119,6 +126,14 @@ class Supervisor:
 
     def _remove(self, connection: Connection, message: Message) -> None:
         self._containers.remove(container_id_of(message), _answer(connection, message))
+
+    def _resize(self, connection: Connection, message: Message) -> None:
+        resized = self._containers.resize(container_id_of(message), limits_of(message))
+        _answer(connection, message)(resized)
+
+    def _bound(self, connection: Connection, message: Message) -> None:
+        self._trees.bound(level_of(message), limits_of(message))
+        _answer(connection, message)({})
 
     def _stats(self, connection: Connection, message: Message) -> None:
         wanted = message.get("containers")

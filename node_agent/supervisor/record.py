@@ -11,8 +11,11 @@ process of it lives anyway and the boot id tells so.
 
 import json
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from node_agent.cgroup.port import NO_LIMITS, Limits
 
 FORMAT = 1
 
@@ -30,7 +33,8 @@ class UnknownFormat(Exception):
 class Record(NamedTuple):
     """One container. Times are Unix seconds; see `node_agent.runtime.port` for the meaning of the outcome.
 
-    `fence` is its `wire.Fence` as a list; `fenced`: it was told to end because the node's lease had run out.
+    `fence` is its `wire.Fence` as a list; `fenced`: it was told to end because the node's lease had run out. `level` is
+    where its group stands (see `tree`), `limits` what is in force, in the order of `Limits`.
 
     A value: what happens to a container makes a new record of it.
     """
@@ -52,6 +56,9 @@ class Record(NamedTuple):
     annotations: Mapping[str, str] = {}
     fence: Sequence[Any] | None = None
     fenced: bool = False
+    level: str = ""
+    oom_score_adj: int | None = None
+    limits: Sequence[int | None] = NO_LIMITS
 
     def ended(self, status: int | None, at_s: float) -> "Record":
         """After its first process ended. `status` is a wait status, None where nobody knows."""
@@ -71,15 +78,28 @@ class Record(NamedTuple):
         return self._replace(phase=EXITED, finished_at_s=at_s, reason=REBOOT)
 
     def blaming_memory(self) -> "Record":
-        """After the kernel killed in this container for its memory limit; success is not blamed."""
-        return self if self.exit_code == 0 else self._replace(oom_killed=True, reason=OOM_KILLED)
+        """After the kernel killed a process of this container for its memory, which ends all of it by SIGKILL.
+
+        It is told so whichever process was hit, and whatever the first one made of that before it ended as well.
+        """
+        code = 128 + signal.SIGKILL
+        return self._replace(oom_killed=True, reason=OOM_KILLED, exit_code=code, signal=int(signal.SIGKILL))
 
     def public(self) -> dict[str, Any]:
         """What clients are told."""
         shown = self._asdict()
-        for internal in ("start_ticks", "boot_id", "log_max_bytes", "log_max_files", "fence", "fenced"):
+        for internal in (
+            "start_ticks",
+            "boot_id",
+            "log_max_bytes",
+            "log_max_files",
+            "fence",
+            "fenced",
+            "level",
+            "oom_score_adj",
+        ):
             del shown[internal]
-        return shown
+        return {**shown, "limits": Limits(*self.limits)._asdict()}
 
 
 class Shelf:

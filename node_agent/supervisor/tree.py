@@ -1,5 +1,8 @@
 """All processes of a container: its cgroup where there is one, else whoever bears its marker.
 
+The groups of containers stand in three levels, as the kubelet's: those of Guaranteed pods at the top, the others in a
+group of their class. A container is named by its *place* here, `[<level>/]<container id>`.
+
 Without cgroups a process can hide: one that left the session *and* cleared its environment *and* was
 orphaned is not found. That is why the ability `tree-kill` is missing there.
 """
@@ -9,6 +12,18 @@ from node_agent.cgroup.port import TREE_KILL, Cgroups, Limits, Usage
 from node_agent.supervisor.processes import marked, resident_usage
 
 WORKLOADS = "workloads"
+TOP = ""
+LEVELS = (TOP, "burstable", "besteffort")
+
+
+def place_of(level: str, container_id: str) -> str:
+    """Where the container's group stands."""
+    return f"{level}/{container_id}" if level else container_id
+
+
+def container_of(place: str) -> str:
+    """The id of the container whose group stands there."""
+    return place.rpartition("/")[2]
 
 
 class Trees:
@@ -18,48 +33,65 @@ class Trees:
         self.cgroups = cgroups
         self._grouped = TREE_KILL in cgroups.abilities
 
-    def prepare(self, container_id: str, limits: Limits) -> tuple[str, ...]:
+    def prepare(self, place: str, limits: Limits) -> tuple[str, ...]:
         """Makes the container's cgroup; the files by which its first process enters.
 
         Raises:
             OSError: The kernel refused a limit.
         """
-        path = _path(container_id)
+        path = self.path(place)
         self.cgroups.create(path, limits)
         return self.cgroups.entrances(path)
 
-    def entrances(self, container_id: str) -> tuple[str, ...]:
+    def entrances(self, place: str) -> tuple[str, ...]:
         """The files by which one more process enters a container's cgroup."""
-        return self.cgroups.entrances(_path(container_id))
+        return self.cgroups.entrances(self.path(place))
 
-    def members(self, container_id: str, leader: int | None) -> tuple[int, ...]:
+    def bound(self, level: str, limits: Limits) -> None:
+        """Sets what all containers of a level may use together; at the top, all containers.
+
+        Raises:
+            OSError: The kernel refused a limit.
+        """
+        self.cgroups.bound(self.path(level).rstrip("/"), limits)
+
+    def members(self, place: str, leader: int | None) -> tuple[int, ...]:
         """The pids of all living processes of the container; `leader` is its first process."""
         if self._grouped:
-            return self.cgroups.procs(_path(container_id))
-        return marked(container_id, leader)
+            return self.cgroups.procs(self.path(place))
+        return marked(container_of(place), leader)
 
-    def kill(self, container_id: str, leader: int | None) -> None:
+    def kill(self, place: str, leader: int | None) -> None:
         """Sends SIGKILL to all of them."""
         if self._grouped:
-            self.cgroups.kill(_path(container_id))
+            self.cgroups.kill(self.path(place))
         else:
-            files.kill_each(marked(container_id, leader))
+            files.kill_each(marked(container_of(place), leader))
 
-    def usage(self, container_id: str, leader: int | None) -> Usage:
+    def usage(self, place: str, leader: int | None) -> Usage:
         """What the container uses; without cgroups, what its first process does."""
         if self._grouped:
-            return self.cgroups.usage(_path(container_id))
+            return self.cgroups.usage(self.path(place))
         known = resident_usage(leader) if leader is not None else None
         return Usage() if known is None else Usage(memory_bytes=known[0], cpu_ns=known[1])
 
+    def oom_killed(self, place: str) -> bool:
+        """Whether the kernel killed in it because memory had run out."""
+        return self.cgroups.oom_killed(self.path(place))
+
     def known(self) -> frozenset[str]:
-        """The ids of all containers that have a cgroup."""
-        return self.cgroups.children(WORKLOADS)
+        """The places of all containers that have a cgroup."""
+        return frozenset(
+            place_of(level, name)
+            for level in LEVELS
+            for name in self.cgroups.children(self.path(level).rstrip("/"))
+            if level != TOP or name not in LEVELS
+        )
 
-    def remove(self, container_id: str) -> bool:
+    def remove(self, place: str) -> bool:
         """Removes the empty cgroup."""
-        return self.cgroups.remove(_path(container_id))
+        return self.cgroups.remove(self.path(place))
 
-
-def _path(container_id: str) -> str:
-    return f"{WORKLOADS}/{container_id}"
+    def path(self, place: str) -> str:
+        """The group's path below the base of the hierarchy."""
+        return f"{WORKLOADS}/{place}"

@@ -4,9 +4,9 @@
     ← {"id": 7, "ok": {…}}                      or  {"id": 7, "error": {"kind": …, "errno": …, "message": …}}
     ← {"event": "container", "container": {…}}  after {"op": "list", "watch": true}
 
-Operations: `hello`, `start`, `list`, `signal`, `stop`, `kill_after`, `execute`, `remove`, `stats`, `sweep`,
-`shutdown`, and `grant`, which is not answered. Replies may come in any order. Bytes that are not UTF-8 travel as lone
-surrogates, as Python's file system encoding has them.
+Operations: `hello`, `start`, `list`, `signal`, `stop`, `kill_after`, `execute`, `remove`, `resize`, `bound`, `stats`,
+`sweep`, `shutdown`, and `grant`, which is not answered. Replies may come in any order. Bytes that are not UTF-8 travel
+as lone surrogates, as Python's file system encoding has them.
 """
 
 import re
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from node_agent.cgroup.port import Limits
+from node_agent.supervisor.tree import LEVELS, TOP
 
 PROTOCOL = 3
 EXIT_HELD = 75
@@ -70,6 +71,8 @@ class StartRequest(NamedTuple):
     log_max_files: int
     annotations: dict[str, str]
     fence: Fence | None
+    level: str
+    oom_score_adj: int | None
 
     @classmethod
     def of(cls, message: dict[str, Any]) -> "StartRequest":
@@ -79,7 +82,7 @@ class StartRequest(NamedTuple):
             Refused: Something is missing or has the wrong type.
         """
         argv = _argv(message)
-        log, limits = _object(message, "log"), _object(message, "limits")
+        log = _object(message, "log")
         log_path = log.get("path")
         if not isinstance(log_path, str) or not log_path.startswith("/"):
             raise Refused(BAD_REQUEST, "log.path must be an absolute path")
@@ -88,12 +91,14 @@ class StartRequest(NamedTuple):
             argv=argv,
             env=_strings(message, "env"),
             working_dir=_optional_string(message, "working_dir"),
-            limits=Limits(**{name: whole_number(limits, name) for name in Limits._fields}),
+            limits=limits_of(message),
             log_path=log_path,
             log_max_bytes=whole_number(log, "max_bytes") or 10 * 1024 * 1024,
             log_max_files=whole_number(log, "max_files") or 5,
             annotations=_strings(message, "annotations"),
             fence=_fence(message),
+            level=level_of(message),
+            oom_score_adj=_oom_score_adj(message),
         )
 
 
@@ -131,9 +136,34 @@ def container_id_of(message: dict[str, Any]) -> str:
         Refused: It is missing, or no name for a folder.
     """
     container_id = message.get("container")
-    if not isinstance(container_id, str) or _CONTAINER_ID.fullmatch(container_id) is None:
+    if not isinstance(container_id, str) or _CONTAINER_ID.fullmatch(container_id) is None or container_id in LEVELS:
         raise Refused(BAD_REQUEST, f"invalid container id {container_id!r}")
     return container_id
+
+
+def limits_of(message: dict[str, Any]) -> Limits:
+    """The limits in a message; what is left out is unlimited."""
+    limits = _object(message, "limits")
+    return Limits(**{name: whole_number(limits, name) for name in Limits._fields})
+
+
+def level_of(message: dict[str, Any]) -> str:
+    """The level that a message is about; left out, the top.
+
+    Raises:
+        Refused: There is no such level.
+    """
+    level = message.get("level", TOP)
+    if level not in LEVELS:
+        raise Refused(BAD_REQUEST, f"unknown level {level!r}")
+    return str(level)
+
+
+def _oom_score_adj(message: dict[str, Any]) -> int | None:
+    score = message.get("oom_score_adj")
+    if score is not None and (not isinstance(score, int) or isinstance(score, bool) or not -1000 <= score <= 1000):
+        raise Refused(BAD_REQUEST, "oom_score_adj must be a whole number from -1000 to 1000")
+    return score
 
 
 def whole_number(message: dict[str, Any], name: str) -> int | None:

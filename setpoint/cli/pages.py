@@ -92,6 +92,7 @@ def _pod(item: Item) -> list[str]:
     lines += containers("Containers", spec.get("containers", ()), status.get("containerStatuses", ()))
     lines += _gates(spec, status)
     lines += _conditions(status)
+    lines.append(field("QoS Class", status.get("qosClass", "")))
     lines += mapping("Node-Selectors", spec.get("nodeSelector", {}))
     return lines + _tolerations(spec)
 

@@ -18,7 +18,7 @@ async def test_create_fills_in_what_is_the_clusters_to_say(api: Cluster) -> None
     assert identity["namespace"] == "default" and identity["uid"] and identity["creationTimestamp"]
     assert identity["resourceVersion"] == str(api.revision)
     assert identity["generation"] == 1
-    assert made["status"] == {"phase": "Pending"}
+    assert made["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
     assert await api.ok("get.core.pods.default.p") == made
 
 

@@ -20,6 +20,7 @@ def seed(folder: Path, **files: str) -> None:
 
 
 V2_FILES = {"memory__max": "max\n", "memory__swap__max": "max\n", "memory__oom__group": "0\n", "cpu__max": "max\n"}
+V2_FILES |= {"memory__low": "0\n"}
 V2_FILES |= {"cpu__weight": "100\n", "pids__max": "max\n", "cgroup__subtree_control": "", "cgroup__procs": ""}
 
 
@@ -71,11 +72,40 @@ def test_v2_reads_usage(unified: Path) -> None:
         unified / GROUP,
         memory__current="5000\n",
         memory__stat="anon 3000\ninactive_file 1000\n",
-        cpu__stat="usage_usec 7\nuser_usec 3\n",
+        cpu__stat="usage_usec 7\nuser_usec 3\nnr_periods 9\nnr_throttled 4\nthrottled_usec 2\n",
+        memory__pressure="some avg10=1.50 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 total=0",
         pids__current="2\n",
         memory__events="low 0\noom 1\noom_kill 3\noom_group_kill 1\n",
     )
-    assert v2(unified).usage(GROUP) == Usage(memory_bytes=4000, cpu_ns=7000, pids=2, oom_kills=3)
+    assert v2(unified).usage(GROUP) == Usage(
+        memory_bytes=4000, memory_usage_bytes=5000, cpu_ns=7000, pids=2, oom_kills=3,
+        periods=9, throttled_periods=4, throttled_ns=2000, memory_pressure=1.5,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "killed"),
+    [
+        pytest.param({}, False, id="nothing happened"),
+        pytest.param({"memory__events__local": "oom_kill 1\noom_group_kill 1\n"}, True, id="the whole group"),
+        pytest.param(
+            {"memory__events__local": "oom_kill 0\noom_group_kill 0\n", "memory__events": "oom_kill 1\n"},
+            False, id="a process in a group of the workload's own",
+        ),
+        pytest.param({"memory__events": "oom_kill 1\n"}, True, id="an older kernel"),
+    ],
+)  # fmt: skip
+def test_v2_tells_whether_memory_ended_it(unified: Path, files: dict[str, str], killed: bool) -> None:
+    seed(unified / GROUP, **files)
+    assert v2(unified).oom_killed(GROUP) is killed
+
+
+def test_v2_ends_a_container_as_a_whole_and_a_level_never(unified: Path) -> None:
+    driver = v2(unified)
+    driver.bound("workloads", Limits(memory_bytes=1 << 30))
+    driver.create(GROUP, Limits(memory_request_bytes=4096))
+    assert contents(unified / "workloads", "memory.max", "memory.oom.group") == ["1073741824", "0"]
+    assert contents(unified / GROUP, "memory.oom.group", "memory.low") == ["1", "4096"]
 
 
 def test_v2_kills_by_one_write(unified: Path) -> None:

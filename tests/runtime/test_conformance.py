@@ -7,6 +7,7 @@ from node_agent.runtime.conformance import (
     LimitsConformance,
     ProgramConformance,
     Programs,
+    ResizeConformance,
     Rig,
     RuntimeConformance,
     TreeKillConformance,
@@ -25,7 +26,7 @@ FAKE_PROGRAMS = Programs(
 )
 
 
-class TestFake(RuntimeConformance):
+class TestFake(RuntimeConformance, ResizeConformance):
     """Its object is the machine, so a restarted agent is given the same one; its clock is the loop's."""
 
     def make_rig(self, folder: Path) -> Rig:
@@ -33,6 +34,6 @@ class TestFake(RuntimeConformance):
         return Rig(folder, lambda _: machine, FAKE_PROGRAMS, now_s=asyncio.get_running_loop().time)
 
 
-class TestProcess(RuntimeConformance, ProgramConformance, LimitsConformance, TreeKillConformance):
+class TestProcess(RuntimeConformance, ProgramConformance, LimitsConformance, ResizeConformance, TreeKillConformance):
     def make_rig(self, folder: Path) -> Rig:
         return Rig(folder, ProcessRuntime)

@@ -1,7 +1,10 @@
 """Limits as the kernel enforces them."""
 
+import re
 import sys
 from pathlib import Path
+
+import pytest
 
 from node_agent.supervisor.client import SupervisorRefused
 from tests.supervisor.rig import Rig
@@ -81,3 +84,105 @@ async def test_limits_are_written_for_the_kernel(grouped: Rig) -> None:
     v1 = {"cpu.cfs_quota_us": "50000", "cpu.shares": "256", "memory.limit_in_bytes": "67108864", "pids.max": "7"}
     v2 = {"cpu.max": "50000 100000", "memory.max": "67108864", "pids.max": "7"}
     assert written in (v1, v2)
+
+
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "b = []\\nwhile True: b.append(bytearray(1024 * 1024))"])
+child.wait()
+print("the child ended", flush=True)
+{then}
+"""
+
+
+@pytest.mark.parametrize(
+    "then",
+    [pytest.param("time.sleep(100)", id="it goes on"), pytest.param("sys.exit(3)", id="it gives up"),
+     pytest.param("sys.exit(0)", id="it calls that success")],
+)  # fmt: skip
+async def test_whichever_process_was_out_of_memory_the_container_was(grouped: Rig, then: str) -> None:
+    await grouped.start("a", sys.executable, "-c", PARENT.format(then=then), limits={"memory_bytes": 40 * 1024 * 1024})
+    ended = await grouped.ended("a")
+    assert (ended["exit_code"], ended["signal"], ended["reason"]) == (137, 9, "OOMKilled")
+
+
+async def test_memory_that_ran_out_while_no_supervisor_was_there(grouped: Rig) -> None:
+    script = PARENT.format(then="time.sleep(100)").replace("child =", "time.sleep(0.5); child =")
+    await grouped.start("a", sys.executable, "-c", script, limits={"memory_bytes": 40 * 1024 * 1024})
+    await grouped.kill()
+    memory = next(Path("/sys/fs/cgroup/memory/setpoint").glob(f"{grouped.base}/workloads/a/memory.oom_control"))
+    await eventually(lambda: re.search("oom_kill [1-9]", memory.read_text()))
+    await grouped.attach()
+    assert (await grouped.ended("a"))["reason"] == "OOMKilled"
+
+
+async def test_a_container_stands_in_its_level(grouped: Rig) -> None:
+    await grouped.start("a", "sleep", "100", level="besteffort", oom_score_adj=1000)
+    pid = (await grouped.listed("a"))["pid"]
+    own = Path(f"/proc/{pid}/cgroup").read_text()
+    assert f"{grouped.base}/workloads/besteffort/a" in own
+    assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "1000"
+    await grouped.call("bound", level="besteffort", limits={"memory_bytes": 64 * 1024 * 1024, "cpu_request_millis": 0})
+    bounded = Path(f"/sys/fs/cgroup/memory/setpoint/{grouped.base}/workloads/besteffort/memory.limit_in_bytes")
+    assert bounded.read_text().strip() == str(64 * 1024 * 1024)
+    await grouped.call("stop", container="a", grace_s=0)
+    await grouped.call("remove", container="a")
+    assert {group.name for group in grouped.cgroups()} == {"besteffort"}
+
+
+async def test_a_level_that_is_full_ends_one_container_only(grouped: Rig) -> None:
+    await grouped.start("calm", "sleep", "100", level="burstable", oom_score_adj=2)
+    await grouped.call("bound", level="burstable", limits={"memory_bytes": 60 * 1024 * 1024})
+    await grouped.start("greedy", sys.executable, "-c", GREEDY, level="burstable", oom_score_adj=900)
+    assert (await grouped.ended("greedy"))["reason"] == "OOMKilled"
+    assert (await grouped.listed("calm"))["phase"] == "Running"
+
+
+async def test_a_level_survives_a_supervisor_that_was_killed(grouped: Rig) -> None:
+    await grouped.start("a", "sleep", "100", level="burstable")
+    await grouped.kill()
+    await grouped.attach()
+    assert (await grouped.listed("a"))["phase"] == "Running"
+    await grouped.call("stop", container="a", grace_s=0)
+    await eventually(lambda: not list(Path("/sys/fs/cgroup").glob(f"*/setpoint/{grouped.base}/workloads/*/a")))
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [({"level": "gold"}, "unknown level 'gold'"), ({"oom_score_adj": 1001}, "oom_score_adj must be")],
+    ids=["an unknown level", "a score out of range"],
+)
+async def test_bad_words(grouped: Rig, message: dict[str, object], words: str) -> None:
+    assert words in str(await grouped.refusal("a", "sleep", "100", **message))
+
+
+async def test_a_running_container_is_resized(grouped: Rig) -> None:
+    await grouped.start("a", "sleep", "100", limits={"cpu_millis": 500, "memory_bytes": 32 * 1024 * 1024})
+    limits = {"cpu_millis": 750, "cpu_request_millis": 500, "memory_bytes": 64 * 1024 * 1024}
+    resized = await grouped.call("resize", container="a", limits=limits)
+    assert limits.items() <= resized["limits"].items()
+    files = {file.name: file.read_text().strip() for group in grouped.cgroups() for file in group.glob("*.*")
+             if file.name in ("cpu.cfs_quota_us", "memory.limit_in_bytes")}  # fmt: skip
+    assert files == {"cpu.cfs_quota_us": "75000", "memory.limit_in_bytes": str(64 * 1024 * 1024)}
+    await grouped.kill()
+    await grouped.attach()
+    assert limits.items() <= (await grouped.listed("a"))["limits"].items()
+
+
+async def test_less_memory_than_is_used_is_refused_and_nothing_changes(grouped: Rig) -> None:
+    hungry = "b = bytearray(60_000_000); print('full', flush=True)\nimport time; time.sleep(100)"
+    await grouped.start("a", sys.executable, "-c", hungry, limits={"memory_bytes": 128 * 1024 * 1024})
+    await eventually(lambda: grouped.text("a") == ["full"])
+    with pytest.raises(SupervisorRefused, match="bytes of memory are in use"):
+        await grouped.call("resize", container="a", limits={"memory_bytes": 16 * 1024 * 1024})
+    assert (await grouped.listed("a"))["limits"]["memory_bytes"] == 128 * 1024 * 1024
+
+
+async def test_throttling_is_counted(grouped: Rig) -> None:
+    await grouped.start_shell("a", "while :; do :; done", limits={"cpu_millis": 50})
+
+    async def throttled() -> bool:
+        usage = (await grouped.call("stats"))["usage"]["a"]
+        return bool(usage["throttled_periods"] > 1 and usage["throttled_ns"] > 0 and usage["cpu_pressure"] is not None)
+
+    await eventually(throttled)

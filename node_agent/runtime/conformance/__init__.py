@@ -9,9 +9,9 @@ A driver's own tests name it once for each suite whose promises it makes, and py
             return Rig(folder, MyRuntime)
 
 `RuntimeConformance` is what every driver owes. `ProgramConformance` is for drivers that run real programs and keep
-their output, `LimitsConformance` for those whose fingerprint has the abilities `memory` and `pids`, and
-`TreeKillConformance` for the ability `tree-kill`. `rig.Rig` holds what differs between drivers: how one is built,
-which programs play the parts, which clock grants are told in.
+their output, `ResizeConformance` for the abilities `Resizes` and `Levels`, `LimitsConformance` for those whose
+fingerprint has the abilities `memory` and `pids`, and `TreeKillConformance` for the ability `tree-kill`. `rig.Rig`
+holds what differs between drivers: how one is built, which programs play the parts, which clock grants are told in.
 
 Needs the extra `setpoint[conformance]` (pytest and pytest-asyncio, in either of its modes). The suites take about ten
 seconds and start a few dozen processes. *Never* imported by the agent.
@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(
     "node_agent.runtime.conformance.rig",
     "node_agent.runtime.conformance.lives",
     "node_agent.runtime.conformance.programs",
+    "node_agent.runtime.conformance.resizing",
 )
 
 from node_agent.runtime.conformance.lives import RuntimeConformance  # noqa: E402
@@ -31,6 +32,7 @@ from node_agent.runtime.conformance.programs import (  # noqa: E402
     ProgramConformance,
     TreeKillConformance,
 )
+from node_agent.runtime.conformance.resizing import ResizeConformance  # noqa: E402
 from node_agent.runtime.conformance.rig import HOST_PROGRAMS, Programs, Rig, RuntimeSuite  # noqa: E402
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "LimitsConformance",
     "ProgramConformance",
     "Programs",
+    "ResizeConformance",
     "Rig",
     "RuntimeConformance",
     "RuntimeSuite",

@@ -1,0 +1,142 @@
+"""Where pods stand: levels of control groups, the OOM killer's order, what is reserved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from node_agent.__main__ import check_reserved
+from node_agent.arguments import BadArgument, read_arguments
+from node_agent.machine import MemoryMachine
+from node_agent.plan.environment import Host
+from node_agent.plan.launch import Hold, Launch, prepare
+from node_agent.plan.levels import level_limits, level_of, oom_score_adj
+from node_agent.reserved import Reserved, read_reserved
+from node_agent.runtime.port import Limits
+from proto.objects.meta import evolve
+from proto.objects.pod import Pod
+from tests.agent.cluster import Cluster, scenario
+from tests.agent.pods import pod
+from tests.waiting import eventually
+
+GIB = 2**30
+HOST = Host(
+    node="n", address="10.0.0.1", allocatable={"cpu": "3500m"}, memory_bytes=8 * GIB, enforced_memory_bytes=7 * GIB
+)
+FULL = {"cpu": "1", "memory": "1Gi"}
+
+
+def asking(requests: dict[str, str] | None = None, limits: dict[str, str] | None = None, **more: Any) -> Pod:
+    return pod("web", {"command": ["serve"], "resources": {"requests": requests or {}, "limits": limits or {}}}, **more)
+
+
+GUARANTEED, BEST_EFFORT = asking(FULL, FULL), asking()
+
+
+@pytest.mark.parametrize(
+    ("of", "level", "score"),
+    [
+        pytest.param(GUARANTEED, "", -997, id="guaranteed"),
+        pytest.param(BEST_EFFORT, "besteffort", 1000, id="best effort"),
+        pytest.param(asking({"memory": "2Gi"}), "burstable", 750, id="a quarter of the machine"),
+        pytest.param(asking({"cpu": "1"}), "burstable", 999, id="no memory asked for"),
+        pytest.param(asking({"memory": "8Gi"}), "burstable", 3, id="the whole machine"),
+        pytest.param(asking({}, {"memory": "2Gi"}), "burstable", 750, id="the limit is the request"),
+        pytest.param(evolve(BEST_EFFORT, **{"spec.priority": 2_000_001_000}), "besteffort", -997, id="critical"),
+    ],
+)
+def test_a_class_is_a_level_and_a_rank(of: Pod, level: str, score: int) -> None:
+    assert (level_of(of), oom_score_adj(of, of.spec.containers[0], HOST.memory_bytes)) == (level, score)
+
+
+def test_a_launch_says_where_it_stands() -> None:
+    launched = prepare(BEST_EFFORT, BEST_EFFORT.spec.containers[0], {}, {}, HOST)
+    assert isinstance(launched, Launch)
+    assert (launched.level, launched.oom_score_adj, launched.limits.memory_request_bytes) == ("besteffort", 1000, 0)
+
+
+def test_a_level_weighs_what_its_pods_ask_for() -> None:
+    pods = [GUARANTEED, BEST_EFFORT, asking({"cpu": "250m", "memory": "1Gi"}), asking({"cpu": "500m"})]
+    assert level_limits(pods, HOST) == {
+        "": Limits(memory_bytes=7 * GIB, cpu_request_millis=3500, memory_request_bytes=2 * GIB),
+        "burstable": Limits(cpu_request_millis=750, memory_request_bytes=GIB),
+        "besteffort": Limits(cpu_request_millis=0, memory_request_bytes=0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("limits", "held"),
+    [({"memory": "1Gi"}, True), ({"cpu": "1"}, False), ({}, False)],
+    ids=["the one that is not kept", "one that is", "none"],
+)
+def test_a_limit_that_cannot_be_kept_can_be_a_reason_to_wait(limits: dict[str, str], held: bool) -> None:
+    of, strict = asking({}, limits), replace(HOST, unkept={"memory": "the memory controller is not delegated"})
+    answer = prepare(of, of.spec.containers[0], {}, {}, strict)
+    assert isinstance(answer, Hold) == held
+    if isinstance(answer, Hold):
+        assert (answer.reason, answer.message) == (
+            "CreateContainerConfigError",
+            "this node cannot keep the memory limit of container 'app': the memory controller is not delegated",
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "reserved"),
+    [
+        ("", Reserved()),
+        ("cpu=500m", Reserved(500)),
+        ("cpu=1, memory=1Gi,ephemeral-storage=2Gi", Reserved(1000, GIB, 2 * GIB)),
+    ],
+)
+def test_reserved_amounts(text: str, reserved: Reserved) -> None:
+    assert read_reserved(text) == reserved
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cpu", '"cpu" is not of the form resource=quantity'),
+        ("disk=1Gi", '"disk" cannot be reserved; supported: cpu, memory, ephemeral-storage'),
+        ("cpu=1,cpu=2", '"cpu" is given twice'),
+        ("memory=lots", "'lots' is not a quantity"),
+        ("memory=-1Gi", "must not be negative"),
+    ],
+)
+def test_bad_reserved_amounts(text: str, words: str) -> None:
+    with pytest.raises(BadArgument) as refusal:
+        read_arguments(["--name", "n", "--system-reserved", text])
+    assert str(refusal.value).startswith("--system-reserved: ") and words in str(refusal.value)
+
+
+def test_both_reservations_count() -> None:
+    given = read_arguments(["--name", "n", "--system-reserved", "cpu=1", "--kube-reserved", "cpu=500m,memory=1Gi"])
+    assert given.reserved == Reserved(1500, GIB)
+
+
+@scenario
+async def test_the_levels_follow_the_pods(cluster: Cluster) -> None:
+    agent = await cluster.start_agent()
+    await cluster.hub.assign(asking({"cpu": "250m", "memory": "1Gi"}))
+    await eventually(
+        lambda: cluster.runtime.levels.get("burstable") == Limits(cpu_request_millis=250, memory_request_bytes=GIB)
+    )
+    assert cluster.runtime.levels[""].memory_bytes == 8 * GIB
+    await cluster.hub.running("u-web")
+    assert cluster.hub.status("u-web").qos_class == "Burstable"
+    await cluster.hub.delete("u-web")
+    await eventually(lambda: cluster.runtime.levels["burstable"].cpu_request_millis == 0)
+    assert not len(agent.pods)
+
+
+@pytest.mark.parametrize(
+    ("reserved", "words"),
+    [
+        (Reserved(cpu_millis=5000), 'resource "cpu" has a reservation of 5000m but capacity of 4000m'),
+        (Reserved(memory_bytes=9 * GIB), f'resource "memory" has a reservation of {9 * GIB} but capacity of {8 * GIB}'),
+    ],
+)
+def test_more_than_the_machine_has_is_not_reserved(reserved: Reserved, words: str) -> None:
+    with pytest.raises(BadArgument, match=words):
+        check_reserved(reserved, MemoryMachine())
