@@ -72,7 +72,7 @@ def test_a_create_fills_in_the_identity(obj: Object, generation: int | None) -> 
 
 def test_a_create_drops_a_status_that_a_person_sends() -> None:
     sent = Pod(status=PodStatus(phase="Running"))
-    assert for_create(sent, uid="u", now=NOW).status == PodStatus()
+    assert for_create(sent, uid="u", now=NOW).status == PodStatus(qos_class="BestEffort")
     assert for_create(sent, uid="u", now=NOW, keep_status=True).status.phase == "Running"
 
 
