@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+MINUTES ?= 30
 
 .PHONY: help demo test check bench soak test-vm format clean
 
@@ -37,8 +38,8 @@ format: $(VENV)/dev.stamp ## rewrite the code in the house's format
 bench: $(VENV)/dev.stamp ## measure the budgets: a table, and JSON beside it
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/dev.stamp ## the long runs: many simulation seeds
-	$(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
+soak: $(VENV)/dev.stamp ## simulate for long: MINUTES of new seeds, from where the last soak ended
+	$(BIN)/python -m tests.sim --minutes $(MINUTES) $(ARGS)
 
 test-vm: $(VENV)/dev.stamp ## prove deploy/ in a small VM: real systemd, all of cgroup v2, a reboot (root)
 	$(BIN)/python -m pytest -m vm --timeout 0 tests/vm $(ARGS)

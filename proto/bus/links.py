@@ -15,10 +15,12 @@ from proto.ids import Ids
 
 @dataclass(slots=True)
 class Link:
-    """What connects one name to the network. `loss` is the share of messages that vanish, in each direction."""
+    """What connects one name to the network. `loss` is the share of messages that vanish, in each direction,
+    and `duplication` the share of those that arrive twice."""
 
     latency_s: float = 0.0
     loss: float = 0.0
+    duplication: float = 0.0
     silent: bool = False
     broken: bool = False
 
@@ -40,8 +42,12 @@ class Pipe:
         if self.link.silent or self.link.broken or self._loses():
             return
         due_s = asyncio.get_running_loop().time() + self.link.latency_s
-        self.waiting.append((max(due_s, self.waiting[-1][0] if self.waiting else due_s), arrive))
+        due_s = max(due_s, self.waiting[-1][0] if self.waiting else due_s)
+        self.waiting.extend([(due_s, arrive)] * (2 if self._repeats() else 1))
         self._schedule()
+
+    def _repeats(self) -> bool:
+        return self.link.duplication > 0 and self.ids.uniform(0, 1) < self.link.duplication
 
     def _loses(self) -> bool:
         return self.link.loss > 0 and self.ids.uniform(0, 1) < self.link.loss

@@ -4,15 +4,15 @@ Control planes and agents are the real programs, composed on the ports in memory
 workload processes are played. A seed draws the cluster, what its users do and what breaks when; the same seed gives the
 same run, down to the last line of its trace, so every bug that a seed finds can be looked at again and again.
 
-    python -m tests.sim --seed 42            one run, with its trace
-    python -m tests.sim --seed 42 --until 30 the same, cut short
+    python -m tests.sim 42                   one run, with its trace; see docs/simulation.md
 
     virtual_time  an event loop whose time jumps when all wait
     programs      programs that can be killed, frozen and thawed within that loop
     cluster       the cluster of one run: network, store, control planes, machines
-    faults        what may break, and how it is mended
-    users         what people do meanwhile, and what they were promised
-    invariants    what must hold always, and what must hold once the faults have stopped
+    faults        what may break, and how it is mended: a table; chaos lets it befall a cluster
     trace         what happened, and its hash
-    scenario      one run from its seed
+
+    scenario      Deployments alone, in depth: users (what people do), invariants (what must hold)
+    everything    all kinds at once: workloads and people (what is run and done), checks (a promise a file)
+    pool          many seeds, a process for each core
 """

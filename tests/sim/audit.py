@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 from control_plane.scheduling.changes import counts
 from control_plane.scheduling.needs import amount, taken_by
@@ -26,6 +27,8 @@ class Audit:
         self.past_pods: dict[str, Pod] = {}
         """Last state of the pods that are gone, by uid."""
         self.epochs: dict[int, str] = {}
+        self.listeners: list[Callable[[Object | None, Object, bool], None]] = []
+        """Called with (before, after, gone) for each change; for what is gone `after` is its last state."""
         self._store = MemoryStore(server)
         self._trace = trace
         self._on_node: dict[str, dict[str, Pod]] = defaultdict(dict)
@@ -61,6 +64,8 @@ class Audit:
             self._trace.note("store", f"{change.revision} {change.type} {obj.KIND} {'/'.join(obj.key)} {_summary(obj)}")
         if isinstance(obj, Pod):
             self._take_pod(before if isinstance(before, Pod) else None, obj, gone=change.type == "delete")
+        for listener in self.listeners:
+            listener(before, obj, change.type == "delete")
 
     def _take_pod(self, before: Pod | None, pod: Pod, *, gone: bool) -> None:
         node, there = pod.spec.node_name, self._on_node[pod.spec.node_name]

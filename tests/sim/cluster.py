@@ -14,6 +14,7 @@ from tests.sim.machine import SimMachine
 from tests.sim.trace import Trace
 from tests.sim.users import APPS_MAX, POD_CPU_MILLIS, REPLICAS_MAX, User
 
+PODS_MAX = APPS_MAX * REPLICAS_MAX
 SPARE_PODS = 1
 """The machines together have room for all that people can ask for, and this much more on each."""
 
@@ -21,7 +22,9 @@ SPARE_PODS = 1
 class Cluster:
     """Everything that there is. Made from within the loop, by a seed; in a `rough` one people delete nodes, too."""
 
-    def __init__(self, seed: int, control_planes: int, machines: int, trace: Trace, *, rough: bool):
+    def __init__(
+        self, seed: int, control_planes: int, machines: int, trace: Trace, *, rough: bool, pods: int = PODS_MAX
+    ):
         self.trace = trace
         self.network = MemoryNetwork(RandomIds(hash64(seed, "network")))
         self.hub = Hub()
@@ -30,7 +33,7 @@ class Cluster:
             SimControlPlane(f"cp{number}", self.hub.server, self.network, seed, trace, self.audit.leads)
             for number in range(1, control_planes + 1)
         ]
-        cpu_millis = (-(-APPS_MAX * REPLICAS_MAX // machines) + SPARE_PODS) * POD_CPU_MILLIS
+        cpu_millis = (-(-pods // machines) + SPARE_PODS) * POD_CPU_MILLIS
         self.machines = [
             SimMachine(f"m{number}", self.network, seed, trace, cpu_millis=cpu_millis)
             for number in range(1, machines + 1)

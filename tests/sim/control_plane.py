@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 
 from control_plane.program import ControlPlane, Settings
 from control_plane.store.memory import MemoryLeaderKeys, MemoryStore, MemoryStoreServer
+from control_plane.store.port import StoreUnavailable
 from proto.bus.memory import MemoryNetwork
 from proto.clock import LoopClock
 from proto.ids import Ids, RandomIds, hash64
@@ -19,11 +20,15 @@ from tests.sim.trace import Trace
 RESTART_S = 1.0
 """How long the service manager waits before it starts a program again."""
 
+Write = Callable[[Object, int], Awaitable[int]]
+
 TRAVEL_S = (0.0002, 0.02)
 """How long something takes between a control plane and the store, one way."""
 
 LOST_ACKS = 5
 SLOW_FEED_S = 1.0
+STALE_FEED_S = 7.0
+"""Longer than a loop waits to see its own writes."""
 
 
 class SimControlPlane:
@@ -62,7 +67,8 @@ class SimControlPlane:
         self._lives += 1
         self._program = Program(self.name, self._ended)
         self._bus = ProgramBus(self._network, self.name, self._program)
-        self._store = _DistantStore(self._server, RandomIds(hash64(self._seed, self.name, self._lives, "store")))
+        ids = RandomIds(hash64(self._seed, self.name, self._lives, "store"))
+        self._store = _DistantStore(self._server, ids, self._die)
         self._replica = None
         self._trace.note(self.name, f"control plane starts life={self._lives}")
         self._program.start(self._run(self._bus, self._store))
@@ -130,6 +136,32 @@ class SimControlPlane:
         if self._store is not None:
             self._store.feed_delay_s = SLOW_FEED_S
 
+    def fall_behind(self) -> None:
+        """What it knows is old."""
+        if self._store is not None:
+            self._store.feed_delay_s = STALE_FEED_S
+
+    def die_at_write(self, number: int) -> None:
+        """It is killed at its next but so many write: for an even number before the store has it, else after."""
+        if self._store is not None:
+            self._store.deadly_write = number
+
+    def spare(self) -> None:
+        """It need not die any more."""
+        if self._store is not None:
+            self._store.deadly_write = None
+
+    def lose_key(self) -> None:
+        """The store forgets who leads; the leader, whose renewals get no answer, does not know of it yet."""
+        if self._store is not None:
+            self._store.keys_away = True
+            self._server.leader = None
+
+    def regain_key(self) -> None:
+        """Questions about who leads are answered again."""
+        if self._store is not None:
+            self._store.keys_away = False
+
     def speed_up_feed(self) -> None:
         """It hears of changes at once."""
         if self._store is not None:
@@ -144,6 +176,10 @@ class SimControlPlane:
         self._trace.note(self.name, "serves")
         raise RuntimeError(f"{await replica.failed()} ended")
 
+    def _die(self) -> None:
+        self._trace.note(self.name, "is killed between two writes")
+        self.kill()
+
     def _ended(self, program: Program, error: BaseException | None) -> None:
         """The service manager's part: a program that ends by itself is noted and started again."""
         self.deaths.append(f"{self.name} ended by itself: {error!r}")
@@ -155,25 +191,44 @@ class SimControlPlane:
 class _DistantStore(MemoryStore):
     """A store at the other end of a network: every write takes a while to get there, and its answer to come back."""
 
-    def __init__(self, server: MemoryStoreServer, ids: Ids):
+    def __init__(self, server: MemoryStoreServer, ids: Ids, die: Callable[[], None]):
         super().__init__(server)
         self._ids = ids
+        self._die = die
         self.feed_delay_s = ids.uniform(*TRAVEL_S)
+        self.keys_away = False
+        self.deadly_write: int | None = None
 
     async def travel(self) -> None:
         """One way."""
         await asyncio.sleep(self._ids.uniform(*TRAVEL_S))
 
     async def put(self, obj: Object, expected_revision: int) -> int:
+        return await self._there_and_back(super().put, obj, expected_revision)
+
+    async def delete(self, obj: Object, expected_revision: int) -> int:
+        return await self._there_and_back(super().delete, obj, expected_revision)
+
+    async def _there_and_back(self, write: Write, obj: Object, expected_revision: int) -> int:
         await self.travel()
-        revision = await super().put(obj, expected_revision)
+        if self.deadly_write is None:
+            revision = await write(obj, expected_revision)
+        else:
+            revision = await self._on_the_verge(write, obj, expected_revision)
         await self.travel()
         return revision
 
-    async def delete(self, obj: Object, expected_revision: int) -> int:
-        await self.travel()
-        revision = await super().delete(obj, expected_revision)
-        await self.travel()
+    async def _on_the_verge(self, write: Write, obj: Object, expected_revision: int) -> int:
+        """Write, unless it is the write at which the program is killed: what is killed never comes back from here."""
+        assert self.deadly_write is not None
+        number, self.deadly_write = self.deadly_write, self.deadly_write - 2
+        if number == 0:
+            self._die()
+            await asyncio.sleep(0)
+        revision = await write(obj, expected_revision)
+        if number == 1:
+            self._die()
+            await asyncio.sleep(0)
         return revision
 
 
@@ -186,16 +241,21 @@ class _DistantKeys(MemoryLeaderKeys):
         self._told = told
 
     async def acquire(self, holder: str, ttl_s: float) -> int | None:
-        await self._distant.travel()
+        await self._reach_keys()
         revision = await super().acquire(holder, ttl_s)
         await self._distant.travel()
         return revision
 
     async def renew(self, holder: str, revision: int, ttl_s: float) -> int | None:
-        await self._distant.travel()
+        await self._reach_keys()
         renewed = await super().renew(holder, revision, ttl_s)
         await self._distant.travel()
         return renewed
+
+    async def _reach_keys(self) -> None:
+        await self._distant.travel()
+        if self._distant.keys_away:
+            raise StoreUnavailable("nobody answers for the leader's key")
 
     async def next_epoch(self) -> int:
         await self._distant.travel()

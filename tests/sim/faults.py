@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from proto.ids import Ids
@@ -76,6 +77,16 @@ def _nothing(victim: Any) -> None:
     """Such a fault mends itself."""
 
 
+def _doom(victim: SimControlPlane, number: int) -> None:
+    victim.die_at_write(number)
+
+
+def _revive(victim: SimControlPlane) -> None:
+    """What waited for its last write in vain lives on."""
+    victim.spare()
+    victim.ensure()
+
+
 def _disconnect(victim: Any) -> None:
     victim.disconnect()
 
@@ -101,6 +112,21 @@ KINDS: tuple[FaultKind, ...] = (
     FaultKind("store outage", _hub, Hub.stop_writes, Hub.resume_writes),
     FaultKind("hub restart", _everyone, _disconnect, _reconnect),
 )
+
+DEADLY_WRITES = (0, 1, 2, 3, 5, 8, 13, 20, 31, 48)
+"""At which write of its a leader is killed, after half as many: even before the store has it, odd after that."""
+
+EVEN_WORSE: tuple[FaultKind, ...] = (
+    *(FaultKind(f"leader dies at write {n}", _leader, partial(_doom, number=n), _revive) for n in DEADLY_WRITES),
+    FaultKind("stale mirror", _control_plane, SimControlPlane.fall_behind, SimControlPlane.speed_up_feed),
+    FaultKind("stale leader", _leader, SimControlPlane.fall_behind, SimControlPlane.speed_up_feed),
+    FaultKind("two leaders", _leader, SimControlPlane.lose_key, SimControlPlane.regain_key),
+    FaultKind("agent hangs", _machine, SimMachine.hang_agent, SimMachine.wake_agent, harmless_s=1.0),
+    FaultKind("messages arrive twice", _machine, SimMachine.stutter, SimMachine.speak_clearly),
+)
+
+ALL: tuple[FaultKind, ...] = KINDS + EVEN_WORSE
+"""Every fault."""
 
 HARMLESS: tuple[FaultKind, ...] = tuple(kind for kind in KINDS if kind.harmless_s == float("inf"))
 

@@ -21,6 +21,11 @@ def problems(cluster: Cluster) -> list[str]:
     return [*_nodes(cluster), *_replicas(audit), *_pods(audit), *_processes(cluster), *_leaders(cluster)]
 
 
+def machinery(cluster: Cluster) -> list[str]:
+    """What of the cluster itself is not as it should be, whatever runs on it."""
+    return [*_nodes(cluster), *_processes(cluster), *_leaders(cluster)]
+
+
 def restarted_for_nothing(cluster: Cluster, harmed: set[str]) -> list[str]:
     """Pods that were restarted or ended although neither a fault on their node nor a person asked for it."""
     ledger, wrong = cluster.user.ledger, []
@@ -81,7 +86,8 @@ def _processes(cluster: Cluster) -> list[str]:
     """On every machine exactly the processes of the pods that are assigned to it."""
     wrong = []
     for machine in cluster.machines:
-        assigned = {pod.metadata.uid for pod in cluster.audit.pods() if pod.spec.node_name == machine.name}
+        pods = [pod for pod in cluster.audit.pods() if pod.status.phase not in ("Succeeded", "Failed")]
+        assigned = {pod.metadata.uid for pod in pods if pod.spec.node_name == machine.name}
         running = Counter(container.partition(".")[0] for container in machine.processes())
         wrong += [
             f"{machine.name} runs a process of {uid}, which is not there" for uid in running if uid not in assigned

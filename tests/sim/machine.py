@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -48,6 +48,8 @@ class Computer:
         self.runtime = FakeRuntime(
             RuntimeSettings(name, MemoryStorage().log_path("", "", 0)), boot_epoch_s=EPOCH.timestamp()
         )
+        self.listeners: list[Callable[[ContainerState], None]] = []
+        """Called when a process runs or has ended."""
         self._name = name
         self._trace = trace
         self.program.start(self._watch())
@@ -95,6 +97,8 @@ class Computer:
                 state = event.state
                 how = "runs" if state.running else f"ended exit={state.exit_code} signal={state.signal}"
                 self._trace.note(self._name, f"process {state.id} {how}")
+                for listener in self.listeners:
+                    listener(state)
 
 
 class SimMachine:
@@ -167,6 +171,16 @@ class SimMachine:
         if self.program is not None:
             self.program.freeze()
 
+    def hang_agent(self) -> None:
+        """SIGSTOP of the agent alone: its supervisor and its processes go on."""
+        if self.program is not None:
+            self.program.freeze()
+
+    def wake_agent(self) -> None:
+        """SIGCONT of the same."""
+        if self.program is not None:
+            self.program.thaw()
+
     def thaw(self) -> None:
         """SIGCONT of the same."""
         self.computer.program.thaw()
@@ -193,6 +207,14 @@ class SimMachine:
         """Messages are lost and late."""
         link = self.network.link(self.name)
         link.loss, link.latency_s = 0.1, 0.3
+
+    def stutter(self) -> None:
+        """Every third message arrives twice."""
+        self.network.link(self.name).duplication = 0.3
+
+    def speak_clearly(self) -> None:
+        """Every message arrives once again."""
+        self.network.link(self.name).duplication = 0.0
 
     def better_link(self) -> None:
         """The link is good again."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from proto.ids import RandomIds, hash64
 from tests.sim import faults, invariants, programs
+from tests.sim.chaos import Chaos
 from tests.sim.cluster import Cluster
-from tests.sim.faults import Fault
 from tests.sim.trace import Trace
 from tests.sim.users import REPLICAS_MAX
 
@@ -23,9 +23,6 @@ UP_S = 30.0
 CHAOS_S = 60.0
 SETTLE_S = 150.0
 CALM_S = 20.0
-AMBUSH_WITHIN_S = 10.0
-STRAGGLE_S = 0.3
-"""Those that lost the hub together do not find it again together."""
 
 
 @dataclass
@@ -45,7 +42,7 @@ class Outcome:
 def simulate(seed: int, *, follow: bool = False, chaos_s: float = CHAOS_S) -> Outcome:
     """Run the scenario of `seed`."""
     outcome = Outcome(seed, trace=Trace(follow=follow))
-    with _LoggedErrors(outcome):
+    with LoggedErrors(outcome):
         programs.run(_run(seed, outcome, chaos_s))
     return outcome
 
@@ -66,9 +63,7 @@ class Scenario:
         control_planes, machines = 1 + int(self._ids.uniform(0, 3)), 3 + int(self._ids.uniform(0, 5))
         self._cluster = Cluster(seed, control_planes, machines, outcome.trace, rough=rough)
         self._pause_s = (0.1, self._ids.uniform(1, 12))
-        self._act: asyncio.Future[None] | None = None
-        self._afflicted: set[str] = set()
-        self._harmed: set[str] = set()
+        self._chaos = Chaos(self._cluster, self._ids)
 
     async def run(self) -> None:
         """The whole of it; what goes wrong is in the outcome."""
@@ -92,35 +87,7 @@ class Scenario:
     async def _break_things(self) -> None:
         """Every fault in its time; ends when the last is mended."""
         count = 3 + int(self._ids.uniform(0, 18))
-        drawn = faults.draw(self._ids, count, self._chaos_s, self._kinds)
-        await asyncio.gather(*(self._befall(fault) for fault in drawn))
-
-    async def _befall(self, fault: Fault) -> None:
-        await asyncio.sleep(fault.at_s)
-        if fault.ambushes:
-            await self._wait_for_an_act()
-            await asyncio.sleep(fault.ambush_s)
-        victims = fault.kind.victims(self._cluster, fault.number)
-        names = {victim.name for victim in victims}
-        if names & self._afflicted:
-            return
-        self._afflicted |= names
-        if fault.harms_pods:
-            self._harmed |= names
-        self._note(f"{fault.kind.name} of {' '.join(sorted(names))} for {fault.lasts_s} s")
-        for victim in victims:
-            fault.kind.begin(victim)
-        await asyncio.sleep(fault.lasts_s)
-        for victim in victims:
-            fault.kind.mend(victim)
-            await asyncio.sleep(0 if len(victims) == 1 else self._ids.uniform(0, STRAGGLE_S))
-        self._note(f"{fault.kind.name} of {' '.join(sorted(names))} is mended")
-        self._afflicted -= names
-
-    async def _wait_for_an_act(self) -> None:
-        """Until a person does something, if that happens soon: faults find most to break while much is under way."""
-        act = self._act = self._act or asyncio.get_running_loop().create_future()
-        await asyncio.wait({act}, timeout=AMBUSH_WITHIN_S)
+        await self._chaos.befall(faults.draw(self._ids, count, self._chaos_s, self._kinds))
 
     async def _use_it(self) -> None:
         """People change things while the faults last."""
@@ -128,9 +95,7 @@ class Scenario:
         end_s = loop.time() + self._chaos_s
         while loop.time() < end_s:
             await asyncio.sleep(self._ids.uniform(*self._pause_s))
-            if self._act is not None:
-                self._act.set_result(None)
-                self._act = None
+            self._chaos.people_act()
             await self._cluster.user.act()
 
     async def _judge(self) -> None:
@@ -138,7 +103,7 @@ class Scenario:
         violations = self._outcome.violations
         violations += [f"after a while: {problem}" for problem in invariants.problems(self._cluster)]
         violations += invariants.restarted_for_nothing(
-            self._cluster, self._harmed | self._cluster.user.ledger.removed_nodes
+            self._cluster, self._chaos.harmed | self._cluster.user.ledger.removed_nodes
         )
         try:
             await self._cluster.user.read_back()
@@ -159,7 +124,7 @@ class Scenario:
         self._outcome.trace.note("*", what)
 
 
-class _LoggedErrors(logging.Handler):
+class LoggedErrors(logging.Handler):
     """Errors that the programs log are violations: nothing that may happen here is a fault of theirs."""
 
     def __init__(self, outcome: Outcome):

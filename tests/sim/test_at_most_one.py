@@ -25,22 +25,16 @@ LASTS_S = (1.0, 5.0, 14.0, 18.0, 25.0, 45.0)
 LOOK_S = 0.02
 
 
-def hang(machine: SimMachine) -> None:
-    """SIGSTOP of the agent alone: its supervisor and its processes go on."""
-    if machine.program is not None:
-        machine.program.freeze()
-
-
-def wake(machine: SimMachine) -> None:
-    if machine.program is not None:
-        machine.program.thaw()
-
-
 # A machine that is frozen as a whole keeps its processes, which do nothing, until a moment after it is thawed: whoever
 # looks from outside sees two. See docs/partitions.md.
 BREAKING = (
     *(kind for kind in KINDS if kind.name != "freeze"),
-    FaultKind("agent hangs", lambda cluster, n: [cluster.machines[n % len(cluster.machines)]], hang, wake),
+    FaultKind(
+        "agent hangs",
+        lambda cluster, n: [cluster.machines[n % len(cluster.machines)]],
+        SimMachine.hang_agent,
+        SimMachine.wake_agent,
+    ),
 )
 
 
