@@ -12,16 +12,15 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 from node_agent.background import Background
-from node_agent.containers import ContainerTable
 from node_agent.log_reading import LogChoice, LogReader
-from node_agent.plan.lives import by_container
+from node_agent.plan.container_ids import parse_container_id
 from node_agent.pod_work import PodWork
-from node_agent.pods import Pods
 from node_agent.runtime.port import ContainerState
+from node_agent.streams.finding import Finder, waiting_reason
 from proto import codec, subjects
 from proto.bus.port import Bus, Message
 from proto.clock import Clock
-from proto.errors import BadRequest, NotFound, Unavailable
+from proto.errors import BadRequest
 from proto.node import LogRequest
 from proto.streams import serve_stream
 
@@ -32,15 +31,12 @@ FOLLOW_EVERY_S = 0.1
 class LogServer:
     """Answers requests for logs of this node's pods."""
 
-    def __init__(
-        self, bus: Bus, clock: Clock, background: Background, node: str, pods: Pods, containers: ContainerTable
-    ) -> None:
+    def __init__(self, bus: Bus, clock: Clock, background: Background, node: str, finder: Finder) -> None:
         self._bus = bus
         self._clock = clock
         self._background = background
         self._node = node
-        self._pods = pods
-        self._containers = containers
+        self._finder = finder
 
     async def subscribe(self) -> None:
         """Begin to answer."""
@@ -59,7 +55,7 @@ class LogServer:
             request = codec.unpack(data, LogRequest)
         except ValueError as error:
             raise BadRequest(f"the log request cannot be read: {error}") from None
-        work = self._find_pod(request)
+        work = self._finder.pod(request.namespace, request.pod)
         state = self._find_life(work, request)
         if state.log_path is None:
             return
@@ -67,7 +63,7 @@ class LogServer:
         reader = LogReader(state.log_path, LogChoice(since, request.tail, request.timestamps))
         try:
             while True:
-                running = self._runs(work.uid, state.id)
+                running = self._runs(work, state.id)
                 while piece := reader.read():
                     yield piece
                 if not (request.follow and running):
@@ -76,39 +72,20 @@ class LogServer:
         finally:
             reader.close()
 
-    def _find_pod(self, request: LogRequest) -> PodWork:
-        if not self._containers.listed:
-            raise Unavailable(f"the agent of node {self._node} has only just started; ask again")
-        work = self._pods.find(request.namespace, request.pod)
-        if work is None:
-            raise NotFound(f'pods "{request.pod}" not found on node {self._node}')
-        return work
-
     def _find_life(self, work: PodWork, request: LogRequest) -> ContainerState:
         """The container's latest life, or the one before it."""
-        names = [container.name for container in (*work.pod.spec.containers, *work.pod.spec.init_containers)]
-        container = request.container or names[0]
-        if container not in names:
-            raise BadRequest(f"container {container} is not valid for pod {request.pod}; it has: {', '.join(names)}")
-        states = by_container(self._containers.of_pod(work.uid)).get(container, ())
+        container = self._finder.container(work, request.container).name
+        states = self._finder.lives(work, container)
         if request.previous:
             if len(states) < 2:
                 raise BadRequest(f'previous terminated container "{container}" in pod "{request.pod}" not found')
             return states[-2]
         if not states:
-            reason = _waiting_reason(work, container)
+            reason = waiting_reason(work, container)
             raise BadRequest(f'container "{container}" in pod "{request.pod}" is waiting to start: {reason}')
         return states[-1]
 
-    def _runs(self, uid: str, container_id: str) -> bool:
-        return any(state.id == container_id and state.running for state in self._containers.of_pod(uid))
-
-
-def _waiting_reason(work: PodWork, container: str) -> str:
-    """Why a container has no life yet, in the words of its status."""
-    for status in (*work.reported.init_container_statuses, *work.reported.container_statuses):
-        if status.name == container and status.state.waiting is not None:
-            return status.state.waiting.message or status.state.waiting.reason
-        if status.name == container and status.state.terminated is not None:
-            return status.state.terminated.message
-    return "ContainerCreating"
+    def _runs(self, work: PodWork, container_id: str) -> bool:
+        key = parse_container_id(container_id)
+        lives = self._finder.lives(work, key.container) if key is not None else ()
+        return any(state.id == container_id and state.running for state in lives)

@@ -16,7 +16,7 @@ from node_agent.plan.ending import stop_grace_s
 from node_agent.plan.launch import Launch
 from node_agent.plan.lives import SERIES_ANNOTATION
 from node_agent.plan.view import Start
-from node_agent.runtime.abilities import Executed, Executes, KillsLater, Sweeps, Swept
+from node_agent.runtime.abilities import CommandFiles, Converses, Executed, Executes, KillsLater, Sweeps, Swept
 from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
@@ -119,6 +119,20 @@ class Operations:
         return await self._runtime.execute(
             str(container_id), argv, env=launch.env, working_dir=files, timeout_s=timeout_s
         )
+
+    async def converse(
+        self, pod_uid: str, container_id: str, argv: tuple[str, ...], launch: Launch, files: CommandFiles
+    ) -> int:
+        """Run a command in a container for somebody who talks with it; its exit code. Cancelling ends the command.
+
+        Raises:
+            RuntimeFailure: it could not be run; the message says why.
+            StorageFailure: the pod's directory cannot be made.
+        """
+        if not isinstance(self._runtime, Converses):
+            raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
+        working_dir = Path(launch.working_dir) if launch.working_dir else self._storage.prepare_pod(pod_uid)
+        return await self._runtime.converse(container_id, argv, env=launch.env, working_dir=working_dir, files=files)
 
     async def remove(self, container_id: str) -> None:
         """Forget it and its output.

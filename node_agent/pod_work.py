@@ -55,6 +55,11 @@ class PodWork:
         return self.assignment.pod
 
     @property
+    def config(self) -> Config:
+        """What its ConfigMaps and Secrets say."""
+        return Config(self.assignment.config, self.assignment.secrets)
+
+    @property
     def uid(self) -> str:
         """The pod's uid."""
         return self.assignment.pod.metadata.uid
@@ -67,7 +72,7 @@ class PodWork:
             pod=self.pod,
             host=host,
             assigned=self.assigned,
-            config=Config(self.assignment.config, self.assignment.secrets),
+            config=self.config,
             ports=self.ports,
             states=states,
             failed=self.failed,

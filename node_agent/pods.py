@@ -22,6 +22,7 @@ from node_agent.operations import Operations
 from node_agent.performing import Performer
 from node_agent.plan.environment import Host
 from node_agent.plan.events import events_between
+from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.view import Ends, PodPlan, Start, Step
 from node_agent.pod_work import PodWork
@@ -33,7 +34,7 @@ from proto.clock import Clock
 from proto.disconnection import disconnection
 from proto.node import Assignment
 from proto.objects.meta import evolve
-from proto.objects.pod import Pod
+from proto.objects.pod import Container, Pod
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,10 @@ class Pods:
         """The pods that are chosen, each with the status that was reported last."""
         known = (evolve(work.pod, status=work.reported) for work in self._works.values())
         return tuple(filter(chosen, known))
+
+    def launch_of(self, work: PodWork, container: Container) -> Launch | Hold:
+        """What a container of the pod is started with, for a command that runs beside its program."""
+        return prepare(work.pod, container, work.config, work.ports, self._host)
 
     def restore(self, record: PodRecord) -> None:
         """A pod that the agent's last life knew."""

@@ -28,7 +28,6 @@ from node_agent.lease import Lease
 from node_agent.leaving import handed_over
 from node_agent.leftovers import LeftoverServer
 from node_agent.level_bounds import LevelBounds
-from node_agent.logs import LogServer
 from node_agent.machine import Machine, MemoryMachine
 from node_agent.membership import Membership
 from node_agent.operations import Operations
@@ -43,6 +42,7 @@ from node_agent.runtime.port import Fingerprint, Runtime
 from node_agent.settings import AgentSettings
 from node_agent.storage.memory import MemoryStorage
 from node_agent.storage.port import Storage, StorageFailure
+from node_agent.streams.servers import StreamServers
 from node_agent.usage import UsageSampler
 from proto import codec, subjects
 from proto.bus.port import Bus, BusError
@@ -214,7 +214,9 @@ class NodeAgent:
             self.pods, self._containers, self._operations, self._storage, self._clock, settings.cleanup_every_s
         )
         self._leftovers = LeftoverServer(self._bus, self._clock, self._background, settings.node, self._cleanup)
-        self._logs = LogServer(self._bus, self._clock, self._background, settings.node, self.pods, self._containers)
+        self._streams = StreamServers(
+            self._bus, self._clock, self._background, settings.node, self.pods, self._containers, self._operations
+        )
 
     def _compose_health(self) -> None:
         """The parts that look after running containers."""
@@ -266,7 +268,7 @@ class NodeAgent:
 
     async def _listen(self) -> None:
         await self._assignments.subscribe()
-        await self._logs.subscribe()
+        await self._streams.subscribe()
         await self._leftovers.subscribe()
 
     def _spawn_loops(self) -> None:

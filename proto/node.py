@@ -8,6 +8,7 @@
     down.assign   hub -> agent    Assignments (a change, or everything)
     down.clean    api -> agent    CleanRequest => CleanReply           what was left over, and away with it
     down.logs     client -> agent LogRequest     => chunks, see `proto.streams`
+    down.exec     client -> agent ExecRequest   <=> frames, see `proto.frames` and `proto.duplex`
 
 All are msgpack. Loss is noticed and healed: every assignment message carries the digest of what the node should hold
 after it, every heartbeat the digest of what it does hold. The digest is a sum, so order does not matter and one
@@ -187,3 +188,25 @@ class LogRequest(Model):
     tail: int = -1
     since_s: float | None = None
     timestamps: bool = False
+
+
+class TerminalSize(Model):
+    """How large a person's terminal is, in characters."""
+
+    columns: int = 80
+    rows: int = 24
+
+
+class ExecRequest(Model):
+    """A command to run in a container, beside its program. With a `terminal` its output is one stream, not two.
+
+    `term` is the type of that terminal, as in the variable TERM.
+    """
+
+    namespace: str
+    pod: str
+    container: str = ""
+    command: Many[str] = ()
+    stdin: bool = False
+    terminal: TerminalSize | None = None
+    term: str = ""

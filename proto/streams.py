@@ -12,7 +12,8 @@
   a slow reader slows the source and costs no memory.
 - *Life*: every `PULSE_S` the sender sends an empty chunk with the number of the last one, which the receiver answers
   at once, even while its reader pauses. A receiver that closed is known by the 503 of the next message, one that fell
-  silent by `SILENT_S` without an answer; a sender that fell silent by as long without a pulse.
+  silent by `SILENT_S` without an answer; a sender that fell silent by as long without a pulse. A connection to the
+  server that broke ends the stream at both ends within seconds.
 
 Never here: what the bytes mean, and going on after a break (the receiver asks again, from where it was).
 """
@@ -35,6 +36,9 @@ CHUNK_BYTES_MAX = 64 * 1024
 PULSE_S = 5.0
 SILENT_S = 16.0
 """Three pulses and a little."""
+
+LOOK_S = 1.0
+"""How often a receiver for whom nothing comes looks whether the bus is still there."""
 
 SEQUENCE, CREDIT, WINDOW, END, ERROR = "Sp-Seq", "Sp-Credit", "Sp-Window", "Sp-End", "Sp-Error"
 
@@ -132,11 +136,16 @@ class _Receiver:
             await self._tell({END: "1"})
 
     async def _next(self, subject: str) -> Message:
-        try:
-            async with asyncio.timeout(SILENT_S):
-                return await self._arrived.get()
-        except TimeoutError:
-            raise StreamBroken(f"the stream from {subject} fell silent") from None
+        if not self._arrived.empty():
+            return self._arrived.get_nowait()
+        for _ in range(round(SILENT_S / LOOK_S)):
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    return await self._arrived.get()
+            except TimeoutError:
+                if not self._bus.connected:
+                    raise StreamBroken("the connection to the NATS server broke") from None
+        raise StreamBroken(f"the stream from {subject} fell silent")
 
     def _check(self, message: Message, subject: str) -> None:
         """Look at the number and at the end."""

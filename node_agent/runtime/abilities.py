@@ -1,5 +1,5 @@
-"""What a driver may be able to do besides the runtime port: commands in a container, killing later, other
-limits while it runs, limits for many together, sweeping.
+"""What a driver may be able to do besides the runtime port: commands in a container, alone or in
+conversation with a person, killing later, other limits while it runs, limits for many together, sweeping.
 
 An agent asks with `isinstance` whether the driver has an ability, and says what it cannot do where it has not.
 """
@@ -64,6 +64,41 @@ class Executes(Protocol):
             NoSuchContainer: The id is unknown, or the container has ended.
             StartFailed: The command cannot be executed.
             RuntimeUnavailable: Unknown whether it was executed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFiles:
+    """What a command reads and writes: paths of pipes, or three times that of a terminal, which then controls it.
+
+    The driver opens them before the command begins; the caller keeps them open until it has ended.
+    """
+
+    stdin: str
+    stdout: str
+    stderr: str
+    terminal: bool = False
+
+
+@runtime_checkable
+class Converses(Protocol):
+    """The ability to run a command that somebody talks with."""
+
+    async def converse(
+        self,
+        container_id: str,
+        argv: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        working_dir: Path | None,
+        files: CommandFiles,
+    ) -> int:
+        """Runs the command as `Executes` does; its exit code. Cancelling the call ends the command with its session.
+
+        Raises:
+            NoSuchContainer: The id is unknown, or the container has ended.
+            StartFailed: The command cannot be executed.
+            RuntimeUnavailable: Nobody knows what became of the command.
         """
 
 

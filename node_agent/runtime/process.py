@@ -11,10 +11,11 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from node_agent.runtime.abilities import Executed, Swept
+from node_agent.runtime.abilities import CommandFiles, Executed, Swept
 from node_agent.runtime.feed import Feed
 from node_agent.runtime.port import (
     ContainerSpec,
@@ -155,6 +156,34 @@ class ProcessRuntime:
         )  # fmt: skip
         output = answer["output"].encode("utf-8", "surrogateescape")
         return Executed(answer["exit_code"], output, answer["timed_out"])
+
+    async def converse(
+        self,
+        container_id: str,
+        argv: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        working_dir: Path | None,
+        files: CommandFiles,
+    ) -> int:
+        """See the port. The command is bound to a connection of its own, so that it also ends with this agent."""
+        await self._connection()
+        try:
+            client = await SupervisorClient.connect(self._place.socket_path)
+        except SupervisorGone as problem:
+            raise RuntimeUnavailable(str(problem)) from problem
+        try:
+            answer = await client.call(
+                "execute", within_s=_FOR_EVER_S, container=container_id, argv=list(argv), env=dict(env),
+                working_dir=None if working_dir is None else os.fspath(working_dir), files=asdict(files),
+            )  # fmt: skip
+        except SupervisorRefused as refusal:
+            raise failure_of(refusal) from refusal
+        except SupervisorGone as problem:
+            raise RuntimeUnavailable(f"the command's end is unknown: {problem}") from problem
+        finally:
+            await client.close()
+        return int(answer["exit_code"])
 
     async def remove(self, container_id: str) -> None:
         """See the port."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from node_agent.cgroup.port import Limits
-from node_agent.supervisor.execution import Executions
+from node_agent.supervisor.execution import Execution, Executions
 from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.launch import Failure
 from node_agent.supervisor.life import Host, Life
@@ -122,7 +122,7 @@ class Containers:
         """Kills a container after the grace, unless it has ended by then."""
         self._life(container_id).kill_after(grace_s)
 
-    def execute(self, request: ExecRequest, answer: Answer) -> None:
+    def execute(self, request: ExecRequest, answer: Answer) -> Execution:
         """Runs a command in a container that runs, and answers when it has ended."""
         life = self._lives.get(request.container)
         if life is None or life.ended or life.launching:
@@ -132,7 +132,7 @@ class Containers:
             lost = life.ended and isinstance(result, Refused)  # Its cgroup went while the command was on its way.
             answer(_unknown(request.container) if lost else result)
 
-        self._executions.begin(request, life, ended)
+        return self._executions.begin(request, life, ended)
 
     def remove(self, container_id: str, answer: Answer) -> None:
         """Forgets a container, after killing it if need be; one that is unknown is fine."""

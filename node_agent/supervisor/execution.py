@@ -1,8 +1,10 @@
-"""Commands in a running container, beside its program: for probes and hooks.
+"""Commands in a running container, beside its program: for probes, hooks and people.
 
-A command is a child of ours in the container's cgroup, in a session of its own, with its output in one pipe. It is
-killed when its time is over, and with everything else when the container ends. Nothing of it is on disk: if we die, it
-lives on in the cgroup until the container ends, and whoever asked asks again.
+A command is a child of ours in the container's cgroup, in a session of its own. Its output is kept in one pipe and told
+at the end, or it reads and writes files that whoever asked has opened: pipes or a terminal, in which we have no part.
+It is killed when its time is over, and with everything else when the container ends; with files of the asker's, also
+when the asker's connection ends. Nothing of it is on disk: if we die, it lives on in the cgroup until the container
+ends, and whoever asked asks again.
 
 *Writes* nothing. *Never* blocks; keeps no more output than was asked for, and drops the rest.
 """
@@ -14,19 +16,24 @@ from typing import Any
 from node_agent.supervisor.launch import Launch, Program, launch
 from node_agent.supervisor.life import Life
 from node_agent.supervisor.loop import Loop, Timer
+from node_agent.supervisor.processes import session_of
 from node_agent.supervisor.tree import Trees
-from node_agent.supervisor.wire import START_FAILED, Answer, ExecRequest, Refused
+from node_agent.supervisor.wire import START_FAILED, Answer, ExecRequest, Files, Refused
 
 _CHUNK_BYTES = 64 * 1024
+_HANG_UP_GRACE_S = 2.0
+"""What an editor has to save its work when the person behind it has vanished."""
 _CHUNKS_AT_END_MAX = 16  # A pipe holds one; who still writes has left the command's own life.
 
 
 class Execution:
     """One command under way."""
 
-    def __init__(self, loop: Loop, request: ExecRequest, answer: Answer) -> None:
+    def __init__(self, loop: Loop, trees: Trees, life: Life, request: ExecRequest, answer: Answer) -> None:
         self.pid = 0
         self._loop = loop
+        self._trees = trees
+        self._life = life
         self._request = request
         self._answer = answer
         self._launch: Launch | None = None
@@ -37,22 +44,17 @@ class Execution:
         self._failure: Refused | None = None
         self._status: int | None = None
 
-    def begin(self, entrances: tuple[str, ...], open_files: tuple[int, int], oom_score_adj: int) -> None:
+    def begin(self, open_files: tuple[int, int]) -> None:
         """Forks the command and lets it go.
 
         Raises:
             OSError: The machine is out of processes, memory or descriptors.
         """
-        self._read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            self._launch = launch(self._program(f"/proc/self/fd/{write_fd}", entrances, open_files, oom_score_adj))
-        except OSError:
-            os.close(self._read_fd)
-            raise
-        finally:
-            os.close(write_fd)
+        if self._request.files is None:
+            self._launch = self._launch_kept(open_files)
+        else:
+            self._launch = launch(self._program(self._request.files, open_files))
         self.pid = self._launch.pid
-        self._loop.watch(self._read_fd, lambda events: self._on_output())
         self._loop.watch(self._launch.fileno(), lambda events: self._on_launched())
         if self._request.timeout_s is not None:
             self._timer = self._loop.call_later(self._request.timeout_s, self._on_time_over)
@@ -64,20 +66,51 @@ class Execution:
         if self._launch is None:
             self._conclude()
 
-    def _program(
-        self, output: str, entrances: tuple[str, ...], open_files: tuple[int, int], oom_score_adj: int
-    ) -> Program:
+    def hang_up(self) -> None:
+        """Ends the command and what it started in its session, since nobody talks with it any more."""
+        if self._status is not None:
+            return
+        self._signal_session(signal.SIGHUP)
+        self._loop.call_later(_HANG_UP_GRACE_S, lambda: self._signal_session(signal.SIGKILL))
+
+    def _signal_session(self, number: int) -> None:
+        """Signals all of its session: an interactive shell gives each of its jobs a group of its own."""
+        for pid in self._trees.members(self._life.place, None):
+            if session_of(pid) == self.pid:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    continue
+
+    def _launch_kept(self, open_files: tuple[int, int]) -> Launch:
+        """Launches it with its output in a pipe of ours."""
+        self._read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        output = f"/proc/self/fd/{write_fd}"
+        try:
+            launched = launch(self._program(Files("/dev/null", output, output, terminal=False), open_files))
+        except OSError:
+            os.close(self._read_fd)
+            raise
+        finally:
+            os.close(write_fd)
+        self._loop.watch(self._read_fd, lambda events: self._on_output())
+        return launched
+
+    def _program(self, files: Files, open_files: tuple[int, int]) -> Program:
         request = self._request
         return Program(
             container_id=request.container,
             argv=request.argv,
             env=request.env,
             working_dir=request.working_dir,
-            stdout=output,
-            stderr=output,
-            cgroup_entrances=entrances,
+            stdin=files.stdin,
+            stdout=files.stdout,
+            stderr=files.stderr,
+            terminal=files.terminal,
+            output_flags=os.O_RDWR if files.terminal else os.O_WRONLY,
+            cgroup_entrances=self._trees.entrances(self._life.place),
             open_files=open_files,
-            oom_score_adj=oom_score_adj,
+            oom_score_adj=self._life.oom_score_adj,
         )
 
     def _on_launched(self) -> None:
@@ -145,15 +178,16 @@ class Executions:
         self._open_files = open_files
         self._by_pid: dict[int, Execution] = {}
 
-    def begin(self, request: ExecRequest, life: Life, answer: Answer) -> None:
+    def begin(self, request: ExecRequest, life: Life, answer: Answer) -> Execution:
         """Begins a command in a container; the answer comes when it has ended.
 
         Raises:
             OSError: The machine is out of processes, memory or descriptors.
         """
-        execution = Execution(self._loop, request, answer)
-        execution.begin(self._trees.entrances(life.place), self._open_files, life.oom_score_adj)
+        execution = Execution(self._loop, self._trees, life, request, answer)
+        execution.begin(self._open_files)
         self._by_pid[execution.pid] = execution
+        return execution
 
     def on_child_ended(self, pid: int, status: int) -> None:
         """One of our children has ended; most are none of ours."""

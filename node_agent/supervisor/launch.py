@@ -41,6 +41,10 @@ class Program(NamedTuple):
     cgroup_entrances: tuple[str, ...]
     open_files: tuple[int, int]
     oom_score_adj: int
+    stdin: str = "/dev/null"
+    terminal: bool = False
+    output_flags: int = os.O_RDWR
+    """Reading and writing: a workload keeps its own pipe alive, so our death sends it no SIGPIPE."""
 
 
 class Failure(NamedTuple):
@@ -139,10 +143,10 @@ def _prepare(program: Program) -> Failure | None:
     for entrance in program.cgroup_entrances:
         if (failure := _enter(entrance)) is not None:
             return failure
-    _redirect("/dev/null", os.O_RDONLY, 0)
-    # Reading and writing: the workload keeps its own pipe alive, so our death sends it no SIGPIPE.
-    _redirect(program.stdout, os.O_RDWR, 1)
-    _redirect(program.stderr, os.O_RDWR, 2)
+    # The first terminal that the leader of a new session opens controls the session.
+    _redirect(program.stdin, os.O_RDWR if program.terminal else os.O_RDONLY, 0)
+    _redirect(program.stdout, program.output_flags, 1)
+    _redirect(program.stderr, program.output_flags, 2)
     if program.working_dir is None:
         os.chdir("/")
         return None

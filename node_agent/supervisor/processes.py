@@ -44,6 +44,12 @@ def start_ticks(pid: int) -> int | None:
     return int(fields[_START_TICKS]) if fields else None
 
 
+def session_of(pid: int) -> int | None:
+    """The session that the process belongs to; None when it does not exist."""
+    fields = _stat(pid)
+    return int(fields[_SESSION]) if fields else None
+
+
 def is_zombie(pid: int) -> bool:
     """Whether the process has ended and waits for its parent to notice."""
     fields = _stat(pid)

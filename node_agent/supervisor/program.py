@@ -122,7 +122,10 @@ class Supervisor:
         _answer(connection, message)({})
 
     def _execute(self, connection: Connection, message: Message) -> None:
-        self._containers.execute(ExecRequest.of(message), _answer(connection, message))
+        request = ExecRequest.of(message)
+        execution = self._containers.execute(request, _answer(connection, message))
+        if request.files is not None:
+            connection.when_closed(execution.hang_up)
 
     def _remove(self, connection: Connection, message: Message) -> None:
         self._containers.remove(container_id_of(message), _answer(connection, message))

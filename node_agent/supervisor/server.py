@@ -33,6 +33,7 @@ class Connection:
         self._received = bytearray()
         self._unsent = bytearray()
         self._open = True
+        self._when_closed: list[Callable[[], None]] = []
 
     def on_ready(self, events: int) -> None:
         """Sends and receives what is possible now."""
@@ -52,12 +53,18 @@ class Connection:
         if len(self._unsent) > _UNSENT_BYTES_MAX:
             self.close()
 
+    def when_closed(self, tell: Callable[[], None]) -> None:
+        """Calls back when the connection has ended, whoever ended it."""
+        self._when_closed.append(tell)
+
     def close(self) -> None:
-        """Ends the connection; what was asked for goes on."""
+        """Ends the connection; what was asked for goes on, but for what is bound to it by `when_closed`."""
         if self._open:
             self._open = False
             self._server.forget(self._sock.fileno())
             self._sock.close()
+            for tell in self._when_closed:
+                tell()
 
     def _flush(self) -> None:
         try:

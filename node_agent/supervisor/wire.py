@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from node_agent.cgroup.port import Limits
 from node_agent.supervisor.tree import LEVELS, TOP
 
-PROTOCOL = 3
+PROTOCOL = 4
 EXIT_HELD = 75
 """The exit status of a supervisor whose state folder is held by another one."""
 
@@ -102,8 +102,20 @@ class StartRequest(NamedTuple):
         )
 
 
+class Files(NamedTuple):
+    """Paths that a command reads and writes instead of having its output kept: pipes, or three times a terminal."""
+
+    stdin: str
+    stdout: str
+    stderr: str
+    terminal: bool
+
+
 class ExecRequest(NamedTuple):
-    """A checked request to run a command in a container; `timeout_s` is None where it may take for ever."""
+    """A checked request to run a command in a container; `timeout_s` is None where it may take for ever.
+
+    A command with `files` is talked with: it ends with the connection that asked for it.
+    """
 
     container: str
     argv: list[str]
@@ -111,6 +123,7 @@ class ExecRequest(NamedTuple):
     working_dir: str | None
     timeout_s: float | None
     output_bytes_max: int
+    files: Files | None
 
     @classmethod
     def of(cls, message: dict[str, Any]) -> "ExecRequest":
@@ -126,6 +139,7 @@ class ExecRequest(NamedTuple):
             working_dir=_optional_string(message, "working_dir"),
             timeout_s=None if message.get("timeout_s") is None else seconds(message, "timeout_s"),
             output_bytes_max=whole_number(message, "output_bytes_max") or 0,
+            files=_files(message),
         )
 
 
@@ -190,6 +204,16 @@ def _fence(message: dict[str, Any]) -> Fence | None:
     fence = _object(message, "fence")
     stop_after_s = None if fence.get("stop_after_s") is None else seconds(fence, "stop_after_s")
     return Fence(stop_after_s, seconds(fence, "grace_s"))
+
+
+def _files(message: dict[str, Any]) -> Files | None:
+    files = _object(message, "files")
+    if not files:
+        return None
+    stdin, stdout, stderr = (str(files.get(name, "")) for name in ("stdin", "stdout", "stderr"))
+    if not all(path.startswith("/") for path in (stdin, stdout, stderr)):
+        raise Refused(BAD_REQUEST, "files must have the absolute paths stdin, stdout and stderr")
+    return Files(stdin, stdout, stderr, terminal=bool(files.get("terminal")))
 
 
 def _argv(message: dict[str, Any]) -> list[str]:

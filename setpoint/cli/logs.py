@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgpack
 
@@ -15,15 +15,12 @@ from proto import subjects
 from proto.bus.port import Bus, BusError
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
-from proto.errors import NotFound
 from proto.streams import StreamBroken, open_stream
 from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.following import followed
-from setpoint.cli.resources import Target, parse_targets
 from setpoint.cli.session import add_cluster_arguments, connect
-
-Item = dict[str, Any]
+from setpoint.cli.talking.pods import Item, pods_of, target_of
 
 _SELECTED_TAIL = 10
 """Lines of each pod that a selector chose, unless --tail says otherwise (as kubectl)."""
@@ -77,31 +74,18 @@ async def _choose_pods(client: RawClient, options: argparse.Namespace) -> list[I
         if not pods:
             raise CliError(f"no pods in namespace {options.namespace} match {options.selector}")
         return pods
-    if len(options.resource) == 1 and "/" not in options.resource[0]:
-        target = Target(BY_KIND["Pod"], options.resource[0])
-    else:
-        target = parse_targets(options.resource)[0]
-    if not target.name:
-        raise CliError(f"name the {target.kind.singular}")
+    return [await _named_pod(client, options)]
+
+
+async def _named_pod(client: RawClient, options: argparse.Namespace) -> Item:
+    """The pod that is named, or one of the controller that is; says which."""
+    target = target_of(options.resource)
     if target.kind.kind == "Pod":
-        return [(await client.call("get", target.kind, options.namespace, target.name)).body]
-    return [await _one_of(client, target, options.namespace)]
-
-
-async def _one_of(client: RawClient, target: Target, namespace: str) -> Item:
-    """One pod of a controller, a running one if there is one; says which."""
-    owner = (await client.call("get", target.kind, namespace, target.name)).body
-    labels = owner.get("spec", {}).get("selector", {}).get("matchLabels", {})
-    if not labels:
-        raise CliError(f"{target.kind.resource} have no pods of their own")
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    pods = (await client.list_all(BY_KIND["Pod"], namespace, labelSelector=selector)).body.get("items", [])
-    if not pods:
-        raise NotFound(f"{target.kind.singular}/{target.name} has no pods")
-    chosen: Item = min(pods, key=lambda pod: (pod["status"].get("phase") != "Running", pod["metadata"]["name"]))
+        return (await client.call("get", target.kind, options.namespace, target.name)).body
+    pods = await pods_of(client, target, options.namespace)
     if len(pods) > 1:
-        print(f"Found {len(pods)} pods, using pod/{chosen['metadata']['name']}", file=sys.stderr)
-    return chosen
+        print(f"Found {len(pods)} pods, using pod/{pods[0]['metadata']['name']}", file=sys.stderr)
+    return pods[0]
 
 
 def _containers(pod: Item, options: argparse.Namespace) -> list[Source]:

@@ -44,6 +44,7 @@ VERBS: dict[str, Verb] = {
     "replace": Verb("setpoint.cli.replace", "write objects in the place of those there are"),
     "delete": Verb("setpoint.cli.delete", "delete objects"),
     "logs": Verb("setpoint.cli.logs", "print the output of a pod"),
+    "exec": Verb("setpoint.cli.execute", "run a command in a container"),
     "scale": Verb("setpoint.cli.scale", "set the number of replicas"),
     "rollout": Verb("setpoint.cli.rollout", "follow, hold, undo and restart rollouts"),
     "wait": Verb("setpoint.cli.wait", "wait until objects have a condition, are there or are gone"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from node_agent.supervisor.client import SupervisorRefused
+from node_agent.supervisor.client import SupervisorClient, SupervisorRefused
 from tests.supervisor.rig import PATH, Rig, alive
 from tests.waiting import eventually
 
@@ -99,3 +99,52 @@ async def test_a_stop_after_that_is_gentle_and_keeps_the_time(rig: Rig) -> None:
     await rig.call("kill_after", container="a", grace_s=1)
     stopped = await rig.call("stop", container="a", grace_s=60)
     assert stopped["exit_code"] == 137 and "told" in rig.text("a")
+
+
+def pipes() -> tuple[dict[str, object], int, int]:
+    """The files of a command, with our ends of its input and its output."""
+    theirs_in, ours_in = os.pipe()
+    ours_out, theirs_out = os.pipe()
+    path = f"/proc/{os.getpid()}/fd"
+    files = {"stdin": f"{path}/{theirs_in}", "stdout": f"{path}/{theirs_out}", "stderr": f"{path}/{theirs_out}"}
+    return files, ours_in, ours_out
+
+
+async def test_with_files_of_the_asker_it_reads_and_writes_those(rig: Rig) -> None:
+    await rig.start("a", "sleep", "100")
+    files, ours_in, ours_out = pipes()
+    os.write(ours_in, b"something\n")
+    os.close(ours_in)
+    ended = await execute(rig, "sh", "-c", "read word; echo got $word; echo err >&2", files=files)
+    assert (ended["exit_code"], ended["output"]) == (0, "")
+    assert os.read(ours_out, 100) == b"got something\nerr\n"
+
+
+async def test_with_a_terminal_it_is_the_leader_of_the_terminals_session(rig: Rig) -> None:
+    await rig.start("a", "sleep", "100")
+    ours, theirs = os.openpty()
+    path = os.ttyname(theirs)
+    files = {"stdin": path, "stdout": path, "stderr": path, "terminal": True}
+    await execute(rig, "sh", "-c", "tty; echo > /dev/tty controlled", files=files)
+    assert os.read(ours, 100) == f"{path}\r\ncontrolled\r\n".encode()
+
+
+async def test_with_files_it_ends_with_the_connection_that_asked_and_with_its_session(rig: Rig, tmp_path: Path) -> None:
+    await rig.start("a", "sleep", "100")
+    note = tmp_path / "pids"
+    files, _, _ = pipes()
+    client = await SupervisorClient.connect(rig.place.socket_path)
+    words = ["sh", "-c", f"set -m; nohup sleep 98 & echo $! > {note}; echo $$ >> {note}; sleep 99"]
+    call = client.call("execute", container="a", argv=words, env={"PATH": PATH}, files=files)
+    command = asyncio.ensure_future(call)
+    pids = await eventually(lambda: note.exists() and len(note.read_text().split()) == 2 and note.read_text().split())
+    await client.close()
+    await asyncio.gather(command, return_exceptions=True)
+    await eventually(lambda: not any(alive(int(pid)) for pid in pids))
+    assert (await rig.listed("a"))["phase"] == "Running"
+
+
+async def test_files_are_paths(rig: Rig) -> None:
+    await rig.start("a", "sleep", "100")
+    with pytest.raises(SupervisorRefused, match="files must have the absolute paths"):
+        await execute(rig, "true", files={"stdin": "x"})

@@ -1,0 +1,15 @@
+"""What people do with running programs from afar: talk with commands in containers, and more that is made of bytes.
+
+Enters: requests on `down.*` subjects of this node, each with the reply subject of a client. Leaves: streams of bytes
+(`proto.streams`) and conversations (`proto.duplex`), at the client's pace.
+
+    finding       which pod, which container, which life of it
+    descriptors   reading and writing pipes and terminals without waiting in the loop
+    ends          our ends of a command's stdin, stdout and stderr
+    conversation  one command and one client, until either has ended
+    execution     `down.exec`
+
+Rules of the room: nothing is kept in memory but what is on its way (the window of a stream, the buffer of a pipe), so
+that a slow client slows its own command down and nothing else. A conversation ends, and its processes with it, when its
+client is gone, when this agent ends, and when the bus is cut. Never: anything of a container's own life.
+"""

@@ -1,0 +1,113 @@
+"""Serves `down.exec`: a command in a container, with a client who talks with it.
+
+The command has the variables, the working directory and the limits of the container's own program.
+
+Reads: the request. Writes: the runtime, through `Operations`. Never: a container's own life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from node_agent.background import Background
+from node_agent.operations import Operations
+from node_agent.plan.launch import Hold, Launch
+from node_agent.pods import Pods
+from node_agent.runtime.port import RuntimeFailure
+from node_agent.storage.port import StorageFailure
+from node_agent.streams.conversation import conversation
+from node_agent.streams.ends import Ends
+from node_agent.streams.finding import Finder
+from proto import codec, subjects
+from proto.bus.port import Bus, Message
+from proto.duplex import answered
+from proto.errors import BadRequest, Unavailable
+from proto.node import ExecRequest
+from proto.streams import serve_stream
+
+DEFAULT_TERM = "xterm"
+"""The type of a terminal whose owner does not tell, as in most container runtimes."""
+
+
+class ExecServer:
+    """Answers requests to run commands in this node's containers."""
+
+    def __init__(
+        self, bus: Bus, background: Background, node: str, pods: Pods, operations: Operations, finder: Finder
+    ) -> None:
+        self._bus = bus
+        self._background = background
+        self._node = node
+        self._pods = pods
+        self._operations = operations
+        self._finder = finder
+
+    async def subscribe(self) -> None:
+        """Begin to answer."""
+        await self._bus.subscribe(subjects.node_down(self._node, "exec"), self._on_message)
+
+    def _on_message(self, message: Message) -> None:
+        self._background.spawn(serve_stream(self._bus, message, self._frames(message)), "exec")
+
+    async def _frames(self, message: Message) -> AsyncGenerator[bytes, None]:
+        """The frames that answer a request.
+
+        Raises:
+            ApiError: it cannot be done; the message says why.
+        """
+        request = read_request(message)
+        work = self._finder.pod(request.namespace, request.pod)
+        container = self._finder.container(work, request.container)
+        state = self._finder.running(work, container)
+        launch = _surroundings(self._pods.launch_of(work, container), request)
+        words = answered(self._bus, message)
+        ends = _ends(request)
+        try:
+            command = self._operations.converse(work.uid, state.id, tuple(request.command), launch, ends.files)
+            async with aclosing(conversation(ends, words, command)) as frames:
+                async for each in frames:
+                    yield each
+        except (RuntimeFailure, StorageFailure) as problem:
+            raise Unavailable(str(problem)) from None
+
+
+def read_request(message: Message) -> ExecRequest:
+    """What a client asks for.
+
+    Raises:
+        BadRequest: it cannot be read, or lacks a command.
+    """
+    try:
+        request = codec.unpack(message.data, ExecRequest)
+    except ValueError as error:
+        raise BadRequest(f"the exec request cannot be read: {error}") from None
+    if not request.command or not request.command[0]:
+        raise BadRequest("you must specify at least one command for the container")
+    if any("\0" in word for word in request.command):
+        raise BadRequest("the command contains a NUL character")
+    return request
+
+
+def _surroundings(launch: Launch | Hold, request: ExecRequest) -> Launch:
+    """Those of the container's program, with the terminal that there may be."""
+    if isinstance(launch, Hold):
+        raise Unavailable(f"the variables of the container are not known now: {launch.message or launch.reason}")
+    if request.terminal is None:
+        return launch
+    return replace(launch, env={"TERM": request.term or DEFAULT_TERM, **launch.env})
+
+
+def _ends(request: ExecRequest) -> Ends:
+    """What the command reads and writes.
+
+    Raises:
+        Unavailable: the machine is out of descriptors or terminals.
+    """
+    try:
+        if request.terminal is None:
+            return Ends.of_pipes(stdin=request.stdin)
+        return Ends.of_terminal(request.terminal, stdin=request.stdin)
+    except OSError as problem:
+        raise Unavailable(f"this node cannot open what the command would read and write: {problem.strerror}") from None

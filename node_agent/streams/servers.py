@@ -1,0 +1,36 @@
+"""Puts the room together: everything on this node that a client may ask for directly."""
+
+from __future__ import annotations
+
+from node_agent.background import Background
+from node_agent.containers import ContainerTable
+from node_agent.logs import LogServer
+from node_agent.operations import Operations
+from node_agent.pods import Pods
+from node_agent.streams.execution import ExecServer
+from node_agent.streams.finding import Finder
+from proto.bus.port import Bus
+from proto.clock import Clock
+
+
+class StreamServers:
+    """All of them."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        background: Background,
+        node: str,
+        pods: Pods,
+        containers: ContainerTable,
+        operations: Operations,
+    ) -> None:
+        finder = Finder(node, pods, containers)
+        self._logs = LogServer(bus, clock, background, node, finder)
+        self._exec = ExecServer(bus, background, node, pods, operations, finder)
+
+    async def subscribe(self) -> None:
+        """Begin to answer."""
+        await self._logs.subscribe()
+        await self._exec.subscribe()
