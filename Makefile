@@ -38,8 +38,9 @@ format: $(VENV)/dev.stamp ## rewrite the code in the house's format
 bench: $(VENV)/dev.stamp ## measure the budgets: a table, and JSON beside it
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/dev.stamp ## simulate for long: MINUTES of new seeds, from where the last soak ended
+soak: $(VENV)/dev.stamp ## simulate MINUTES of new seeds, from where the last soak ended; then the long runs of real processes
 	$(BIN)/python -m tests.sim --minutes $(MINUTES) $(ARGS)
+	SETPOINT_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m soak --timeout 0
 
 test-vm: $(VENV)/dev.stamp ## prove deploy/ in a small VM: real systemd, all of cgroup v2, a reboot (root)
 	$(BIN)/python -m pytest -m vm --timeout 0 tests/vm $(ARGS)

@@ -193,10 +193,12 @@ class Pods:
         """Keep and report what changed. That a new pod does not run yet is no news, if it runs in a moment."""
         old, changed = work.reported, plan.status != work.reported
         if changed or work.unsaved:
-            work.reported, work.unsaved = plan.status, False
+            # A record that is written while the directory is being removed would be left over, so it waits.
+            work.reported, work.unsaved = plan.status, work.clearing
             if plan.status.phase != old.phase:
                 self._changed()
-            self._save(work)
+            if not work.clearing:
+                self._save(work)
         if (changed or work.unreported) and work.assigned and not patient:
             work.unreported = False
             self._reporting.report(work.report(), events_between(work.pod, old, plan.status))

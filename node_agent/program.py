@@ -36,6 +36,7 @@ from node_agent.plan.environment import Host
 from node_agent.plan.status import ENDED
 from node_agent.pods import Pods
 from node_agent.ports import PortTable
+from node_agent.problems import Problems
 from node_agent.registration import NameRefused, Registrar, adopt_identity
 from node_agent.reporting import Reporting
 from node_agent.runtime.port import Fingerprint, Runtime
@@ -79,6 +80,7 @@ class NodeAgent:
         self._machine = machine or MemoryMachine(hostname=settings.node)
         self._storage = storage or MemoryStorage()
         self._background = Background(foreseen=(NameRefused,))
+        self._problems = Problems(runtime, self._storage, clock)
         self._usage = UsageSampler(self._machine, runtime, clock, settings)
         self._operations = Operations(runtime, self._storage, settings)
         self.lease = Lease(clock, renewed=runtime.grant)
@@ -278,6 +280,7 @@ class NodeAgent:
         spawn(self._reporting.run(), "reporting")
         spawn(self._usage.run(), "usage")
         spawn(self._levels.run(), "levels")
+        spawn(self._problems.run(), "problems")
         spawn(self._cleanup.run(), "cleanup")
         spawn(self._membership.run(), "membership")
 
@@ -305,6 +308,7 @@ class NodeAgent:
             pods=held,
             usage=self._usage.node(held),
             pod_usage=self._usage.take_pods(),
+            conditions=self._problems.take(),
             leaving=self._membership.leaving,
         )
 

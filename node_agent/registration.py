@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 
-from node_agent.storage.port import Identity, Storage
+from node_agent.storage.port import Identity, Storage, StorageFailure
 from proto import codec, subjects
 from proto.bus.port import Bus, BusError
 from proto.clock import Clock
@@ -33,10 +33,8 @@ class NameRefused(Exception):
 def adopt_identity(storage: Storage, ids: Ids, machine_id: str) -> Identity:
     """This life's identity, saved before anybody hears of it.
 
-    A state directory that was copied to another machine (another machine id) has no predecessors there.
-
-    Raises:
-        StorageFailure: it cannot be saved.
+    A state directory that was copied to another machine (another machine id) has no predecessors there. One that cannot
+    be written costs only time: the next life then has to wait until this one's lease has run out.
     """
     last = storage.load_identity()
     same = not machine_id or not last.machine_id or last.machine_id == machine_id
@@ -45,7 +43,10 @@ def adopt_identity(storage: Storage, ids: Ids, machine_id: str) -> Identity:
         incarnation=ids.uid(),
         predecessors=_lives_before(last) if same else (),
     )
-    storage.save_identity(identity)
+    try:
+        storage.save_identity(identity)
+    except StorageFailure as problem:
+        log.warning("identity_not_saved problem=%s", problem)
     return identity
 
 

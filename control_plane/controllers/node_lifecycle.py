@@ -1,7 +1,8 @@
 """Node lifecycle: turns the verdict on a node into taints that keep new pods away.
 
 The verdict itself, the node's `Ready` condition, is the hub's: it hears the heartbeats. Here a node that is not
-ready gets a `NoSchedule` taint, one that is cordoned another, and a node that is well loses them. The `NoExecute`
+ready gets a `NoSchedule` taint, one that is cordoned another, one that tells of a problem (`taints.PROBLEMS`) a third,
+and a node that is well loses them. The `NoExecute`
 taint, which costs pods their place, is put on by `node_eviction`, which looks at all nodes before it does; it is taken
 off here as soon as the verdict changes.
 
@@ -17,21 +18,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from control_plane.controllers.taints import NOT_READY, UNREACHABLE, UNSCHEDULABLE, Verdict, down_key, verdict
+from control_plane.controllers.taints import (
+    NOT_READY,
+    PROBLEMS,
+    UNREACHABLE,
+    UNSCHEDULABLE,
+    Verdict,
+    down_key,
+    problem_keys,
+    verdict,
+)
 from control_plane.plan import Action, Emit, Key, Plan, Snapshot, Update, Watch
 from proto.objects.core import Node, Taint
 from proto.objects.meta import Object, evolve
 
-OURS = (UNREACHABLE, NOT_READY, UNSCHEDULABLE)
+OURS = (UNREACHABLE, NOT_READY, UNSCHEDULABLE, *PROBLEMS.values())
 
 
 def _keys(old: Object | None, new: Object | None, snapshot: Snapshot) -> Iterable[Key]:
-    """The node, if its spec or its verdict changed; usage and other news of its status do not matter."""
+    """The node, if its spec, verdict or problems changed; usage and other news of its status do not matter."""
     if not isinstance(new, Node):
         return ()
-    if isinstance(old, Node) and old.spec == new.spec and verdict(old) is verdict(new):
+    if isinstance(old, Node) and old.spec == new.spec and _judged(old) == _judged(new):
         return ()
     return (Key(*new.key),)
+
+
+def _judged(node: Node) -> tuple[Verdict, tuple[str, ...]]:
+    """All of a node's status that its taints depend on."""
+    return verdict(node), problem_keys(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,7 @@ def _taints(node: Node, now: datetime) -> tuple[Taint, ...]:
             wanted.append((key, "NoExecute"))
     if node.spec.unschedulable:
         wanted.append((UNSCHEDULABLE, "NoSchedule"))
+    wanted.extend((key, "NoSchedule") for key in problem_keys(node))
     kept = [taint for taint in node.spec.taints if taint.key not in OURS or (taint.key, taint.effect) in wanted]
     there = {(taint.key, taint.effect) for taint in kept}
     added = [Taint(key=key, effect="NoSchedule") for key, effect in wanted

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 
+from proto.conditions import RUNTIME_UNHEALTHY, STATE_UNWRITABLE
 from proto.disconnection import disconnection, is_fenced
 from proto.objects.core import Node, Taint, TaintEffect
 from proto.objects.meta import find_condition
@@ -20,6 +21,12 @@ UNREACHABLE = "node.kubernetes.io/unreachable"
 NOT_READY = "node.kubernetes.io/not-ready"
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+
+PROBLEMS = {
+    RUNTIME_UNHEALTHY: "setpoint.dev/runtime-unhealthy",
+    STATE_UNWRITABLE: "setpoint.dev/state-unwritable",
+}
+"""The taint that keeps new pods away, by the condition in which a node tells of a problem."""
 
 NEVER_UPDATED = "NodeStatusNeverUpdated"
 """The reason of a node's `Ready` condition while no agent of its name was ever heard of."""
@@ -53,6 +60,12 @@ def down_key(node: Node) -> str | None:
     if judged is Verdict.READY:
         return None
     return UNREACHABLE if judged is Verdict.LOST else NOT_READY
+
+
+def problem_keys(node: Node) -> tuple[str, ...]:
+    """The keys of the taints for the problems that a node tells of."""
+    told = {condition.type for condition in node.status.conditions if condition.status == "True"}
+    return tuple(key for condition, key in PROBLEMS.items() if condition in told)
 
 
 def find_taint(node: Node, key: str | None, effect: TaintEffect) -> Taint | None:

@@ -7,6 +7,8 @@ synced: a crash of the agent loses nothing, and after a crash of the machine the
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
 
 _RECORD = "record.msgpack"
+_CHECK_BYTES = 4096
+"""A page: what a full file system refuses, though it may still take an empty file."""
 
 
 class DiskStorage:
@@ -38,20 +42,32 @@ class DiskStorage:
         """See the port."""
         try:
             self._pods.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._lock = os.open(self._root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._lock = _open_lock(self._root / "lock")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self.close()
             raise StateDirHeld(f"another agent works on state directory {self._root}") from None
         except OSError as error:
             self.close()
-            raise StorageFailure(f"cannot use state directory {self._root}: {error.strerror}") from None
+            raise _failure("use state directory", self._root, error) from None
 
     def close(self) -> None:
         """See the port."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def check(self) -> None:
+        """See the port."""
+        place = self._root / "check"
+        try:
+            with open(place, "wb", opener=_private) as file:
+                file.write(bytes(_CHECK_BYTES))
+        except OSError as error:
+            raise _failure("write to state directory", self._root, error) from None
+        finally:
+            with contextlib.suppress(OSError):
+                place.unlink()
 
     def load_identity(self) -> Identity:
         """See the port."""
@@ -72,7 +88,7 @@ class DiskStorage:
         try:
             path.parent.mkdir(mode=0o755, exist_ok=True)
         except OSError as error:
-            raise StorageFailure(f"cannot make {path.parent}: {error.strerror}") from None
+            raise _failure("make", path.parent, error) from None
         _write(path, record)
 
     def pod_uids(self) -> frozenset[str]:
@@ -88,7 +104,7 @@ class DiskStorage:
         try:
             files.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageFailure(f"cannot make {files}: {error.strerror}") from None
+            raise _failure("make", files, error) from None
         return files
 
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
@@ -102,7 +118,7 @@ class DiskStorage:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise StorageFailure(f"cannot remove {error.filename}: {error.strerror}") from None
+            raise _failure("remove", error.filename, error) from None
 
 
 def _read(path: Path, model: type[M]) -> M | None:
@@ -124,7 +140,22 @@ def _write(path: Path, record: Model) -> None:
             file.write(codec.pack(record))
         fresh.replace(path)
     except OSError as error:
-        raise StorageFailure(f"cannot write {path}: {error.strerror}") from None
+        raise _failure("write", path, error) from None
+
+
+def _failure(what: str, path: Path | str, error: OSError) -> StorageFailure:
+    """What could not be done, where, and why."""
+    return StorageFailure(f"cannot {what} {path}: {error.strerror}", error.errno)
+
+
+def _open_lock(path: Path) -> int:
+    """The file to lock. One that is there already can be locked on a read-only file system, too."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _private(path: str, flags: int) -> int:

@@ -27,6 +27,9 @@ class MemoryStorage:
         """See the port. Call it for an agent that was killed, too: the kernel drops its lock."""
         self._held = False
 
+    def check(self) -> None:
+        """See the port; memory takes everything."""
+
     def load_identity(self) -> Identity:
         """See the port."""
         return self._identity

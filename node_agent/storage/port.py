@@ -45,7 +45,14 @@ class PodRecord(Model):
 
 
 class StorageFailure(Exception):
-    """The state directory cannot be read or written; the message says which file and why."""
+    """The state directory cannot be read or written; the message says which file and why.
+
+    `errno` is the system's code (ENOSPC, EROFS, …); 0 where there is none.
+    """
+
+    def __init__(self, message: str, errno: int | None = 0) -> None:
+        super().__init__(message)
+        self.errno = errno or 0
 
 
 class StateDirHeld(StorageFailure):
@@ -65,6 +72,13 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Let go of it."""
+
+    def check(self) -> None:
+        """Write something, and remove it again.
+
+        Raises:
+            StorageFailure: nothing can be kept here now.
+        """
 
     def load_identity(self) -> Identity:
         """The identity saved last; an empty one if there is none."""

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from node_agent.supervisor.address import reachable
 from node_agent.supervisor.scope import scope_command
@@ -205,7 +205,10 @@ async def _spawn(place: SupervisorPlace) -> None:
     Raises:
         SupervisorGone: It does not start.
     """
-    place.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        place.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise SupervisorGone(f"the supervisor cannot be started: {problem}") from problem
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     scope = scope_command(place.node_name, environment) if place.use_cgroups else []
     environment = {"PATH": os.defpath, **environment, "PYTHONPATH": str(_SOURCE_ROOT)}
@@ -220,8 +223,7 @@ async def _spawn(place: SupervisorPlace) -> None:
 
 async def _run(command: list[str], environment: dict[str, str], output_path: Path) -> None:
     """Runs a command that leaves a supervisor behind. What it prints is kept, begun anew when that has grown."""
-    grown = output_path.exists() and output_path.stat().st_size > _OUTPUT_BYTES_MAX
-    with output_path.open("wb" if grown else "ab") as output:
+    with _open_output(output_path) as output:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
@@ -238,8 +240,25 @@ async def _run(command: list[str], environment: dict[str, str], output_path: Pat
             process.kill()
             raise SupervisorGone(f"the supervisor did not start within {_STARTED_WITHIN_S:.0f} s") from None
     if status not in (0, EXIT_HELD):
-        last_words = output_path.read_text(errors="replace").strip().rpartition("\n")[2]
+        last_words = _last_words(output_path)
         raise SupervisorGone(f"the supervisor does not start (exit status {status}): {last_words}")
+
+
+def _last_words(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip().rpartition("\n")[2]
+    except OSError:
+        return "what it said could not be kept"
+
+
+def _open_output(path: Path) -> BinaryIO:
+    """Where the command's words go; nowhere if the disk does not take them."""
+    try:
+        grown = path.exists() and path.stat().st_size > _OUTPUT_BYTES_MAX
+        return path.open("wb" if grown else "ab")
+    except OSError as problem:
+        logger.warning("what the supervisor says is not kept reason=%s", problem)
+        return Path(os.devnull).open("ab")
 
 
 def _command(place: SupervisorPlace) -> list[str]:

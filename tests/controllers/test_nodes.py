@@ -14,7 +14,7 @@ from control_plane.controllers.taint_eviction import TaintEvictionController
 from control_plane.controllers.taints import evicted_at, tolerates
 from control_plane.plan import Delete, Emit, Key, Plan, Update
 from proto.objects.core import Node, Taint, TaintEffect
-from proto.objects.meta import evolve
+from proto.objects.meta import Condition, evolve
 from proto.objects.pod import Pod, Toleration
 from tests.controllers.builders import NOW, acts, ago, ending, in_, namespace, node, plan_for, pod
 from tests.controllers.nodes import Machines
@@ -23,6 +23,13 @@ from tests.controllers.world import World
 LIFECYCLE, EVICTION, TAINTS = NodeLifecycleController(), NodeEvictionController(), TaintEvictionController()
 ALL_NODES = Key("", "")
 CORDONED = node("n1", **{"spec.unschedulable": True})
+
+
+def troubled(condition: str) -> Node:
+    """A node that is heard, and tells of a problem."""
+    heard = node("n1")
+    told = Condition(type=condition, status="True", reason="Trouble")
+    return evolve(heard, **{"status.conditions": (*heard.status.conditions, told)})
 
 
 def taint(key: str, effect: TaintEffect = "NoSchedule", *, added: datetime | None = None, value: str = "") -> Taint:
@@ -43,6 +50,12 @@ def tainted(plan: Plan) -> list[tuple[str, str]]:
         pytest.param(node("n1", "Never"), [("not-ready", "NoSchedule")], id="nor one that was never heard of"),
         pytest.param(node("n1", ""), [("not-ready", "NoSchedule")], id="nor one that nobody judged yet"),
         pytest.param(CORDONED, [("unschedulable", "NoSchedule")], id="nor a cordoned one"),
+        pytest.param(troubled("ContainerRuntimeUnhealthy"), [("setpoint.dev/runtime-unhealthy", "NoSchedule")],
+                     id="nor one whose runtime does not answer"),
+        pytest.param(troubled("StateDirectoryUnwritable"), [("setpoint.dev/state-unwritable", "NoSchedule")],
+                     id="nor one that can keep nothing"),
+        pytest.param(node("n1", "True", taint("setpoint.dev/state-unwritable")), [],
+                     id="one whose trouble is over loses its taint"),
         pytest.param(node("n1", "True", taint("unreachable"), taint("unreachable", "NoExecute")), [],
                      id="one that is back loses both taints"),
         pytest.param(node("n1", "True", taint("not-ready")), [], id="one that registered loses its taint"),

@@ -139,6 +139,20 @@ async def test_a_state_of_a_later_version_is_left_alone(grouped: Rig) -> None:
     path.unlink()
 
 
+async def test_a_state_of_the_first_version_is_taken_up(grouped: Rig) -> None:
+    """An upgrade finds what its predecessor wrote, which lacks all fields that came later; unknown ones are ignored."""
+    pid = (await grouped.start("a", "sleep", "100"))["pid"]
+    await grouped.kill()
+    path = grouped.place.state_dir / "containers" / "a" / "state.json"
+    known = json.loads(path.read_text())
+    first = ("format", "id", "phase", "pid", "start_ticks", "boot_id", "started_at_s", "log_path")
+    path.write_text(json.dumps({**{name: known[name] for name in first}, "of_a_patch_release": True}))
+    await grouped.attach()
+    adopted = await grouped.listed("a")
+    assert (adopted["phase"], adopted["pid"]) == ("Running", pid)
+    assert (await grouped.call("stop", container="a", grace_s=5))["exit_code"] == 143
+
+
 async def test_a_second_supervisor_is_refused(grouped: Rig) -> None:
     status, said = _run_second(grouped)
     assert status == 75 and "another supervisor holds" in said

@@ -1,0 +1,11 @@
+"""Conditions by which an agent tells of problems of its machine; each is `True` while there is one.
+
+The control plane keeps new pods away from a node that has one, by a taint of its own for each (Kubernetes: taints of
+node pressure).
+"""
+
+RUNTIME_UNHEALTHY = "ContainerRuntimeUnhealthy"
+"""The runtime driver does not answer: what runs goes on, but nothing can be started or stopped."""
+
+STATE_UNWRITABLE = "StateDirectoryUnwritable"
+"""The agent's state directory is full or read-only: nothing new can be kept there."""
