@@ -6,8 +6,8 @@ its own so that they outlive the agent, and `cgroup` bounds and measures them:
 
     hub ── assign ──> assignments ──> pods ──> plan: view -> steps, status
                                        │ ^
-                              steps    v │ states
-                             operations, runtime ──> supervisor ──> processes
+                              steps    v │ states, health
+                performing, health, operations, runtime ──> supervisor ──> processes
                                        │
     hub <── status ── reporting <──────┘            hub <── heartbeat ── membership, lease
 

@@ -15,6 +15,7 @@ from proto.errors import Cause, Invalid
 from proto.objects.meta import evolve
 from proto.objects.pod import Container, Pod
 from proto.objects.quota import LimitRange, LimitRangeItem
+from proto.pod_amounts import every_container, most_at_once
 from proto.quantity import parse_quantity
 
 CONTAINER, POD = "Container", "Pod"
@@ -43,19 +44,15 @@ def with_item_defaults(item: LimitRangeItem) -> LimitRangeItem:
 
 def with_limit_defaults(pod: Pod, ranges: Iterable[LimitRange]) -> Pod:
     """The pod with requests and limits for containers that give none, and a note of what was set."""
-    containers, notes = pod.spec.containers, list[str]()
-    for item in _items(ranges, CONTAINER):
-        filled = []
-        for container in containers:
-            container, note = _filled(container, item)
-            filled.append(container)
-            notes += note
-        containers = tuple(filled)
-    if not notes:
+    items = tuple(_items(ranges, CONTAINER))
+    main, notes = _all_filled(pod.spec.containers, items)
+    init, init_notes = _all_filled(pod.spec.init_containers, items)
+    if not notes and not init_notes:
         return pod
-    annotation = f"LimitRanger plugin set: {'; '.join(notes)}"
+    annotation = f"LimitRanger plugin set: {'; '.join([*notes, *init_notes])}"
     annotations = {**pod.metadata.annotations, ANNOTATION: annotation}
-    return evolve(pod, **{"spec.containers": containers, "metadata.annotations": annotations})
+    changes = {"spec.containers": main, "spec.init_containers": init, "metadata.annotations": annotations}
+    return evolve(pod, **changes)
 
 
 def check_limits(pod: Pod, ranges: Iterable[LimitRange]) -> None:
@@ -81,14 +78,16 @@ def _check_requests(pod: Pod) -> None:
     Raises:
         Invalid
     """
-    for index, container in enumerate(pod.spec.containers):
+    named = [(f"spec.containers[{index}]", each) for index, each in enumerate(pod.spec.containers)]
+    named += [(f"spec.initContainers[{index}]", each) for index, each in enumerate(pod.spec.init_containers)]
+    for path, container in named:
         requests, limits = container.resources.requests, container.resources.limits
         for name, wanted in requests.items():
             limit = limits.get(name)
             if limit is None or amount(name, wanted) <= amount(name, limit):
                 continue
             cause = Cause(
-                f"spec.containers[{index}].resources.requests",
+                f"{path}.resources.requests",
                 f'Invalid value: "{wanted}": must be less than or equal to {name} limit of {limit}',
                 "FieldValueInvalid",
             )
@@ -97,6 +96,21 @@ def _check_requests(pod: Pod) -> None:
 
 def _items(ranges: Iterable[LimitRange], kind: str) -> Iterator[LimitRangeItem]:
     return (item for limits in ranges for item in limits.spec.limits if item.type == kind)
+
+
+def _all_filled(
+    containers: tuple[Container, ...], items: tuple[LimitRangeItem, ...]
+) -> tuple[tuple[Container, ...], list[str]]:
+    """The containers with what they leave unsaid, and in words what that was."""
+    notes: list[str] = []
+    for item in items:
+        filled = []
+        for container in containers:
+            container, note = _filled(container, item)
+            filled.append(container)
+            notes += note
+        containers = tuple(filled)
+    return containers, notes
 
 
 def _filled(container: Container, item: LimitRangeItem) -> tuple[Container, list[str]]:
@@ -120,20 +134,21 @@ def _filled(container: Container, item: LimitRangeItem) -> tuple[Container, list
 
 def _asked(pod: Pod, kind: str) -> list[_Asked]:
     """What things of that type the pod consists of, and what they ask for."""
-    containers = [_Asked(each.resources.requests, each.resources.limits) for each in pod.spec.containers]
     if kind == CONTAINER:
-        return containers
+        return [_Asked(each.resources.requests, each.resources.limits) for each in every_container(pod.spec)]
     if kind == POD:
-        return [_Asked(_sum(each.requests for each in containers), _sum(each.limits for each in containers))]
+        requests = most_at_once(pod.spec, lambda each: _counted(each.resources.requests))
+        limits = most_at_once(pod.spec, lambda each: _counted(each.resources.limits))
+        return [_Asked(_written(requests), _written(limits))]
     return []
 
 
-def _sum(parts: Iterable[Quantities]) -> Quantities:
-    total: dict[str, int] = {}
-    for part in parts:
-        for name, quantity in part.items():
-            total[name] = total.get(name, 0) + amount(name, quantity)
-    return {name: written(name, count) for name, count in total.items()}
+def _counted(quantities: Quantities) -> dict[str, int]:
+    return {name: amount(name, quantity) for name, quantity in quantities.items()}
+
+
+def _written(counts: Mapping[str, int]) -> Quantities:
+    return {name: written(name, count) for name, count in counts.items()}
 
 
 def _problems(item: LimitRangeItem, asked: _Asked) -> list[str]:

@@ -17,6 +17,7 @@ from proto import catalog
 from proto.objects.meta import Object
 from proto.objects.pod import Container, Pod
 from proto.objects.quota import ResourceQuota, ScopedResourceSelectorRequirement
+from proto.pod_amounts import every_container, most_at_once
 from proto.qos import qos_class
 
 ENDED = ("Succeeded", "Failed")
@@ -79,7 +80,7 @@ def usage(obj: Object, resources: Collection[str], now: datetime) -> Amounts:
 def unsaid(pod: Pod, resources: Collection[str]) -> str:
     """What containers have to say and do not, in Kubernetes' words; "" if all is said."""
     missing: dict[str, list[str]] = {}
-    for container in pod.spec.containers:
+    for container in every_container(pod.spec):
         said = _asked_by(container)
         for name in _MUST_BE_GIVEN.intersection(resources) - said.keys():
             missing.setdefault(name, []).append(container.name)
@@ -135,12 +136,8 @@ def _uses_nothing(pod: Pod, now: datetime) -> bool:
 
 
 def _asked(pod: Pod) -> dict[str, int]:
-    """The sum of what the containers ask for."""
-    total: dict[str, int] = {}
-    for container in pod.spec.containers:
-        for name, count in _asked_by(container).items():
-            total[name] = total.get(name, 0) + count
-    return total
+    """The most that the containers ask for at any one time."""
+    return most_at_once(pod.spec, _asked_by)
 
 
 def _asked_by(container: Container) -> dict[str, int]:

@@ -15,6 +15,7 @@ from proto.node_affinity import required_terms
 from proto.objects.affinity import NodeSelectorTerm
 from proto.objects.core import TaintEffect
 from proto.objects.pod import Container, Pod, PodSpec
+from proto.pod_amounts import every_container, most_at_once
 from proto.quantity import cpu_millis, whole
 
 CPU, MEMORY, PODS = "cpu", "memory", "pods"
@@ -91,30 +92,14 @@ def amount(resource: str, quantity: str) -> int:
 
 
 def _amounts(spec: PodSpec) -> tuple[tuple[str, int], ...]:
-    """The most that the pod asks for at any time, sorted by resource, without zeros.
-
-    The main containers and the sidecars run together; an init container runs beside the sidecars before it only
-    (Kubernetes: sidecar containers, "Resource sharing within containers").
-    """
-    total: dict[str, int] = {PODS: 1}
-    most: dict[str, int] = {}
-    for container in spec.init_containers:
-        if container.restart_policy is not None:
-            _add(total, container)
-            continue
-        beside = dict(total)
-        _add(beside, container)
-        most = {name: max(most.get(name, 0), beside.get(name, 0)) for name in (*most, *beside)}
-    for container in spec.containers:
-        _add(total, container)
-    counts = {name: max(total.get(name, 0), most.get(name, 0)) for name in (*total, *most)}
-    return tuple(sorted((resource, count) for resource, count in counts.items() if count))
+    """The most that the pod asks for at any time, sorted by resource, without zeros."""
+    total = {PODS: 1, **most_at_once(spec, _counted)}
+    return tuple(sorted((resource, min(count, AMOUNT_MAX)) for resource, count in total.items() if count))
 
 
-def _add(total: dict[str, int], container: Container) -> None:
-    for resource, quantity in _requests(container).items():
-        if resource not in NOT_COUNTED:
-            total[resource] = min(total.get(resource, 0) + amount(resource, quantity), AMOUNT_MAX)
+def _counted(container: Container) -> dict[str, int]:
+    requests = _requests(container)
+    return {name: amount(name, quantity) for name, quantity in requests.items() if name not in NOT_COUNTED}
 
 
 def _requests(container: Container) -> Mapping[str, str]:
@@ -127,7 +112,7 @@ def _ports(spec: PodSpec) -> frozenset[Port]:
     """The machine's ports that the containers take; 0 asks the agent for any free one and takes none here."""
     return frozenset(
         (port.protocol, number)
-        for container in (*spec.init_containers, *spec.containers)
+        for container in every_container(spec)
         for port in container.ports
         for number in (port.container_port, port.host_port)
         if number

@@ -81,7 +81,8 @@ async def _ask(url: str, headers: Mapping[str, str]) -> tuple[int, str, str]:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return await _converse(reader, writer, target, _headers(parts.netloc, headers))
     except (OSError, EOFError) as error:
-        raise RequestFailed(f'Get "{url}": {error or "EOF"}') from None
+        words = str(error) or "EOF"
+        raise RequestFailed(f'Get "{url}": {words}') from None
     except h11.ProtocolError as error:
         raise RequestFailed(f'Get "{url}": malformed HTTP response: {error}') from None
     finally:

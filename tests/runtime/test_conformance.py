@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from node_agent.runtime.conformance import (
+    CommandsConformance,
     LimitsConformance,
     ProgramConformance,
     Programs,
@@ -34,6 +35,13 @@ class TestFake(RuntimeConformance, ResizeConformance):
         return Rig(folder, lambda _: machine, FAKE_PROGRAMS, now_s=asyncio.get_running_loop().time)
 
 
-class TestProcess(RuntimeConformance, ProgramConformance, LimitsConformance, ResizeConformance, TreeKillConformance):
+class TestProcess(
+    RuntimeConformance,
+    ProgramConformance,
+    CommandsConformance,
+    LimitsConformance,
+    ResizeConformance,
+    TreeKillConformance,
+):
     def make_rig(self, folder: Path) -> Rig:
         return Rig(folder, ProcessRuntime)

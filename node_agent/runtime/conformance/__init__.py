@@ -20,12 +20,14 @@ seconds and start a few dozen processes. *Never* imported by the agent.
 import pytest
 
 pytest.register_assert_rewrite(
+    "node_agent.runtime.conformance.commands",
     "node_agent.runtime.conformance.rig",
     "node_agent.runtime.conformance.lives",
     "node_agent.runtime.conformance.programs",
     "node_agent.runtime.conformance.resizing",
 )
 
+from node_agent.runtime.conformance.commands import CommandsConformance  # noqa: E402
 from node_agent.runtime.conformance.lives import RuntimeConformance  # noqa: E402
 from node_agent.runtime.conformance.programs import (  # noqa: E402
     LimitsConformance,
@@ -37,6 +39,7 @@ from node_agent.runtime.conformance.rig import HOST_PROGRAMS, Programs, Rig, Run
 
 __all__ = [
     "HOST_PROGRAMS",
+    "CommandsConformance",
     "LimitsConformance",
     "ProgramConformance",
     "Programs",
