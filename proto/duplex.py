@@ -5,7 +5,8 @@
     its own, on which it serves its bytes            <-- a stream request on `Sp-Back`
 
 Each direction has its own credit and ends by itself, so either side may say that it has no more to say and still
-listen (half-close). The conversation is over when the server's stream ends, well or badly, or the client's is broken.
+listen (half-close). The conversation is over when the server's stream has ended, well or badly; where both directions
+count alike, when both have (`outlast`).
 
 Never here: what the bytes mean.
 """
@@ -24,9 +25,17 @@ BACK = "Sp-Back"
 
 
 async def converse(
-    bus: Bus, subject: str, request: bytes, words: AsyncIterator[bytes], *, window_bytes: int = WINDOW_BYTES
+    bus: Bus,
+    subject: str,
+    request: bytes,
+    words: AsyncIterator[bytes],
+    *,
+    window_bytes: int = WINDOW_BYTES,
+    outlast: bool = False,
 ) -> AsyncGenerator[bytes, None]:
     """Ask on `subject`, say `words`, and yield the chunks of the answer; close the generator to end it early.
+
+    With `outlast` the words are said to their end even when the answer has ended well before.
 
     Raises:
         NoResponders | Disconnected | ApiError | StreamBroken: as `open_stream` does.
@@ -44,6 +53,8 @@ async def converse(
         async with aclosing(answer) as chunks:
             async for chunk in chunks:
                 yield chunk
+        if outlast:
+            await asyncio.gather(*serving)
     finally:
         await subscription.unsubscribe()
         for task in serving:

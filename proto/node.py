@@ -9,6 +9,7 @@
     down.clean    api -> agent    CleanRequest => CleanReply           what was left over, and away with it
     down.logs     client -> agent LogRequest     => chunks, see `proto.streams`
     down.exec     client -> agent ExecRequest   <=> frames, see `proto.frames` and `proto.duplex`
+    down.portforward  client -> agent ForwardRequest <=> bytes of one connection, see `proto.duplex`
 
 All are msgpack. Loss is noticed and healed: every assignment message carries the digest of what the node should hold
 after it, every heartbeat the digest of what it does hold. The digest is a sum, so order does not matter and one
@@ -21,7 +22,9 @@ directory, shown by `previous_incarnation`) takes its predecessor's place at onc
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from proto.garbage import Garbage
 from proto.ids import hash64
@@ -210,3 +213,11 @@ class ExecRequest(Model):
     stdin: bool = False
     terminal: TerminalSize | None = None
     term: str = ""
+
+
+class ForwardRequest(Model):
+    """A connection to a port on which the pod's programs listen."""
+
+    namespace: str
+    pod: str
+    port: Annotated[int, Field(ge=1, le=65535)]

@@ -8,6 +8,8 @@ Enters: requests on `down.*` subjects of this node, each with the reply subject 
     ends          our ends of a command's stdin, stdout and stderr
     conversation  one command and one client, until either has ended
     execution     `down.exec`
+    forwarding    `down.portforward`
+    servers       all of them
 
 Rules of the room: nothing is kept in memory but what is on its way (the window of a stream, the buffer of a pipe), so
 that a slow client slows its own command down and nothing else. A conversation ends, and its processes with it, when its

@@ -9,6 +9,7 @@ from node_agent.operations import Operations
 from node_agent.pods import Pods
 from node_agent.streams.execution import ExecServer
 from node_agent.streams.finding import Finder
+from node_agent.streams.forwarding import ForwardServer
 from proto.bus.port import Bus
 from proto.clock import Clock
 
@@ -29,8 +30,10 @@ class StreamServers:
         finder = Finder(node, pods, containers)
         self._logs = LogServer(bus, clock, background, node, finder)
         self._exec = ExecServer(bus, background, node, pods, operations, finder)
+        self._forward = ForwardServer(bus, background, node, finder)
 
     async def subscribe(self) -> None:
         """Begin to answer."""
         await self._logs.subscribe()
         await self._exec.subscribe()
+        await self._forward.subscribe()
