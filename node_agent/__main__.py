@@ -19,6 +19,7 @@ from node_agent.arguments import Arguments, BadArgument, read_arguments
 from node_agent.host import HostMachine, address_towards
 from node_agent.late_bus import LateBus
 from node_agent.machine import Machine
+from node_agent.plan.security import Account
 from node_agent.program import NodeAgent
 from node_agent.registration import NameRefused
 from node_agent.reserved import Reserved
@@ -119,6 +120,7 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             reserved=arguments.reserved,
             enforce_allocatable=arguments.enforce_allocatable,
             refuse_unkept_limits=arguments.refuse_unkept_limits,
+            account=Account(os.geteuid(), os.getegid(), frozenset(os.getgroups())),
         ),
         machine=machine,
         storage=DiskStorage(arguments.state_dir),

@@ -15,6 +15,7 @@ from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.ending import stop_grace_s
 from node_agent.plan.launch import Launch
 from node_agent.plan.lives import SERIES_ANNOTATION
+from node_agent.plan.security import folder_owner
 from node_agent.plan.view import Start
 from node_agent.runtime.abilities import CommandFiles, Converses, Executed, Executes, KillsLater, Sweeps, Swept
 from node_agent.runtime.port import (
@@ -53,7 +54,7 @@ class Operations:
             RuntimeUnavailable: perhaps started; ask again.
             StorageFailure: the pod's directory cannot be made.
         """
-        files = self._storage.prepare_pod(step.id.pod_uid)
+        files = self._storage.prepare_pod(step.id.pod_uid, folder_owner(pod))
         launch = step.launch
         return await self._runtime.start(
             ContainerSpec(
@@ -72,6 +73,7 @@ class Operations:
                 fence=_fence(pod),
                 level=launch.level,
                 oom_score_adj=launch.oom_score_adj,
+                security=launch.security,
             )
         )
 

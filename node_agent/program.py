@@ -177,6 +177,7 @@ class NodeAgent:
             allocatable=registration.allocatable,
             base_env=settings.base_env,
             pids_limit=settings.pids_limit,
+            account=settings.account,
             memory_bytes=memory_bytes,
             enforced_memory_bytes=enforced_bytes if settings.enforce_allocatable else None,
             unkept=dict(fingerprint.missing) if settings.refuse_unkept_limits else {},

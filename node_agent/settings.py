@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from node_agent.plan.security import Account
 from node_agent.reserved import NOTHING_RESERVED, Reserved
 
 
@@ -16,7 +17,7 @@ class AgentSettings:
     `reserved` is kept back for the machine itself: allocatable is what is left, and with `enforce_allocatable` all pods
     together get no more. `pids_limit` bounds the processes and threads of a container that sets no limit of its own.
     With `refuse_unkept_limits` a container does not start where a limit of it cannot be kept; without, the node's
-    condition tells.
+    condition tells. `account` is who the agent runs as.
     """
 
     node: str
@@ -28,6 +29,7 @@ class AgentSettings:
     enforce_allocatable: bool = True
     refuse_unkept_limits: bool = False
     pids_limit: int | None = 4096
+    account: Account = field(default_factory=Account)
     port_range: tuple[int, int] = (20000, 30000)
     """Where free ports are taken from, [first, last): below the range that Linux gives to outgoing connections."""
 

@@ -17,6 +17,7 @@ from decimal import ROUND_CEILING
 from node_agent.plan.config import Config, ConfigProblem, Texts, key_of
 from node_agent.plan.expansion import expand
 from node_agent.plan.ports import port_variables
+from node_agent.plan.security import Account
 from proto.objects.env import EnvFromSource, EnvVarSource, ResourceFieldSelector
 from proto.objects.pod import Container, Pod
 from proto.quantity import parse_quantity
@@ -34,7 +35,8 @@ class Host:
 
     `base_env` is what every program here starts with (`PATH`, …). `enforced_memory_bytes` is what all pods together may
     use, None where that is not enforced. `unkept` names the limits (`cpu`, `memory`, `pids`) that stop a container from
-    starting here because they cannot be kept, each with the reason.
+    starting here because they cannot be kept, each with the reason. `account` is who the
+    agent is, and so its programs where nothing else is said.
     """
 
     node: str
@@ -45,6 +47,7 @@ class Host:
     memory_bytes: int = 0
     enforced_memory_bytes: int | None = None
     unkept: Mapping[str, str] = field(default_factory=dict)
+    account: Account = field(default_factory=Account)
 
 
 def environment(

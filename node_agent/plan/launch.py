@@ -14,12 +14,14 @@ from node_agent.plan.environment import Host, environment
 from node_agent.plan.expansion import expand
 from node_agent.plan.levels import level_of, oom_score_adj
 from node_agent.plan.ports import ports_in_force
-from node_agent.runtime.port import NO_LIMITS, Limits
+from node_agent.plan.security import CannotKeep, security_of
+from node_agent.runtime.port import NO_LIMITS, PLAIN, Limits, Security
 from proto.objects.core import ResourceList
 from proto.objects.pod import Container, Pod, ResourceRequirements
 from proto.quantity import cpu_millis, whole
 
 CONFIG_ERROR = "CreateContainerConfigError"
+CREATE_ERROR = "CreateContainerError"
 NO_FREE_PORT = "NoFreePort"
 PORT_RETRY_S = 10.0
 
@@ -34,6 +36,7 @@ class Launch:
     limits: Limits = NO_LIMITS
     level: str = ""
     oom_score_adj: int | None = None
+    security: Security = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,12 @@ def prepare(
     if any(port.container_port == 0 for port in ports_in_force(container, chosen_ports)):
         return Hold(NO_FREE_PORT, "no free port is left in the range of this node", PORT_RETRY_S)
     try:
+        security = security_of(pod, container, host.account)
         env = environment(pod, container, config, chosen_ports, host)
     except ConfigProblem as problem:
         return Hold(CONFIG_ERROR, str(problem))
+    except CannotKeep as problem:
+        return Hold(CREATE_ERROR, str(problem))
     argv = tuple(expand(word, env) for word in (*container.command, *container.args))
     fault = _argv_problem(container, argv) or _env_problem(env) or _limit_problem(container, host)
     if fault:
@@ -68,6 +74,7 @@ def prepare(
         working_dir=expand(container.working_dir, env),
         limits=limits_of(container.resources, host),
         level=level_of(pod),
+        security=security,
         oom_score_adj=oom_score_adj(pod, container, host.memory_bytes),
     )
 

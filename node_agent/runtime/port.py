@@ -27,11 +27,13 @@ from pathlib import Path
 from typing import Protocol
 
 from node_agent.cgroup.port import NO_LIMITS, NO_USAGE, Limits, Usage
+from node_agent.supervisor.security import PLAIN, Security
 from node_agent.supervisor.wire import Fence
 
 __all__ = [
     "NO_LIMITS",
     "NO_USAGE",
+    "PLAIN",
     "PORT_VERSION",
     "Changed",
     "ContainerPhase",
@@ -50,6 +52,7 @@ __all__ = [
     "RuntimeFailure",
     "RuntimeSettings",
     "RuntimeUnavailable",
+    "Security",
     "StartFailed",
     "Usage",
     "valid_container_id",
@@ -114,7 +117,8 @@ class ContainerSpec:
     are kept with the container and given back untouched, so that a restarted agent finds what it needs to
     know. `fence` says how long it may run without a grant (see `Runtime.grant`). `level` is the group of
     containers that it counts with (see `Levels`), `oom_score_adj` (-1000 to 1000) how readily the kernel ends it
-    when the machine is out of memory; a driver that may not set it leaves it alone.
+    when the machine is out of memory; a driver that may not set it leaves it alone. `security` says as whom it
+    runs, and what it may; what a driver cannot keep of it makes `start` fail.
     """
 
     id: str
@@ -127,6 +131,7 @@ class ContainerSpec:
     fence: Fence | None = None
     level: str = ""
     oom_score_adj: int | None = None
+    security: Security = PLAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from node_agent.runtime.abilities import CommandFiles, Executed, Swept
+from node_agent.runtime.accounts import settled
 from node_agent.runtime.feed import Feed
 from node_agent.runtime.port import (
+    PLAIN,
     ContainerSpec,
     ContainerState,
     Fingerprint,
@@ -112,7 +114,10 @@ class ProcessRuntime:
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
         """See the port."""
-        return self._note(await self._call("start", **start_message(spec)))
+        security = spec.security
+        if security != PLAIN:
+            security = await asyncio.to_thread(settled, security)
+        return self._note(await self._call("start", **start_message(spec, security)))
 
     async def list(self) -> tuple[ContainerState, ...]:
         """See the port."""

@@ -15,14 +15,15 @@ from node_agent.runtime.port import (
     Limits,
     NoSuchContainer,
     RuntimeFailure,
+    Security,
     StartFailed,
 )
 from node_agent.supervisor.client import SupervisorRefused
 from node_agent.supervisor.wire import BAD_REQUEST, NO_SUCH_CONTAINER, START_FAILED
 
 
-def start_message(spec: ContainerSpec) -> dict[str, Any]:
-    """The parameters of `start`."""
+def start_message(spec: ContainerSpec, security: Security) -> dict[str, Any]:
+    """The parameters of `start`; `security` is that of the spec, in this machine's numbers."""
     return {
         "container": spec.id,
         "argv": list(spec.argv),
@@ -38,6 +39,7 @@ def start_message(spec: ContainerSpec) -> dict[str, Any]:
         "fence": None if spec.fence is None else spec.fence._asdict(),
         "level": spec.level,
         "oom_score_adj": spec.oom_score_adj,
+        "security": security._asdict(),
     }
 
 

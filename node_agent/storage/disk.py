@@ -98,11 +98,14 @@ class DiskStorage:
         except OSError:
             return frozenset()
 
-    def prepare_pod(self, uid: str) -> Path:
-        """See the port."""
+    def prepare_pod(self, uid: str, owner: tuple[int, int] = (-1, -1)) -> Path:
+        """See the port. A group's members share it: what they make in it belongs to the group, too."""
         files = self._pods / uid / "files"
         try:
             files.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if owner != (-1, -1) and os.geteuid() == 0:
+                os.chown(files, *owner)
+                files.chmod(0o755 if owner[1] == -1 else 0o2775)
         except OSError as error:
             raise _failure("make", files, error) from None
         return files

@@ -50,7 +50,7 @@ class MemoryStorage:
         """See the port."""
         return frozenset(self._records) | self._directories
 
-    def prepare_pod(self, uid: str) -> Path:
+    def prepare_pod(self, uid: str, owner: tuple[int, int] = (-1, -1)) -> Path:
         """See the port."""
         self._directories.add(uid)
         return self.root / uid / "files"

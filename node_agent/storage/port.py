@@ -103,8 +103,8 @@ class Storage(Protocol):
     def pod_uids(self) -> frozenset[str]:
         """The uids of all pods of which there is anything here."""
 
-    def prepare_pod(self, uid: str) -> Path:
-        """Make the pod's directories; its working directory.
+    def prepare_pod(self, uid: str, owner: tuple[int, int] = (-1, -1)) -> Path:
+        """Make the pod's directories; its working directory, which belongs to that user and group (-1: the agent's).
 
         Raises:
             StorageFailure

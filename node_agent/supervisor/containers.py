@@ -15,6 +15,7 @@ from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.launch import Failure
 from node_agent.supervisor.life import Host, Life
 from node_agent.supervisor.record import Record
+from node_agent.supervisor.security import PLAIN
 from node_agent.supervisor.tree import container_of
 from node_agent.supervisor.wire import (
     FENCED,
@@ -78,6 +79,7 @@ class Containers:
             log_max_files=request.log_max_files,
             annotations=request.annotations,
             fence=request.fence,
+            security=None if request.security == PLAIN else request.security,
             level=request.level,
             oom_score_adj=request.oom_score_adj,
             limits=request.limits,

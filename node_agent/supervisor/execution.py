@@ -97,6 +97,7 @@ class Execution:
         return launched
 
     def _program(self, files: Files, open_files: tuple[int, int]) -> Program:
+        """A command runs as the container's program does: as the same user, with the same rights and view."""
         request = self._request
         return Program(
             container_id=request.container,
@@ -111,6 +112,8 @@ class Execution:
             cgroup_entrances=self._trees.entrances(self._life.place),
             open_files=open_files,
             oom_score_adj=self._life.oom_score_adj,
+            security=self._life.security,
+            sees_as=self._life.leader,
         )
 
     def _on_launched(self) -> None:

@@ -22,7 +22,11 @@ import socket
 from typing import NamedTuple, NoReturn
 
 from node_agent.cgroup import files
+from node_agent.supervisor import kernel
+from node_agent.supervisor.mounts import enter_private_namespace, make_read_only
+from node_agent.supervisor.privileges import Refusal, assume, set_limits
 from node_agent.supervisor.processes import MARKER
+from node_agent.supervisor.security import PLAIN, Security
 
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _REPORT_BYTES = 8192
@@ -30,7 +34,7 @@ _UMASK = 0o022
 
 
 class Program(NamedTuple):
-    """What to execute, and in which surroundings."""
+    """What to execute, and in which surroundings; `sees_as` is a process of the container that it is executed in."""
 
     container_id: str
     argv: list[str]
@@ -45,6 +49,8 @@ class Program(NamedTuple):
     terminal: bool = False
     output_flags: int = os.O_RDWR
     """Reading and writing: a workload keeps its own pipe alive, so our death sends it no SIGPIPE."""
+    security: Security = PLAIN
+    sees_as: int | None = None
 
 
 class Failure(NamedTuple):
@@ -98,6 +104,7 @@ def launch(program: Program) -> Launch:
     Raises:
         OSError: The machine is out of processes or memory.
     """
+    kernel.load()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         pid = os.fork()
@@ -117,6 +124,8 @@ def _become(program: Program, ours: socket.socket, theirs: socket.socket) -> NoR
         ours.close()
         try:
             failure = _prepare(program)
+        except Refusal as problem:
+            failure = Failure(problem.errno, str(problem))
         except (OSError, ValueError) as problem:
             failure = Failure(getattr(problem, "errno", None) or errno.EINVAL, f"cannot prepare the process: {problem}")
         # The word is read before a failure is told: closing a socket with unread bytes would discard the
@@ -147,13 +156,36 @@ def _prepare(program: Program) -> Failure | None:
     _redirect(program.stdin, os.O_RDWR if program.terminal else os.O_RDONLY, 0)
     _redirect(program.stdout, program.output_flags, 1)
     _redirect(program.stderr, program.output_flags, 2)
-    if program.working_dir is None:
-        os.chdir("/")
-        return None
+    set_limits(program.security)
+    _see_file_systems(program)
+    folder = program.working_dir or "/"
+    problem = _entered(folder)
+    assume(program.security)
+    # A folder may be open to the user only (NFS), or to the supervisor only (the pod's own, below a private one).
+    if problem is not None and (problem := _entered(folder)) is not None:
+        return _failure(problem, f"cannot enter working directory {folder!r}")
+    return None
+
+
+def _see_file_systems(program: Program) -> None:
+    """Gives the program a view of its own of the file systems, or that of its container, if it needs one."""
+    if not program.security.read_only_root:
+        return
     try:
-        os.chdir(program.working_dir)
+        if program.sees_as is not None:
+            kernel.join_mount_namespace(program.sees_as)
+            return
+        enter_private_namespace()
+        make_read_only()
     except OSError as problem:
-        return _failure(problem, f"cannot enter working directory {program.working_dir!r}")
+        raise Refusal("make the file systems read-only", problem) from None
+
+
+def _entered(folder: str) -> OSError | None:
+    try:
+        os.chdir(folder)
+    except OSError as problem:
+        return problem
     return None
 
 

@@ -24,6 +24,7 @@ from node_agent.supervisor.oom import OomWatch
 from node_agent.supervisor.output import Output, make_fifos
 from node_agent.supervisor.processes import exit_status, is_zombie, pidfd_of, start_ticks
 from node_agent.supervisor.record import EXITED, Record, Shelf
+from node_agent.supervisor.security import PLAIN, Security
 from node_agent.supervisor.tree import Trees, place_of
 from node_agent.supervisor.wire import Fence, StartRequest
 
@@ -100,6 +101,7 @@ class Life:
             cgroup_entrances=entrances,
             open_files=self._host.open_files,
             oom_score_adj=self.oom_score_adj,
+            security=request.security,
         )
 
     def _remember_process(self, pid: int) -> None:
@@ -147,7 +149,7 @@ class Life:
         """Takes over a container of an earlier supervisor, whatever became of it meanwhile."""
         if self.record.phase == EXITED:
             self.ended = True
-            self._host.trees.kill(self.place, self._leader)
+            self._host.trees.kill(self.place, self.leader)
             self._remove_cgroup()
         elif self.record.boot_id != self._host.boot_id:
             self._become_ended(self.record.ended_by_reboot(time.time()))
@@ -204,7 +206,7 @@ class Life:
         ended_record = self.record.ended(status, time.time())
         if self._kill_timer is not None:
             self._kill_timer.cancel()
-        if self._host.trees.members(self.place, self._leader):
+        if self._host.trees.members(self.place, self.leader):
             self._save(ended_record)
             self._empty(ended_record, _FIRST_RETRY_S, now_s() + _EMPTYING_MAX_S)
         else:
@@ -212,14 +214,14 @@ class Life:
 
     def _empty(self, ended_record: Record, wait_s: float, until_s: float) -> None:
         """Kills what is left, and looks again a little later, until nothing is left."""
-        members = self._host.trees.members(self.place, self._leader)
+        members = self._host.trees.members(self.place, self.leader)
         if not members:
             self._conclude(ended_record)
         elif now_s() > until_s:
             note(f"container={self.record.id} cannot be emptied, these processes do not die: {members}")
             self._conclude(ended_record)
         else:
-            self._host.trees.kill(self.place, self._leader)
+            self._host.trees.kill(self.place, self.leader)
             longer_s = min(wait_s * 2, _LAST_RETRY_S)
             self._host.loop.call_later(wait_s, lambda: self._empty(ended_record, longer_s, until_s))
 
@@ -267,7 +269,7 @@ class Life:
 
     def usage(self) -> dict[str, int | None]:
         """What it uses now."""
-        return self._host.trees.usage(self.place, self._leader)._asdict()
+        return self._host.trees.usage(self.place, self.leader)._asdict()
 
     def resize(self, limits: Limits) -> None:
         """Gives it other limits while it runs; one that has ended stays as it is.
@@ -291,7 +293,12 @@ class Life:
         self._host.changed(self)
 
     @property
-    def _leader(self) -> int | None:
+    def security(self) -> Security:
+        """As whom it runs, and what it may."""
+        return PLAIN if self.record.security is None else Security(*self.record.security)
+
+    @property
+    def leader(self) -> int | None:
         """The first process, whose session tells its descendants; None once its pid may mean another process."""
         pid = self.record.pid
         if self.ended or pid is None or start_ticks(pid) not in (None, self.record.start_ticks):
@@ -354,11 +361,11 @@ class Life:
 
     def _kill(self) -> None:
         self.signal(signal.SIGKILL)
-        self._host.trees.kill(self.place, self._leader)
+        self._host.trees.kill(self.place, self.leader)
 
     def erase(self) -> None:
         """Deletes all that is left of an ended container."""
         self._log.remove()
-        self._host.trees.kill(self.place, self._leader)
+        self._host.trees.kill(self.place, self.leader)
         self._remove_cgroup()
         self._host.shelf.drop(self.record.id)

@@ -36,6 +36,8 @@ class Record(NamedTuple):
     `fence` is its `wire.Fence` as a list; `fenced`: it was told to end because the node's lease had run out. `level` is
     where its group stands (see `tree`), `limits` what is in force, in the order of `Limits`.
 
+    `security` is its `Security` as a list, None where that is plain.
+
     A value: what happens to a container makes a new record of it.
     """
 
@@ -56,6 +58,7 @@ class Record(NamedTuple):
     annotations: Mapping[str, str] = {}
     fence: Sequence[Any] | None = None
     fenced: bool = False
+    security: Sequence[Any] | None = None
     level: str = ""
     oom_score_adj: int | None = None
     limits: Sequence[int | None] = NO_LIMITS
@@ -97,6 +100,7 @@ class Record(NamedTuple):
             "fenced",
             "level",
             "oom_score_adj",
+            "security",
         ):
             del shown[internal]
         return {**shown, "limits": Limits(*self.limits)._asdict()}

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from node_agent.cgroup.port import Limits
+from node_agent.supervisor.security import PLAIN, Security, security_of
 from node_agent.supervisor.tree import LEVELS, TOP
 
-PROTOCOL = 4
+PROTOCOL = 5
 EXIT_HELD = 75
 """The exit status of a supervisor whose state folder is held by another one."""
 
@@ -73,6 +74,7 @@ class StartRequest(NamedTuple):
     fence: Fence | None
     level: str
     oom_score_adj: int | None
+    security: Security = PLAIN
 
     @classmethod
     def of(cls, message: dict[str, Any]) -> "StartRequest":
@@ -99,6 +101,7 @@ class StartRequest(NamedTuple):
             fence=_fence(message),
             level=level_of(message),
             oom_score_adj=_oom_score_adj(message),
+            security=_security(message),
         )
 
 
@@ -221,6 +224,13 @@ def _argv(message: dict[str, Any]) -> list[str]:
     if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
         raise Refused(BAD_REQUEST, "argv must be a list of strings that is not empty")
     return argv
+
+
+def _security(message: dict[str, Any]) -> Security:
+    try:
+        return security_of(message)
+    except ValueError as problem:
+        raise Refused(BAD_REQUEST, str(problem)) from None
 
 
 def _object(message: dict[str, Any], name: str) -> dict[str, Any]:

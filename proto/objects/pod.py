@@ -28,6 +28,7 @@ from proto.objects.meta import (
     Timestamp,
 )
 from proto.objects.scheduling import PreemptionPolicy, Priority
+from proto.objects.security import PodSecurityContext, SecurityContext
 
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
 OnReconnect = Literal["keepOriginal", "keepReplacement", "keepBest"]
@@ -64,7 +65,7 @@ class Container(Model):
     """One program of a pod: a process group in a cgroup of its own."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"imagePullPolicy", "resizePolicy", "restartPolicyRules", "securityContext", "stdin", "stdinOnce",
+        {"imagePullPolicy", "resizePolicy", "restartPolicyRules", "stdin", "stdinOnce",
          "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts"}
     )  # fmt: skip
 
@@ -97,6 +98,8 @@ class Container(Model):
     """What is done right after the start and right before the stop."""
     restart_policy: Literal["Always"] | None = None
     """Only for init containers: `Always` makes a sidecar of one, which runs beside those that come after it."""
+    security_context: SecurityContext | None = None
+    """As whom it runs, and what it may."""
 
 
 class Toleration(Model):
@@ -143,7 +146,7 @@ class PodSpec(Model):
          "enableServiceLinks", "ephemeralContainers", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostUsers",
          "hostname", "hostnameOverride", "imagePullSecrets", "os", "overhead",
          "resourceClaims", "resources", "runtimeClassName",
-         "schedulerName", "schedulingGates", "securityContext", "serviceAccount", "serviceAccountName",
+         "schedulerName", "schedulingGates", "serviceAccount", "serviceAccountName",
          "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "topologySpreadConstraints", "volumes",
          "workloadRef"}
     )  # fmt: skip
@@ -177,6 +180,8 @@ class PodSpec(Model):
     """Whether the pod may end others of lower priority to get room, from its class."""
     disconnect: DisconnectPolicy | None = None
     """An extension: what becomes of the pod while its node is cut off."""
+    security_context: PodSecurityContext | None = None
+    """As whom its programs run."""
 
 
 class ContainerStateWaiting(Model):

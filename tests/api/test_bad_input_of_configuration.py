@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from proto.capabilities import CAPABILITIES
+from proto.objects.security import RlimitName
 from tests.api.cluster import Cluster, Raw, cluster, pod
 from tests.api.test_bad_input import CONFIG_KEY, SUBDOMAIN
 
 SECRETS = "core.secrets.default"
+CAPS = ", ".join(f'"{name}"' for name in ("ALL", *CAPABILITIES))
+RLIMITS = ", ".join(f'"{name}"' for name in get_args(RlimitName))
 HIDDEN = "<secret contents redacted>"
 
 
@@ -87,7 +91,37 @@ BAD_PODS = [
     ),
 ]
 
+
+def secured(**context: Any) -> Raw:
+    return pod("x", containers=[{"name": "c", "command": ["true"], "securityContext": context}])
+
+
+OWN = "spec.containers[0].securityContext"
+BAD_CONTEXTS = [
+    ("user", secured(runAsUser=-1), f"{OWN}.runAsUser: must be a whole number ≥ 0, found -1"),
+    ("user-name", secured(runAsUser="web"), f'{OWN}.runAsUser: must be a whole number ≥ 0, found "web"'),
+    ("group", secured(runAsGroup=2**31), f"{OWN}.runAsGroup: must be at most 2147483647, found 2147483648"),
+    ("pod-group", pod("x", securityContext={"supplementalGroups": [-5]}),
+     "spec.securityContext.supplementalGroups[0]: must be a whole number ≥ 0, found -5"),
+    ("policy", pod("x", securityContext={"supplementalGroupsPolicy": "None"}),
+     'spec.securityContext.supplementalGroupsPolicy: must be one of "Merge", "Strict", found "None"'),
+    ("non-root", secured(runAsNonRoot="yes"), f'{OWN}.runAsNonRoot: must be true or false, found "yes"'),
+    ("rlimit", secured(rlimits=[{"name": "files", "soft": 1}]), f"{OWN}.rlimits[0].name: must be one of {RLIMITS}, "
+     'found "files"'),
+    ("rlimit-soft", secured(rlimits=[{"name": "nofile"}]), f"{OWN}.rlimits[0].soft: Required value"),
+    ("rlimit-over", secured(rlimits=[{"name": "nofile", "soft": 2, "hard": 1}]),
+     f"{OWN}.rlimits[0].soft: Invalid value: 2: must be less than or equal to hard limit of 1"),
+    ("rlimit-unlimited", secured(rlimits=[{"name": "nofile", "soft": -1, "hard": 1}]),
+     f"{OWN}.rlimits[0].soft: Invalid value: -1: must be less than or equal to hard limit of 1"),
+    ("rlimit-twice", secured(rlimits=[{"name": "nofile", "soft": 1}, {"name": "nofile", "soft": 2}]),
+     f'{OWN}.rlimits[1].name: Duplicate value: "nofile"'),
+    ("capability", secured(capabilities={"add": ["CAP_CHOWN"]}),
+     f'{OWN}.capabilities.add[0]: Unsupported value: "CAP_CHOWN": supported values: {CAPS}'),
+    ("misspelt", secured(runAsUsr=1), f'unknown field "{OWN}.runAsUsr", did you mean "runAsUser"?'),
+]  # fmt: skip
+
 BAD = [
+    *(("core.pods.default", "Pod", *row) for row in BAD_CONTEXTS),
     *((SECRETS, "Secret", *row) for row in BAD_SECRETS),
     *(("core.pods.default", "Pod", *row) for row in BAD_PODS),
 ]

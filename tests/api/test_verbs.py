@@ -53,17 +53,17 @@ async def test_generated_names_differ(api: Cluster) -> None:
 
 
 async def test_a_warning_for_what_is_not_implemented(api: Cluster) -> None:
-    body = json.dumps(pod(volumes=[{"name": "v"}], hostNetwork=True)).encode()
+    body = json.dumps(pod(dnsConfig={}, hostNetwork=True)).encode()
     answer = await api.send("sp.api.create.core.pods.default", body)
     assert answer.headers["Sp-Warning"].split("\n") == [
-        "spec.volumes: known to Kubernetes, not implemented here, ignored",
+        "spec.dnsConfig: known to Kubernetes, not implemented here, ignored",
         "spec.hostNetwork: known to Kubernetes, not implemented here, ignored",
     ]
-    assert "volumes" not in json.loads(answer.data)["spec"]
+    assert "dnsConfig" not in json.loads(answer.data)["spec"]
 
 
 async def test_many_warnings_are_counted(api: Cluster) -> None:
-    lacking = ("imagePullPolicy", "securityContext", "stdin", "tty", "volumeMounts")
+    lacking = ("imagePullPolicy", "stdin", "terminationMessagePath", "tty", "volumeDevices")
     containers = [{"name": f"c{n}", **{name: {} for name in lacking}} for n in range(5)]
     answer = await api.send("sp.api.create.core.pods.default", json.dumps(pod(containers=containers)).encode())
     warnings = answer.headers["Sp-Warning"].split("\n")

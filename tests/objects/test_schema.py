@@ -106,14 +106,14 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 
 def test_what_kubernetes_knows_and_we_do_not_is_dropped_with_a_warning() -> None:
-    raw = pod(volumes=[{"name": "v"}], containers=[{**CONTAINER, "securityContext": {}}])
+    raw = pod(dnsConfig={}, containers=[{**CONTAINER, "volumeDevices": []}])
     reading = read_strict(raw, catalog.BY_KIND["Pod"])
     assert not reading.causes
     assert reading.warnings == (
-        "spec.containers[0].securityContext: known to Kubernetes, not implemented here, ignored",
-        "spec.volumes: known to Kubernetes, not implemented here, ignored",
+        "spec.containers[0].volumeDevices: known to Kubernetes, not implemented here, ignored",
+        "spec.dnsConfig: known to Kubernetes, not implemented here, ignored",
     )
-    assert "volumes" not in reading.clean["spec"]
+    assert "dnsConfig" not in reading.clean["spec"]
 
 
 def test_null_means_not_set() -> None:

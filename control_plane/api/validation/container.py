@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from control_plane.api.validation.health import check_health, check_no_health
 from control_plane.api.validation.problems import Problems
+from control_plane.api.validation.security import check_security_context
 from proto import names
 from proto.objects.env import EnvFromSource, EnvVar, EnvVarSource
 from proto.objects.pod import Container, ContainerPort, PodSpec, ResourceRequirements
@@ -70,6 +71,8 @@ def _check_container(container: Container, path: str, problems: Problems) -> Non
     for index, source in enumerate(container.env_from):
         _check_env_from(source, f"{path}.envFrom[{index}]", problems)
     _check_resources(container.resources, f"{path}.resources", problems)
+    if container.security_context is not None:
+        check_security_context(container.security_context, f"{path}.securityContext", problems)
 
 
 def _check_no_nul(text: str, path: str, problems: Problems) -> None:

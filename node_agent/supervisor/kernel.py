@@ -1,0 +1,86 @@
+"""Calls of the kernel that Python's standard library does not have.
+
+*Never*: loads anything after a fork. `load` is called by the parent, before a child that needs it is forked.
+"""
+
+import ctypes
+import os
+
+PR_SET_KEEPCAPS = 8
+PR_CAPBSET_DROP = 24
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+
+CLONE_NEWNS = 0x00020000
+
+_CAPABILITY_VERSION_3 = 0x20080522
+_libc: ctypes.CDLL | None = None
+
+
+def load() -> ctypes.CDLL:
+    """The C library."""
+    global _libc
+    if _libc is None:
+        _libc = ctypes.CDLL(None, use_errno=True)
+    return _libc
+
+
+def prctl(option: int, *arguments: int) -> None:
+    """prctl(2).
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    words = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:4]]
+    _checked(load().prctl(ctypes.c_int(option), *words))
+
+
+def set_capabilities(mask: int) -> None:
+    """Makes these, as a mask of bits, the permitted, effective and inheritable capabilities.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    data = (ctypes.c_uint32 * 6)(low, low, low, high, high, high)
+    _checked(load().capset(ctypes.byref(header), ctypes.byref(data)))
+
+
+def unshare(flags: int) -> None:
+    """unshare(2).
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    _checked(load().unshare(ctypes.c_int(flags)))
+
+
+def join_mount_namespace(pid: int) -> None:
+    """Sees the file systems as that process does from here on.
+
+    Raises:
+        OSError: The kernel refuses, or there is no such process.
+    """
+    descriptor = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(load().setns(ctypes.c_int(descriptor), ctypes.c_int(CLONE_NEWNS)))
+    finally:
+        os.close(descriptor)
+
+
+def mount(source: str, target: str, flags: int, kind: str = "", options: str = "") -> None:
+    """mount(2).
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    words = [os.fsencode(source), os.fsencode(target), kind.encode() or None]
+    _checked(load().mount(*words, ctypes.c_ulong(flags), options.encode() or None))
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -1,0 +1,58 @@
+"""A program's own view of the file systems: a private mount namespace, in the child, before its program.
+
+*Never*: changes what any other process sees.
+"""
+# ruff: noqa: PTH123
+
+import os
+from collections.abc import Collection, Iterator
+
+from node_agent.supervisor import kernel
+
+_RDONLY, _REMOUNT, _BIND, _REC, _SLAVE = 1, 1 << 5, 1 << 12, 1 << 14, 1 << 19
+_KEPT_FLAGS = {"nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1 << 10, "nodiratime": 1 << 11, "relatime": 1 << 21}
+"""A remount that does not repeat them would take them away, which the kernel may refuse."""
+
+_WRITABLE = ("/dev", "/proc")
+"""What containers have as their own, writable file systems, too."""
+
+
+def enter_private_namespace() -> None:
+    """From here on mounts are this process's own; those that the machine makes later are seen as before.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    kernel.unshare(kernel.CLONE_NEWNS)
+    kernel.mount("none", "/", _REC | _SLAVE)
+
+
+def make_read_only(kept: Collection[str] = ()) -> None:
+    """Makes every mounted file system read-only, but for those at and below `kept`, `/dev` and `/proc`.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    exempt = (*_WRITABLE, *kept)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        lines = file.read().splitlines()
+    for point, options in map(_point_and_options, lines):
+        if "ro" in options or any(point == path or point.startswith(path + "/") for path in exempt):
+            continue
+        if point != "/" and not os.path.ismount(point):
+            continue  # Another file system was mounted above it, which hides it.
+        kept_flags = sum(_KEPT_FLAGS.get(option, 0) for option in options)
+        kernel.mount("none", point, _REMOUNT | _BIND | _RDONLY | kept_flags)
+
+
+def _point_and_options(line: str) -> tuple[str, list[str]]:
+    """Where something is mounted, and how: the fifth and sixth word, with `\\040` for a blank."""
+    words = line.split(" ")
+    return "".join(_unescaped(words[4])), words[5].split(",")
+
+
+def _unescaped(word: str) -> Iterator[str]:
+    first, *rest = word.split("\\")
+    yield first
+    for part in rest:
+        yield chr(int(part[:3], 8)) + part[3:]
