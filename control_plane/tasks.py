@@ -14,10 +14,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-log = logging.getLogger(__name__)
+from proto.cancelling import cancelled
 
-CANCEL_AGAIN_S = 0.2
-"""`asyncio.wait_for` of Python 3.11 may swallow a cancellation that meets its result: then it takes another."""
+log = logging.getLogger(__name__)
 
 Work = Coroutine[Any, Any, Any]
 
@@ -45,10 +44,7 @@ class Tasks:
         """Cancel all and wait until they have ended."""
         self._stopping = True
         while self._tasks:
-            pending = tuple(self._tasks)
-            for task in pending:
-                task.cancel()
-            await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+            await cancelled(tuple(self._tasks))
 
     def _start(self, name: str, work: Work) -> asyncio.Task[Any]:
         if self._stopping:

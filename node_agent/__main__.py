@@ -30,6 +30,7 @@ from node_agent.storage.disk import DiskStorage
 from node_agent.storage.port import StorageFailure
 from proto.bus.nats import NatsBus
 from proto.bus.port import BusError
+from proto.cancelling import cancelled
 from proto.clock import SystemClock
 from proto.ids import RandomIds
 
@@ -70,9 +71,7 @@ async def serve(arguments: Arguments) -> None:
     try:
         await _first_of(connecting, working, stopping)
     finally:
-        for task in (connecting, working, stopping):
-            task.cancel()
-        await asyncio.gather(connecting, working, stopping, return_exceptions=True)
+        await cancelled((connecting, working, stopping))
         await agent.stop()
         await bus.close()
 
@@ -87,9 +86,7 @@ async def _until_stopped(agent: NodeAgent, arguments: Arguments, signals: asynci
     try:
         await _first_of(leaving, impatient)
     finally:
-        leaving.cancel()
-        impatient.cancel()
-        await asyncio.gather(leaving, impatient, return_exceptions=True)
+        await cancelled((leaving, impatient))
     if leaving.cancelled():
         print("left behind: asked not to wait; the pods go on here", file=sys.stderr, flush=True)
         return

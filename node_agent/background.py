@@ -11,6 +11,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from proto.cancelling import cancelled
+
 log = logging.getLogger(__name__)
 
 
@@ -43,9 +45,7 @@ class Background:
         self._closed = True
         while self._tasks:
             tasks = tuple(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancelled(tasks)
             self._tasks.difference_update(tasks)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

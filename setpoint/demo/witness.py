@@ -15,13 +15,12 @@ from typing import Self
 
 from proto import subjects
 from proto.bus.port import Bus, Message
+from proto.cancelling import cancelled
 from proto.client.typed import Client
 from proto.clock import Clock
 from proto.objects.core import Node
 from proto.objects.pod import Pod
 from setpoint.demo.lives import NodeLife, PodLife, saw_node, saw_pod
-
-_CANCEL_AGAIN_S = 0.2
 
 
 class Witness:
@@ -49,10 +48,7 @@ class Witness:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        while going := [task for task in self._tasks if not task.done()]:
-            for task in going:
-                task.cancel()  # Again, should a library have lost it.
-            await asyncio.wait(going, timeout=_CANCEL_AGAIN_S)
+        await cancelled(self._tasks)
         await self._heartbeats.unsubscribe()
 
     async def until(self, holds: Callable[[], bool], *, within_s: float) -> bool:

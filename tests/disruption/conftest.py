@@ -1,8 +1,9 @@
-"""A real cluster for every test: three machines, programs that end at once, and the real command line."""
+"""A real cluster for each file of tests: three machines, programs that end at once, and the real command line."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,11 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from proto.bus.nats import NatsBus
 from proto.client.typed import Client
-from proto.objects.apps import IntOrPercent
+from proto.errors import NotFound
+from proto.objects.apps import Deployment, IntOrPercent
 from proto.objects.core import Node
+from proto.objects.daemon_set import DaemonSet
 from proto.objects.meta import LabelSelector, ObjectMeta
 from proto.objects.pod import Pod
 from proto.objects.policy import PodDisruptionBudget, PodDisruptionBudgetSpec
@@ -85,7 +89,21 @@ class Scene(Observer):
         await asyncio.wait([until])
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+        assert least < 1_000, "no change of any pod was seen"
         return least
+
+    async def clear(self) -> None:
+        """Make it as it was in the beginning, for the next test."""
+        for model in (PodDisruptionBudget, Deployment, DaemonSet):
+            for obj in (await self.client.list(model, "default")).items:
+                await self.client.delete(model, obj.metadata.name, "default")
+        for name in await self.pods():
+            with contextlib.suppress(NotFound):
+                await self.client.delete(Pod, name, "default", grace_s=1)
+        for node in MACHINES:
+            await self.client.patch(Node, node, "", {"spec": {"unschedulable": False}})
+        await self.all_ready(len(MACHINES))
+        await self.settled(0)
 
 
 def _is_healthy(pod: Pod) -> bool:
@@ -111,14 +129,26 @@ async def machines(folder: Path, *agent_arguments: str) -> AsyncIterator[Scene]:
                 agent.program.signal(signal.SIGINT)
 
 
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with machines(tmp_path) as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def three(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    async with machines(tmp_path_factory.mktemp("three")) as made:
         yield made
 
 
-@pytest.fixture
-async def leavers(tmp_path: Path) -> AsyncIterator[Scene]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def scene(three: Scene) -> AsyncIterator[Scene]:
+    yield three
+    await three.clear()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def polite_three(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    async with machines(tmp_path_factory.mktemp("polite"), "--drain-on-exit", "15") as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def leavers(polite_three: Scene) -> AsyncIterator[Scene]:
     """The same, with agents that hand their pods over when they are stopped."""
-    async with machines(tmp_path, "--drain-on-exit", "15") as made:
-        yield made
+    yield polite_three
+    await polite_three.clear()

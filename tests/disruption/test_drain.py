@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
+
 from proto.objects.daemon_set import DaemonSet, DaemonSetSpec
 from proto.objects.meta import LabelSelector, ObjectMeta
 from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
 from tests.disruption.conftest import Scene
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_drain_moves_every_pod_and_keeps_the_budget(scene: Scene) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import signal
 import time
 
+import pytest
+
 from proto.leaving import LEAVING, UNCORDON_AT_RETURN
 from proto.objects.core import Node
 from tests.disruption.conftest import Scene
@@ -14,6 +16,8 @@ from tests.waiting import eventually
 LEAVE_S_MAX = 20.0
 GRACE_S = 3.0
 """How long the hub waits for a node that is silent before it counts as lost."""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_pods_are_handed_over_without_waiting_for_the_lease(leavers: Scene) -> None:
@@ -51,6 +55,8 @@ async def test_a_leave_keeps_the_budget(leavers: Scene) -> None:
     assert await scene.healthy_min(stopping) >= 5
     assert await scene.pods_on(node) == []
     await scene.settled_elsewhere(6, node)
+    await scene.cluster.agents[node].start()
+    await eventually(lambda: returned(scene, node), within_s=10, what="the node is as it was")
 
 
 async def test_a_second_signal_ends_the_waiting_and_the_pods_go_on(leavers: Scene) -> None:
@@ -72,12 +78,16 @@ async def test_a_second_signal_ends_the_waiting_and_the_pods_go_on(leavers: Scen
     assert await scene.lives() == before
 
 
-async def test_a_plain_stop_touches_nothing(scene: Scene) -> None:
+async def test_an_interrupt_touches_nothing(leavers: Scene) -> None:
+    scene = leavers
     await scene.deploy("web", 3)
     before = await scene.lives()
     node = await scene.fullest()
-    await scene.cluster.agents[node].stop(5)
-    await scene.cluster.agents[node].start()
+    agent = scene.cluster.agents[node]
+    await agent.forsake()
+    agent.program.signal(signal.SIGINT)
+    assert await asyncio.wait_for(agent.program.wait(), 5) == 0
+    await agent.start()
     await scene.settled(3)
     assert await scene.lives() == before
     assert not await scene.cordoned(node)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from proto.cancelling import cancelled
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
 from proto.client.watch import watch_raw
@@ -18,9 +19,6 @@ from setpoint.cli.draining.choosing import Item
 _POD, _BUDGET = BY_KIND["Pod"], BY_KIND["PodDisruptionBudget"]
 
 RETRY_S = 1.0
-
-CANCEL_AGAIN_S = 0.2
-"""`asyncio.wait_for` of Python 3.11 may swallow a cancellation that meets its result: then it takes another."""
 
 
 class Departures:
@@ -98,11 +96,8 @@ def _rung(bell: asyncio.Event) -> asyncio.Event:
 async def watching(client: RawClient, node: str) -> AsyncIterator[Departures]:
     """Departures that are followed within the block."""
     departures = Departures(client, node)
-    tasks = {asyncio.create_task(departures.follow_pods()), asyncio.create_task(departures.follow_budgets())}
+    tasks = [asyncio.create_task(departures.follow_pods()), asyncio.create_task(departures.follow_budgets())]
     try:
         yield departures
     finally:
-        while tasks:
-            for task in tasks:
-                task.cancel()
-            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+        await cancelled(tasks)
