@@ -22,7 +22,7 @@ from tests.sim.workloads import ALL, ROOM
 
 UP_S = 30.0
 SETTLE_IN_S = 90.0
-CHAOS_S = 45.0
+CHAOS_S = 40.0
 SETTLE_S = 240.0
 QUIET_S = 60.0
 SLOW_PACE_S = 12.0
@@ -53,9 +53,9 @@ class Everything:
         ids = self._ids = RandomIds(hash64(seed, "everything"))
         self._violations = outcome.violations
         self._chaos_s = chaos_s
-        machines = 3 + int(ids.uniform(0, 3))
+        machines = 3 + int(ids.uniform(0, 2))
         self._cluster = Cluster(
-            seed, 2 + int(ids.uniform(0, 2)), machines, outcome.trace, rough=False, pods=ROOM + machines
+            seed, 2 + int(ids.uniform(0, 1.25)), machines, outcome.trace, rough=False, pods=ROOM + machines
         )
         self._people = People(self._cluster.user.client, RandomIds(hash64(seed, "people")), outcome.trace)
         self._chaos = Chaos(self._cluster, ids)
