@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from node_agent.plan.eviction import Threshold
 from node_agent.reserved import Reserved, read_reserved
+from node_agent.thresholds import DEFAULT_HARD, read_period, read_thresholds
 from proto.names import label_key_problem, label_value_problem, subdomain_problem
 
 SYSTEM_STATE_DIR = Path("/var/lib/setpoint/agent")
@@ -36,6 +38,9 @@ class Arguments:
     reserved: Reserved
     enforce_allocatable: bool
     refuse_unkept_limits: bool
+    thresholds: tuple[Threshold, ...]
+    pressure_transition_s: float
+    eviction_grace_s: float
     drain_s: float
     log_level: str
 
@@ -58,6 +63,10 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         raise BadArgument(f"--drain-on-exit must be 0 or more seconds, not {given.drain_on_exit:g}")
     if given.max_pods < 1:
         raise BadArgument(f"--max-pods must be at least 1, not {given.max_pods}")
+    if not 0 <= given.eviction_max_pod_grace_period < float("inf"):
+        raise BadArgument(
+            f"--eviction-max-pod-grace-period must be 0 or more seconds, not {given.eviction_max_pod_grace_period:g}"
+        )
     return Arguments(
         nats=given.nats,
         hub=read_hub(given.nats),
@@ -72,9 +81,28 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         ),
         enforce_allocatable=given.enforce_node_allocatable == "pods",
         refuse_unkept_limits=given.unkept_limits == "refuse",
+        thresholds=_thresholds(given),
+        pressure_transition_s=_transition(given.eviction_pressure_transition_period),
+        eviction_grace_s=given.eviction_max_pod_grace_period,
         drain_s=given.drain_on_exit,
         log_level=given.log_level.upper(),
     )
+
+
+def _thresholds(given: argparse.Namespace) -> tuple[Threshold, ...]:
+    try:
+        return read_thresholds(
+            given.eviction_hard, given.eviction_soft, given.eviction_soft_grace_period, given.eviction_minimum_reclaim
+        )
+    except ValueError as problem:
+        raise BadArgument(f"eviction thresholds: {problem}") from None
+
+
+def _transition(text: str) -> float:
+    try:
+        return read_period(text)
+    except ValueError as problem:
+        raise BadArgument(f"--eviction-pressure-transition-period: {problem}") from None
 
 
 def _reserved(option: str, text: str) -> Reserved:
@@ -149,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what becomes of containers with limits that cannot be kept here: they start and the node's condition "
         "CgroupLimits tells, or they wait (default: announce)",
     )  # fmt: skip
+    _add_eviction(parser)
     parser.add_argument(
         "--drain-on-exit", nargs="?", type=float, const=DRAIN_S, default=0.0, metavar="SECONDS",
         help="on SIGTERM hand the pods over to other nodes first, for so long at most (default: they go on here; "
@@ -158,6 +187,35 @@ def _parser() -> argparse.ArgumentParser:
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="(default: info)"
     )
     return parser
+
+
+def _add_eviction(parser: argparse.ArgumentParser) -> None:
+    """The kubelet's options for node-pressure eviction."""
+    parser.add_argument(
+        "--eviction-hard", default=DEFAULT_HARD, metavar="THRESHOLDS",
+        help=f"shortages for which pods are ended at once, as signal<quantity or signal<percentage "
+        f"(default: {DEFAULT_HARD.replace('%', '%%')}; empty: never)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eviction-soft", default="", metavar="THRESHOLDS",
+        help="shortages for which pods are ended once they have lasted (default: none)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eviction-soft-grace-period", default="", metavar="PERIODS",
+        help="how long each soft threshold must be met, as signal=1m30s",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eviction-minimum-reclaim", default="", metavar="AMOUNTS",
+        help="how far beyond its threshold a shortage is dealt with, as signal=quantity",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eviction-pressure-transition-period", default="5m", metavar="PERIOD",
+        help="how long a condition of pressure outlasts its shortage (default: 5m)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eviction-max-pod-grace-period", type=float, default=0.0, metavar="SECONDS",
+        help="how long programs have to end, at most, for a soft threshold (default: 0)",
+    )  # fmt: skip
 
 
 def _default_state_dir() -> Path:

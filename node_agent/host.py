@@ -7,12 +7,14 @@ import os
 import platform
 import shutil
 import socket
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 import psutil
 
 from node_agent.machine import MachineUsage
+from node_agent.plan.eviction import Observed, Signal
 from proto.objects.core import NodeSystemInfo
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
@@ -68,6 +70,21 @@ class HostMachine:
             memory_bytes=int(memory.total - memory.available),
         )
 
+    def observe(self) -> Mapping[Signal, Observed]:
+        """Memory that the kernel could hand out without swapping, the state directory's file system, process ids."""
+        memory, disk = psutil.virtual_memory(), os.statvfs(self._state_dir)
+        observed = {
+            Signal.MEMORY: Observed(int(memory.available), int(memory.total)),
+            Signal.DISK: Observed(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize),
+        }
+        if disk.f_files:  # Some file systems have as many as they need.
+            observed[Signal.INODES] = Observed(disk.f_favail, disk.f_files)
+        pids_max = min(_number("/proc/sys/kernel/pid_max"), _number("/proc/sys/kernel/threads-max"))
+        threads = _line("/proc/loadavg").partition("/")[2].partition(" ")[0]
+        if pids_max and threads.isdigit():
+            observed[Signal.PIDS] = Observed(max(pids_max - int(threads), 0), pids_max)
+        return observed
+
     def port_is_free(self, port: int, protocol: str) -> bool:
         """Binds it for a moment, on all addresses."""
         kind, number = _SOCKETS[protocol]
@@ -98,6 +115,12 @@ def _line(path: str) -> str:
         return Path(path).read_text().strip()
     except OSError:
         return ""
+
+
+def _number(path: str) -> int:
+    """The number in a small file; 0 if there is none."""
+    text = _line(path)
+    return int(text) if text.isdigit() else 0
 
 
 def _os_image() -> str:

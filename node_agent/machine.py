@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from node_agent.plan.eviction import Observed, Signal
 from proto.objects.core import NodeSystemInfo
 
 
@@ -44,19 +46,23 @@ class Machine(Protocol):
     def usage(self) -> MachineUsage:
         """What is used now; the processor's share since the last call."""
 
+    def observe(self) -> Mapping[Signal, Observed]:
+        """How much memory, disk and processes are free; what cannot be told is left out."""
+
     def port_is_free(self, port: int, protocol: str) -> bool:
         """Whether a program could listen on the port (TCP, UDP or SCTP) now."""
 
 
 @dataclass
 class MemoryMachine:
-    """A made-up computer; `taken_ports` are those that others listen on."""
+    """A made-up computer; `taken_ports` are those that others listen on, `observed` what is free."""
 
     hostname: str = "memory"
     cpu_millis: int = 4000
     memory_bytes: int = 8 * 2**30
     storage_bytes: int = 64 * 2**30
     taken_ports: set[int] = field(default_factory=set)
+    observed: dict[Signal, Observed] = field(default_factory=dict)
 
     def system_info(self) -> NodeSystemInfo:
         """See the port."""
@@ -65,6 +71,10 @@ class MemoryMachine:
     def usage(self) -> MachineUsage:
         """See the port."""
         return MachineUsage()
+
+    def observe(self) -> Mapping[Signal, Observed]:
+        """See the port."""
+        return self.observed
 
     def port_is_free(self, port: int, protocol: str) -> bool:
         """See the port."""

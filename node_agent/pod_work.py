@@ -12,7 +12,8 @@ from node_agent.plan.config import Config
 from node_agent.plan.environment import Host
 from node_agent.plan.lives import Life
 from node_agent.plan.probes import Health
-from node_agent.plan.view import Ends, PodView
+from node_agent.plan.status import ENDED
+from node_agent.plan.view import Ends, Eviction, PodView
 from node_agent.runtime.port import ContainerState
 from node_agent.storage.port import PodRecord
 from proto.node import Assignment, PodReport
@@ -41,6 +42,8 @@ class PodWork:
     greeted: set[str] = field(default_factory=set)
     ungreeted: set[str] = field(default_factory=set)
     ends: Ends | None = None
+    eviction: Eviction | None = None
+    tidy: bool = False
     cleared: bool = False
     clearing: bool = False
     unsaved: bool = True
@@ -84,6 +87,8 @@ class PodWork:
             greeted=frozenset(self.greeted),
             ungreeted=frozenset(self.ungreeted),
             ends=self.ends,
+            eviction=self.eviction,
+            tidy=self.tidy,
         )
 
     def record(self) -> PodRecord:
@@ -98,6 +103,11 @@ class PodWork:
         meta = self.pod.metadata
         gone = self.cleared and self.pod.deleting
         return PodReport(namespace=meta.namespace, name=meta.name, uid=meta.uid, status=self.reported, gone=gone)
+
+    def evict(self, eviction: Eviction) -> None:
+        """The node is short of something, and the pod has to go. Its status remembers that."""
+        if self.eviction is None and self.reported.phase not in ENDED:
+            self.eviction = eviction
 
     def note_end(self, ends: Ends | None) -> None:
         """When the pod's grace is over; a restarted agent must not begin it anew."""

@@ -24,7 +24,8 @@ from node_agent.plan.environment import Host
 from node_agent.plan.events import events_between
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
-from node_agent.plan.view import Ends, PodPlan, Start, Step
+from node_agent.plan.status import EVICTED
+from node_agent.plan.view import Ends, Eviction, PodPlan, Start, Step
 from node_agent.pod_work import PodWork
 from node_agent.ports import PortTable
 from node_agent.reporting import Reporting
@@ -73,6 +74,7 @@ class Pods:
         self._performer = performer
         self._prober = prober
         self._changed = changed
+        self.refusal: Callable[[Pod], str] = lambda pod: ""
         self._works: dict[str, PodWork] = {}
         self._woken: dict[str, None] = {}
 
@@ -101,6 +103,8 @@ class Pods:
         work = PodWork(record.assignment, record.reported, record.assigned, unsaved=False)
         if record.kill_at is not None:
             work.ends = Ends(record.kill_at, record.grace_s or 0.0)
+        if record.reported.reason == EVICTED:
+            work.eviction = Eviction(record.reported.message, record.grace_s or 0.0)
         work.ports = self._ports.choose(work.pod, record.ports)
         self._works[work.uid] = work
         self._changed()
@@ -113,12 +117,33 @@ class Pods:
         if work is None or work.cleared:
             work = PodWork(assignment, work.reported if work is not None else assignment.pod.status)
             self._works[uid] = work
+            self._admit(work)
         elif work.assigned and work.assignment == assignment:
             return
         work.assignment, work.assigned = assignment, True
         work.unsaved = True
         self._changed()
         self.wake(uid)
+
+    def evict(self, uid: str, eviction: Eviction) -> None:
+        """End a pod, since the node is short of something."""
+        work = self._works.get(uid)
+        if work is not None:
+            work.evict(eviction)
+            self.wake(uid)
+
+    def tidy(self, *, wanted: bool) -> None:
+        """Keep nothing of earlier lives of containers, or keep it again."""
+        for work in self._works.values():
+            if work.tidy != wanted:
+                work.tidy = wanted
+                self.wake(work.uid)
+
+    def _admit(self, work: PodWork) -> None:
+        """A pod that never was here is not taken while the node is short of something."""
+        problem = "" if work.reported.start_time is not None else self.refusal(work.pod)
+        if problem:
+            work.evict(Eviction(problem))
 
     def unassign(self, uid: str) -> None:
         """This pod should not be here any more, and the hub does not ask what becomes of it."""

@@ -36,6 +36,7 @@ from node_agent.plan.environment import Host
 from node_agent.plan.status import ENDED
 from node_agent.pods import Pods
 from node_agent.ports import PortTable
+from node_agent.pressure import Pressure
 from node_agent.problems import Problems
 from node_agent.registration import NameRefused, Registrar, adopt_identity
 from node_agent.reporting import Reporting
@@ -216,6 +217,10 @@ class NodeAgent:
         self._cleanup = Cleanup(
             self.pods, self._containers, self._operations, self._storage, self._clock, settings.cleanup_every_s
         )
+        self._pressure = Pressure(
+            self._machine, self._runtime, self._storage, self.pods, self._cleanup, self._clock, settings
+        )
+        self.pods.refusal = self._pressure.refusal
         self._leftovers = LeftoverServer(self._bus, self._clock, self._background, settings.node, self._cleanup)
         self._streams = StreamServers(
             self._bus, self._clock, self._background, settings.node, self.pods, self._containers, self._operations
@@ -282,6 +287,7 @@ class NodeAgent:
         spawn(self._usage.run(), "usage")
         spawn(self._levels.run(), "levels")
         spawn(self._problems.run(), "problems")
+        spawn(self._pressure.run(), "pressure")
         spawn(self._cleanup.run(), "cleanup")
         spawn(self._membership.run(), "membership")
 
@@ -309,7 +315,7 @@ class NodeAgent:
             pods=held,
             usage=self._usage.node(held),
             pod_usage=self._usage.take_pods(),
-            conditions=self._problems.take(),
+            conditions=(*self._problems.take(), *self._pressure.conditions(sequence)),
             leaving=self._membership.leaving,
         )
 

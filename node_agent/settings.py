@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from node_agent.plan.eviction import Threshold
 from node_agent.plan.security import Account
 from node_agent.reserved import NOTHING_RESERVED, Reserved
 
@@ -32,6 +33,14 @@ class AgentSettings:
     account: Account = field(default_factory=Account)
     port_range: tuple[int, int] = (20000, 30000)
     """Where free ports are taken from, [first, last): below the range that Linux gives to outgoing connections."""
+
+    thresholds: tuple[Threshold, ...] = ()
+    """What counts as a shortage of memory, disk or processes."""
+    pressure_every_s: float = 1.0
+    pressure_transition_s: float = 300.0
+    """A condition of pressure goes only after so long without a shortage."""
+    eviction_grace_s: float = 0.0
+    """How long an evicted pod's programs have to end, at most, when a soft threshold is met."""
 
     usage_every_s: float = 5.0
     pod_usage_every_s: float = 15.0

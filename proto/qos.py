@@ -13,6 +13,9 @@ from proto.quantity import cpu_millis, whole
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]
 
+MEMORY_PRESSURE_TAINT = "node.kubernetes.io/memory-pressure"
+"""Pods that ask for something tolerate this one without saying so (Kubernetes: "Taint nodes by condition")."""
+
 _COMPUTE = ("cpu", "memory")
 
 

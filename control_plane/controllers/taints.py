@@ -16,6 +16,7 @@ from proto.disconnection import disconnection, is_fenced
 from proto.objects.core import Node, Taint, TaintEffect
 from proto.objects.meta import find_condition
 from proto.objects.pod import Pod, Toleration
+from proto.qos import MEMORY_PRESSURE_TAINT
 
 UNREACHABLE = "node.kubernetes.io/unreachable"
 NOT_READY = "node.kubernetes.io/not-ready"
@@ -25,8 +26,11 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 PROBLEMS = {
     RUNTIME_UNHEALTHY: "setpoint.dev/runtime-unhealthy",
     STATE_UNWRITABLE: "setpoint.dev/state-unwritable",
+    "MemoryPressure": MEMORY_PRESSURE_TAINT,
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
 }
-"""The taint that keeps new pods away, by the condition in which a node tells of a problem."""
+"""The taint that keeps new pods away, by the condition in which a node tells of a problem or a shortage."""
 
 NEVER_UPDATED = "NodeStatusNeverUpdated"
 """The reason of a node's `Ready` condition while no agent of its name was ever heard of."""

@@ -16,6 +16,7 @@ from proto.objects.affinity import NodeSelectorTerm
 from proto.objects.core import TaintEffect
 from proto.objects.pod import Container, Pod, PodSpec
 from proto.pod_amounts import every_container, most_at_once
+from proto.qos import MEMORY_PRESSURE_TAINT, qos_class
 from proto.quantity import cpu_millis, whole
 
 CPU, MEMORY, PODS = "cpu", "memory", "pods"
@@ -39,6 +40,9 @@ class Tolerated:
     operator: str
     value: str
     effect: TaintEffect | str
+
+
+_COPES_WITH_LITTLE_MEMORY = Tolerated(MEMORY_PRESSURE_TAINT, "Exists", "", "NoSchedule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,17 @@ def needs_of(pod: Pod) -> Needs:
         node_name=spec.node_name,
         node_selector=tuple(sorted(spec.node_selector.items())),
         affinity=required_terms(spec),
-        tolerations=tuple(Tolerated(t.key, t.operator, t.value, t.effect) for t in spec.tolerations),
+        tolerations=_tolerations(spec),
         owner=_owner(pod),
         priority=spec.priority or 0,
         preempts=spec.preemption_policy != "Never",
     )
+
+
+def _tolerations(spec: PodSpec) -> tuple[Tolerated, ...]:
+    """What is written, and that a pod which asks for something copes with a node that is short of memory."""
+    written = tuple(Tolerated(t.key, t.operator, t.value, t.effect) for t in spec.tolerations)
+    return written if qos_class(spec) == "BestEffort" else (*written, _COPES_WITH_LITTLE_MEMORY)
 
 
 def taken_by(pod: Pod) -> Needs:

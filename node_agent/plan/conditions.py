@@ -15,6 +15,7 @@ from typing import Literal
 from node_agent.plan.init_containers import Progress, is_sidecar
 from proto.objects.meta import Condition, find_condition, with_condition
 from proto.objects.pod import ContainerStatus, Pod, PodPhase, PodStatus
+from proto.objects.policy import DISRUPTION_TARGET
 
 Truth = Literal["True", "False"]
 Finding = tuple[Truth, str, str]
@@ -22,6 +23,9 @@ Finding = tuple[Truth, str, str]
 
 OWN = ("PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
 """The types that the node writes; all others are somebody else's, and reporting them would undo their changes."""
+
+BY_NODE = "TerminationByKubelet"
+"""Kubernetes: the reason of the condition `DisruptionTarget` of a pod that its node evicts."""
 
 _TRUE: Finding = ("True", "", "")
 
@@ -33,8 +37,13 @@ def pod_conditions(
     phase: PodPhase,
     previous: PodStatus,
     now: datetime,
+    *,
+    evicted: str = "",
 ) -> tuple[Condition, ...]:
-    """The node's conditions of a pod; `previous` gives the times of those that have not changed."""
+    """The node's conditions of a pod; `previous` gives the times of those that have not changed.
+
+    `evicted` says why the node ends the pod, if it does.
+    """
     containers_ready = _containers_ready(pod, statuses, phase)
     ended: Finding = ("False", "", "") if phase in ("Succeeded", "Failed") else _TRUE
     findings = (
@@ -43,10 +52,14 @@ def pod_conditions(
         containers_ready,
         containers_ready if containers_ready != _TRUE else _gates_open(pod),
     )
-    conditions = tuple(condition for condition in previous.conditions if condition.type in OWN)
+    conditions = tuple(c for c in previous.conditions if c.type in OWN or c.reason == BY_NODE)
     for kind, (status, reason, message) in zip(OWN, findings, strict=True):
         new = Condition(type=kind, status=status, reason=reason, message=message, last_transition_time=now)
         conditions = with_condition(conditions, new)
+    if evicted:
+        target = Condition(type=DISRUPTION_TARGET, status="True", reason=BY_NODE, message=evicted,
+                           last_transition_time=now)  # fmt: skip
+        conditions = with_condition(conditions, target)
     return conditions
 
 

@@ -31,6 +31,12 @@ def stop_grace_s(pod: Pod) -> float:
     return float(pod.spec.termination_grace_period_seconds)
 
 
+def _grace_s(view: PodView) -> float:
+    """An eviction leaves no more than its own grace."""
+    own_s = stop_grace_s(view.pod)
+    return own_s if view.eviction is None else min(own_s, view.eviction.grace_s)
+
+
 def wind_down(scene: Scene, reason: str) -> PodPlan:
     """Stop everything, then (if the pod is to go) remove everything, then it is gone."""
     view, now = scene.view, scene.now
@@ -77,7 +83,7 @@ def _pre_stop(container: Container) -> LifecycleHandler | None:
 
 def _ends(view: PodView, now: datetime) -> Ends:
     """When the grace is over. It runs once, from when the pod began to end; a shorter one runs from when it is told."""
-    grace_s = min(stop_grace_s(view.pod), _GRACE_S_MAX)
+    grace_s = min(_grace_s(view), _GRACE_S_MAX)
     kill_at = now + timedelta(seconds=grace_s)
     if view.ends is None:
         return Ends(kill_at, grace_s)

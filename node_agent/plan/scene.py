@@ -18,7 +18,16 @@ from node_agent.plan.lives import Life, by_container, history
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.probes import Health, first_health
 from node_agent.plan.restarts import next_restart
-from node_agent.plan.status import DEADLINE_EXCEEDED, ENDED, NOT_ITS_TURN, container_status, pod_status
+from node_agent.plan.status import (
+    DEADLINE_EXCEEDED,
+    DEADLINE_MESSAGE,
+    ENDED,
+    EVICTED,
+    NOT_ITS_TURN,
+    CutShort,
+    container_status,
+    pod_status,
+)
 from node_agent.plan.view import PodView, Remove, Step, Target
 from proto.objects.pod import Container, ContainerStatus, PodStatus, RestartPolicy
 
@@ -71,6 +80,8 @@ def why_ends(scene: Scene) -> str | None:
         return "pod_deleted"
     if not view.assigned:
         return "pod_unassigned"
+    if view.eviction is not None:
+        return "evicted"
     if view.reported.phase in ENDED or scene.progress.failed or _all_done(scene):
         return "pod_completed"
     return "deadline_exceeded" if is_overdue(scene) else None
@@ -88,6 +99,13 @@ def is_overdue(scene: Scene) -> bool:
         return True
     due = deadline(scene.view, scene.now)
     return due is not None and due <= scene.now and not _all_done(scene)
+
+
+def _cut_short(scene: Scene) -> CutShort | None:
+    """Why the pod was ended before its programs did, if so."""
+    if scene.view.eviction is not None:
+        return CutShort(EVICTED, scene.view.eviction.message)
+    return CutShort(DEADLINE_EXCEEDED, DEADLINE_MESSAGE) if is_overdue(scene) else None
 
 
 def _all_done(scene: Scene) -> bool:
@@ -127,15 +145,17 @@ def status_of(scene: Scene, holds: Mapping[str, Hold], *, ending: bool = False) 
             hold = NOT_ITS_TURN
         statuses[container.name] = _status(scene, container, hold, health)
     view = scene.view
-    return pod_status(
-        view.pod, statuses, scene.progress, view.reported, view.host, scene.now, overdue=is_overdue(scene)
-    )
+    return pod_status(view.pod, statuses, scene.progress, view.reported, view.host, scene.now, _cut_short(scene))
 
 
 def superseded(scene: Scene, container: Container) -> tuple[Step, ...]:
-    """Removal of lives that nobody asks for any more: all but the latest and the one before (`logs --previous`)."""
+    """Removal of lives that nobody asks for any more: all but the latest and the one before (`logs --previous`).
+
+    While the disk is full, the one before goes as well.
+    """
     lives, busy = scene.lives[container.name], scene.view.busy
-    old = [life for life in lives[:-2] if life.stored and not life.running and life.container_id not in busy]
+    kept = 1 if scene.view.tidy else 2
+    old = [life for life in lives[:-kept] if life.stored and not life.running and life.container_id not in busy]
     return tuple(Remove(scene.id_of(container.name, life.attempt), "superseded") for life in old)
 
 

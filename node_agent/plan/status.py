@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from node_agent.plan.conditions import pod_conditions
 from node_agent.plan.environment import Host
@@ -41,6 +42,16 @@ NOT_ITS_TURN = Hold("PodInitializing")
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
+EVICTED = "Evicted"
+
+
+class CutShort(NamedTuple):
+    """The pod was ended before its programs did: the reason and message of its status."""
+
+    reason: str
+    message: str
+
+
 NOTHING = ContainerState()
 NOTHING_REPORTED = PodStatus()
 
@@ -52,24 +63,34 @@ def pod_status(
     previous: PodStatus,
     host: Host,
     now: datetime,
-    *,
-    overdue: bool = False,
+    cut_short: CutShort | None = None,
 ) -> PodStatus:
     """The whole status, from those of all containers by name.
 
-    `previous` is the one reported before and gives the times that have not changed. `overdue`: the pod has been active
-    for longer than it may.
+    `previous` is the one reported before and gives the times that have not changed.
     """
     addresses = (HostAddress(ip=host.address),) if host.address else ()
     init = tuple(statuses[container.name] for container in pod.spec.init_containers)
     main = tuple(statuses[container.name] for container in pod.spec.containers)
     ended = previous.phase in ENDED
-    phase = previous.phase if ended else pod_phase(init, main, pod.spec.restart_policy, progress, overdue=overdue)
+    phase = (
+        previous.phase
+        if ended
+        else pod_phase(init, main, pod.spec.restart_policy, progress, overdue=cut_short is not None)
+    )
     return PodStatus(
         phase=phase,
-        reason=previous.reason if ended else DEADLINE_EXCEEDED if overdue else "",
-        message=previous.message if ended else DEADLINE_MESSAGE if overdue else "",
-        conditions=pod_conditions(pod, statuses, progress, phase, previous, now),
+        reason=previous.reason if ended else cut_short.reason if cut_short else "",
+        message=previous.message if ended else cut_short.message if cut_short else "",
+        conditions=pod_conditions(
+            pod,
+            statuses,
+            progress,
+            phase,
+            previous,
+            now,
+            evicted=cut_short.message if cut_short is not None and cut_short.reason == EVICTED else "",
+        ),
         host_ip=host.address,
         host_ips=addresses,
         pod_ip=host.address,

@@ -30,6 +30,14 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True)
+class Eviction:
+    """The node is short of something, and this pod has to go: why, and how many seconds its programs have to end."""
+
+    message: str
+    grace_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PodView:
     """All that is known of one pod on this machine.
 
@@ -39,7 +47,8 @@ class PodView:
     were told to stop to the time at which they are killed. `fenced`: this pod may have been replaced elsewhere, so
     nothing of it may be started before the hub has said that it has not. `health` is what probes say of a container,
     by its id. `greeted` are the ids of containers whose postStart hook is done, `ungreeted` of those for which it
-    failed. `ends` is when the pod's grace is over, if an earlier pass found that it should end.
+    failed. `eviction`: the node is short of something, and the pod has to go. `tidy`: the disk is full, so nothing is
+    kept that is not needed. `ends` is when the pod's grace is over, if an earlier pass found that it should end.
     """
 
     pod: Pod
@@ -57,6 +66,8 @@ class PodView:
     greeted: frozenset[str] = frozenset()
     ungreeted: frozenset[str] = frozenset()
     ends: Ends | None = None
+    eviction: Eviction | None = None
+    tidy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +111,9 @@ class PostStart:
 class Stop:
     """Ask a container to end, after its preStop hook (if any), and kill it after `grace_s` whatever else happens.
 
-    `reason`: `pod_deleted`, `pod_unassigned`, `pod_completed`, `deadline_exceeded`, `liveness_failed`, `startup_failed`
-    or `post_start_failed`. `kill_at` is the end of the grace. `pre_stop` is None where the hook was begun before.
+    `reason`: `pod_deleted`, `pod_unassigned`, `pod_completed`, `evicted`, `deadline_exceeded`, `liveness_failed`,
+    `startup_failed` or `post_start_failed`. `kill_at` is the end of the grace. `pre_stop` is None where the hook was
+    begun before.
     """
 
     id: ContainerId

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from node_agent.storage.port import Identity, PodRecord, StateDirHeld, StorageFailure, valid_uid
+from node_agent.storage.port import Identity, PodRecord, Space, StateDirHeld, StorageFailure, valid_uid
 from proto import codec
 from proto.objects.meta import Model
 
@@ -114,6 +114,15 @@ class DiskStorage:
         """See the port."""
         return self._pods / uid / "logs" / container / f"{attempt}.log"
 
+    async def space_of(self, uid: str) -> Space:
+        """See the port."""
+        return await asyncio.to_thread(_space, self._pods / uid)
+
+    async def empty_pod(self, uid: str) -> None:
+        """See the port."""
+        for name in ("files", "logs"):
+            await asyncio.to_thread(shutil.rmtree, self._pods / uid / name, ignore_errors=True)
+
     async def remove_pod(self, uid: str) -> None:
         """See the port. A large directory takes its time, so a thread does it."""
         try:
@@ -122,6 +131,17 @@ class DiskStorage:
             return
         except OSError as error:
             raise _failure("remove", error.filename, error) from None
+
+
+def _space(directory: Path) -> Space:
+    """What is below a directory; files that vanish meanwhile take nothing."""
+    taken = inodes = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):
+                taken += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118 - many files
+        inodes += 1 + len(names)
+    return Space(taken, inodes)
 
 
 def _read(path: Path, model: type[M]) -> M | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from node_agent.storage.port import Identity, PodRecord, StateDirHeld
+from node_agent.storage.port import Identity, PodRecord, Space, StateDirHeld
 
 
 class MemoryStorage:
@@ -15,6 +15,7 @@ class MemoryStorage:
         self._identity = Identity()
         self._records: dict[str, PodRecord] = {}
         self._directories: set[str] = set()
+        self.spaces: dict[str, Space] = {}
         self._held = False
 
     def open(self) -> None:
@@ -58,6 +59,15 @@ class MemoryStorage:
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """See the port."""
         return self.root / uid / "logs" / container / f"{attempt}.log"
+
+    async def space_of(self, uid: str) -> Space:
+        """See the port."""
+        return self.spaces.get(uid, Space())
+
+    async def empty_pod(self, uid: str) -> None:
+        """See the port."""
+        self._directories.discard(uid)
+        self.spaces.pop(uid, None)
 
     async def remove_pod(self, uid: str) -> None:
         """See the port."""

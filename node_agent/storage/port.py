@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from proto.node import Assignment
 from proto.objects.meta import Many, Model, Timestamp
@@ -42,6 +42,13 @@ class PodRecord(Model):
     reported: PodStatus = PodStatus()
     kill_at: Timestamp | None = None
     grace_s: float | None = None
+
+
+class Space(NamedTuple):
+    """How much of the disk something takes, in bytes and in files."""
+
+    bytes: int = 0
+    inodes: int = 0
 
 
 class StorageFailure(Exception):
@@ -112,6 +119,12 @@ class Storage(Protocol):
 
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """The file that one attempt's output goes to."""
+
+    async def space_of(self, uid: str) -> Space:
+        """What the pod's working directory and its output take; nothing where that cannot be told."""
+
+    async def empty_pod(self, uid: str) -> None:
+        """Remove the working directory and the output of a pod that has ended; its record stays."""
 
     async def remove_pod(self, uid: str) -> None:
         """Remove everything of a pod; it may not exist.

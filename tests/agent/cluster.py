@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from node_agent.machine import MemoryMachine
+from node_agent.plan.eviction import Threshold
 from node_agent.program import NodeAgent
 from node_agent.runtime.fake import FakeRuntime
 from node_agent.runtime.port import ContainerSpec, ContainerState, RuntimeUnavailable
@@ -197,6 +198,8 @@ class Cluster:
     storage: MemoryStorage = field(default_factory=MemoryStorage)
     machine: MemoryMachine = field(default_factory=MemoryMachine)
     agents: list[NodeAgent] = field(default_factory=list)
+    thresholds: tuple[Threshold, ...] = ()
+    eviction_grace_s: float = 0.0
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -212,7 +215,14 @@ class Cluster:
             runtime or self.runtime,
             self.clock,
             RandomIds(self.seed),
-            AgentSettings(node=NODE, address="10.0.0.1", labels={"zone": "a"}, base_env={"PATH": "/bin"}),
+            AgentSettings(
+                node=NODE,
+                address="10.0.0.1",
+                labels={"zone": "a"},
+                base_env={"PATH": "/bin"},
+                thresholds=self.thresholds,
+                eviction_grace_s=self.eviction_grace_s,
+            ),
             machine=self.machine,
             storage=storage or self.storage,
         )

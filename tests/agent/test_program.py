@@ -119,6 +119,38 @@ async def test_what_a_pod_prints_is_read_over_the_bus(hub: ScriptedHub, agent: A
     assert sorted(b"".join(chunks).split()) == [b"one", b"three", b"two"]
 
 
+async def test_a_machine_that_is_short_of_memory_takes_pods_away(hub: ScriptedHub, agent: AgentProgram) -> None:
+    soft = ("--eviction-soft", "memory.available<99.9%", "--eviction-soft-grace-period", "memory.available=2s")
+    await agent.start(*soft, "--eviction-max-pod-grace-period", "5")
+    await hub.assign(pod("web", shell("trap 'echo bye; exit 0' TERM; while :; do sleep 0.1; done",
+                                      resources={"requests": {"memory": "1Mi"}})))  # fmt: skip
+    await hub.running("u-web")
+    await eventually(lambda: hub.status("u-web").phase == "Failed")
+    status = hub.status("u-web")
+    assert (status.reason, status.qos_class) == ("Evicted", "Burstable")
+    assert status.message.startswith("The node was low on resource: memory. Threshold quantity: ")
+    assert any(c.type == "MemoryPressure" and c.status == "True" for h in hub.heartbeats for c in h.conditions)
+
+
+async def test_pods_stand_in_the_group_of_their_class(hub: ScriptedHub, agent: AgentProgram) -> None:
+    await agent.start("--system-reserved", "memory=1Gi", "--eviction-hard", "")
+    full = {"limits": {"cpu": "100m", "memory": "32Mi"}}
+    for name, resources in (("first", full), ("second", {"requests": {"cpu": "100m"}}), ("third", {})):
+        await hub.assign(pod(name, shell("cat /proc/self/cgroup > groups; exec sleep 100", resources=resources)))
+        await hub.running(f"u-{name}")
+    levels = {"first": "workloads", "second": "workloads/burstable", "third": "workloads/besteffort"}
+    for name, level in levels.items():
+        groups = agent.state_dir / "pods" / f"u-{name}" / "files" / "groups"
+        await eventually(lambda told=groups, level=level, name=name: f"{level}/u-{name}.app.0" in told.read_text())
+    (line,) = (line for line in groups.read_text().splitlines() if ":memory:" in line)
+    top = Path("/sys/fs/cgroup/memory" + line.rpartition(":")[2]).parents[1]
+    await eventually(lambda: int((top / "memory.limit_in_bytes").read_text()) == allocatable_bytes(hub))
+
+
+def allocatable_bytes(hub: ScriptedHub) -> int:
+    return int(hub.registrations[0].allocatable["memory"].removesuffix("Ki")) * 1024
+
+
 async def test_a_program_that_is_not_there_is_told_with_its_name(hub: ScriptedHub, agent: AgentProgram) -> None:
     await agent.start()
     await hub.assign(pod("web", {"command": ["no-such-program"]}, restartPolicy="Never"))

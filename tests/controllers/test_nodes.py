@@ -25,11 +25,11 @@ ALL_NODES = Key("", "")
 CORDONED = node("n1", **{"spec.unschedulable": True})
 
 
-def troubled(condition: str) -> Node:
-    """A node that is heard, and tells of a problem."""
+def troubled(*conditions: str) -> Node:
+    """A node that is heard, and tells of problems."""
     heard = node("n1")
-    told = Condition(type=condition, status="True", reason="Trouble")
-    return evolve(heard, **{"status.conditions": (*heard.status.conditions, told)})
+    told = tuple(Condition(type=condition, status="True", reason="Trouble") for condition in conditions)
+    return evolve(heard, **{"status.conditions": (*heard.status.conditions, *told)})
 
 
 def taint(key: str, effect: TaintEffect = "NoSchedule", *, added: datetime | None = None, value: str = "") -> Taint:
@@ -56,6 +56,10 @@ def tainted(plan: Plan) -> list[tuple[str, str]]:
                      id="nor one that can keep nothing"),
         pytest.param(node("n1", "True", taint("setpoint.dev/state-unwritable")), [],
                      id="one whose trouble is over loses its taint"),
+        pytest.param(troubled("MemoryPressure", "DiskPressure", "PIDPressure"),
+                     [("memory-pressure", "NoSchedule"), ("disk-pressure", "NoSchedule"),
+                      ("pid-pressure", "NoSchedule")], id="nor one that is short of something"),
+        pytest.param(node("n1", "True", taint("memory-pressure")), [], id="one that has enough again loses its taint"),
         pytest.param(node("n1", "True", taint("unreachable"), taint("unreachable", "NoExecute")), [],
                      id="one that is back loses both taints"),
         pytest.param(node("n1", "True", taint("not-ready")), [], id="one that registered loses its taint"),
@@ -105,6 +109,7 @@ def test_only_a_changed_verdict_or_spec_asks_for_a_pass() -> None:
     assert not list(watch.keys(node(), busy, World().seen))
     assert list(watch.keys(node(), node("n1", "Unknown"), World().seen)) == [Key("", "n1")]
     assert list(watch.keys(None, node(), World().seen)) == [Key("", "n1")]
+    assert list(watch.keys(node(), troubled("DiskPressure"), World().seen)) == [Key("", "n1")]
 
 
 @pytest.mark.parametrize(
