@@ -29,6 +29,7 @@ MEASUREMENTS = (
     "footprint",
     "throughput",
     "workloads",
+    "processes",
 )
 RESULTS = Path(__file__).parent / "results"
 
