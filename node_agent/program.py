@@ -223,8 +223,9 @@ class NodeAgent:
         self.pods.refusal = self._pressure.refusal
         self._leftovers = LeftoverServer(self._bus, self._clock, self._background, settings.node, self._cleanup)
         self._streams = StreamServers(
-            self._bus, self._clock, self._background, settings.node, self.pods, self._containers, self._operations
-        )
+            self._bus, self._clock, self._background, settings.node, self.pods, self._containers, self._operations,
+            self._usage,
+        )  # fmt: skip
 
     def _compose_health(self) -> None:
         """The parts that look after running containers."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from node_agent.machine import Machine
 from node_agent.plan.container_ids import parse_container_id
@@ -19,6 +20,18 @@ from proto.objects.pod import ContainerUsage
 from proto.quantity import format_cpu
 
 log = logging.getLogger(__name__)
+
+
+PASSED_S_MIN = 0.1
+"""Over less time no use of the processor can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a container uses."""
+
+    cpu_millis: int
+    memory_bytes: int
 
 
 class UsageSampler:
@@ -42,6 +55,22 @@ class UsageSampler:
         """What each pod used, by uid: once for every sample, {} until the next."""
         pods, self._pods = self._pods, {}
         return pods
+
+    async def containers(self) -> dict[str, Use]:
+        """What each container uses now, by its id: its memory, and its processor time since the last sample.
+
+        Raises:
+            RuntimeFailure: the runtime cannot tell now.
+        """
+        stats = await self._runtime.stats()
+        passed_s = max(self._clock.monotonic_s() - self._sampled_s, PASSED_S_MIN)
+        return {
+            container_id: Use(
+                cpu_millis=round(max((usage.cpu_ns or 0) - self._cpu_ns.get(container_id, 0), 0) / 1e6 / passed_s),
+                memory_bytes=usage.memory_bytes or 0,
+            )
+            for container_id, usage in stats.items()
+        }
 
     async def run(self) -> None:
         """Sample until cancelled."""

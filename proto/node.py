@@ -9,6 +9,7 @@
     down.clean    api -> agent    CleanRequest => CleanReply           what was left over, and away with it
     down.logs     client -> agent LogRequest     => chunks, see `proto.streams`
     down.exec     client -> agent ExecRequest   <=> frames, see `proto.frames` and `proto.duplex`
+    down.usage    client -> agent UsageRequest  => UsageReply          what each container here uses now
     down.portforward  client -> agent ForwardRequest <=> bytes of one connection, see `proto.duplex`
 
 All are msgpack. Loss is noticed and healed: every assignment message carries the digest of what the node should hold
@@ -221,3 +222,25 @@ class ForwardRequest(Model):
     namespace: str
     pod: str
     port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class UsageRequest(Model):
+    """Tell what your containers use now."""
+
+
+class UsageOfContainer(Model):
+    """What one container uses: processor in thousandths of a core, memory in bytes."""
+
+    namespace: str
+    pod: str
+    container: str
+    cpu_millis: int = 0
+    memory_bytes: int = 0
+
+
+class UsageReply(Model):
+    """Of the machine, and of all containers that run there. `refused` says why these cannot be told now."""
+
+    node: NodeUsage = NodeUsage()
+    containers: Many[UsageOfContainer] = ()
+    refused: str = ""

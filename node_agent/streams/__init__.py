@@ -9,6 +9,7 @@ Enters: requests on `down.*` subjects of this node, each with the reply subject 
     conversation  one command and one client, until either has ended
     execution     `down.exec`
     forwarding    `down.portforward`
+    metering      `down.usage`
     servers       all of them
 
 Rules of the room: nothing is kept in memory but what is on its way (the window of a stream, the buffer of a pipe), so

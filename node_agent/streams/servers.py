@@ -10,6 +10,8 @@ from node_agent.pods import Pods
 from node_agent.streams.execution import ExecServer
 from node_agent.streams.finding import Finder
 from node_agent.streams.forwarding import ForwardServer
+from node_agent.streams.metering import UsageServer
+from node_agent.usage import UsageSampler
 from proto.bus.port import Bus
 from proto.clock import Clock
 
@@ -26,14 +28,17 @@ class StreamServers:
         pods: Pods,
         containers: ContainerTable,
         operations: Operations,
+        sampler: UsageSampler,
     ) -> None:
         finder = Finder(node, pods, containers)
         self._logs = LogServer(bus, clock, background, node, finder)
         self._exec = ExecServer(bus, background, node, pods, operations, finder)
         self._forward = ForwardServer(bus, background, node, finder)
+        self._usage = UsageServer(bus, background, node, pods, sampler)
 
     async def subscribe(self) -> None:
         """Begin to answer."""
         await self._logs.subscribe()
         await self._exec.subscribe()
         await self._forward.subscribe()
+        await self._usage.subscribe()

@@ -46,6 +46,7 @@ VERBS: dict[str, Verb] = {
     "logs": Verb("setpoint.cli.logs", "print the output of a pod"),
     "exec": Verb("setpoint.cli.execute", "run a command in a container"),
     "port-forward": Verb("setpoint.cli.port_forward", "lead local ports to a program in a pod"),
+    "top": Verb("setpoint.cli.top", "show what nodes or pods use"),
     "scale": Verb("setpoint.cli.scale", "set the number of replicas"),
     "rollout": Verb("setpoint.cli.rollout", "follow, hold, undo and restart rollouts"),
     "wait": Verb("setpoint.cli.wait", "wait until objects have a condition, are there or are gone"),

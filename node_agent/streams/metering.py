@@ -1,0 +1,64 @@
+"""Serves `down.usage`: what each container of this node uses now, for `setpoint top`.
+
+Reads: the runtime's figures, through the sampler. Writes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from node_agent.background import Background
+from node_agent.plan.container_ids import parse_container_id
+from node_agent.pods import Pods
+from node_agent.runtime.port import RuntimeFailure
+from node_agent.usage import UsageSampler
+from proto import codec, subjects
+from proto.bus.port import Bus, Disconnected, Message
+from proto.node import UsageOfContainer, UsageReply
+
+log = logging.getLogger(__name__)
+
+
+class UsageServer:
+    """Answers what is used."""
+
+    def __init__(self, bus: Bus, background: Background, node: str, pods: Pods, sampler: UsageSampler) -> None:
+        self._bus = bus
+        self._background = background
+        self._node = node
+        self._pods = pods
+        self._sampler = sampler
+
+    async def subscribe(self) -> None:
+        """Begin to answer."""
+        await self._bus.subscribe(subjects.node_down(self._node, "usage"), self._on_message)
+
+    def _on_message(self, message: Message) -> None:
+        if message.reply:
+            self._background.spawn(self._answer(message.reply), "usage asked")
+
+    async def _answer(self, reply: str) -> None:
+        node = self._sampler.node(len(self._pods))
+        try:
+            answer = UsageReply(node=node, containers=await self._containers())
+        except RuntimeFailure as problem:
+            answer = UsageReply(node=node, refused=str(problem))
+        try:
+            await self._bus.publish(reply, codec.pack(answer))
+        except Disconnected as problem:
+            log.info("usage_not_told problem=%s", problem)
+
+    async def _containers(self) -> tuple[UsageOfContainer, ...]:
+        keys = {pod.metadata.uid: pod.key for pod in self._pods.that(lambda pod: True)}
+        found = []
+        for container_id, use in (await self._sampler.containers()).items():
+            key = parse_container_id(container_id)
+            if key is not None and key.pod_uid in keys:
+                namespace, pod = keys[key.pod_uid]
+                found.append(
+                    UsageOfContainer(
+                        namespace=namespace, pod=pod, container=key.container,
+                        cpu_millis=use.cpu_millis, memory_bytes=use.memory_bytes,
+                    )
+                )  # fmt: skip
+        return tuple(found)

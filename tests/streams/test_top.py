@@ -1,0 +1,30 @@
+"""What nodes and pods use, asked of the machines themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.streams.conftest import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_pods_and_their_containers(stage: Stage) -> None:
+    shown = (await stage.call("top", "pod", "web", "--containers")).out.splitlines()
+    assert shown[0].split() == ["POD", "NAME", "CPU(cores)", "MEMORY(bytes)"]
+    assert [line.split()[:2] for line in shown[1:]] == [["web", "app"], ["web", "side"]]
+    assert all(line.split()[2].endswith("m") and line.split()[3].endswith("Mi") for line in shown[1:])
+    whole = (await stage.call("top", "pods", "-A", "--sort-by", "memory", "--sum")).out.splitlines()
+    assert whole[0].split() == ["NAMESPACE", "NAME", "CPU(cores)", "MEMORY(bytes)"]
+    assert whole[1].split()[:2] == ["default", "web"]
+    assert whole[-1].split() == whole[1].split()[2:]
+
+
+async def test_nodes(stage: Stage) -> None:
+    line = (await stage.call("top", "node", "m1", "--no-headers")).out.split()
+    assert (line[0], line[2][-1], line[4][-1]) == ("m1", "%", "%")
+
+
+async def test_what_is_not_there(stage: Stage) -> None:
+    assert 'pods "no" not found' in (await stage.call("top", "pod", "no", ok=False)).err
+    assert "no resources found" in (await stage.call("top", "pod", "-l", "app=no", ok=False)).err
