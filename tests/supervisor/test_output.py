@@ -124,6 +124,23 @@ async def test_a_flood_does_not_starve_others(grouped: Rig) -> None:
     assert grouped.text("quiet") == ["hello"]
 
 
+@pytest.mark.parametrize("program", [("yes", "x" * 200), ("cat", "/dev/zero")], ids=["lines", "one endless line"])
+async def test_a_flood_takes_no_more_of_the_disk_than_its_files_may(grouped: Rig, program: tuple[str, ...]) -> None:
+    log = {"path": str(grouped.log_path("flood")), "max_bytes": 1_000_000, "max_files": 3}
+    await grouped.start("flood", *program, log=log)
+    waiting = grouped.place.state_dir / "containers" / "flood"
+
+    def taken() -> int:
+        found = [*log_files(grouped.log_path("flood")), *waiting.glob("*.pending*")]
+        return sum(file.stat().st_size for file in found if file.exists())
+
+    await eventually(lambda: len(log_files(grouped.log_path("flood"))) == 3, within_s=20)
+    for number in range(20):
+        await grouped.start(f"quiet{number}", "true")
+        assert taken() <= 3 * (1_000_000 + RECORD_BYTES_MAX + 100) + 4 * 2 * 64 * 1024
+        await grouped.ended(f"quiet{number}")
+
+
 async def test_a_full_disk_blocks_no_workload(grouped: Rig) -> None:
     await grouped.start("a", "seq", "100000", log={"path": "/dev/full", "max_files": 1})
     ended = await grouped.ended("a")
