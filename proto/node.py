@@ -9,6 +9,7 @@
     down.clean    api -> agent    CleanRequest => CleanReply           what was left over, and away with it
     down.logs     client -> agent LogRequest     => chunks, see `proto.streams`
     down.exec     client -> agent ExecRequest   <=> frames, see `proto.frames` and `proto.duplex`
+    down.copy     client -> agent CopyRequest   <=> frames, see `proto.copying`
     down.usage    client -> agent UsageRequest  => UsageReply          what each container here uses now
     down.portforward  client -> agent ForwardRequest <=> bytes of one connection, see `proto.duplex`
 
@@ -244,3 +245,13 @@ class UsageReply(Model):
     node: NodeUsage = NodeUsage()
     containers: Many[UsageOfContainer] = ()
     refused: str = ""
+
+
+class CopyRequest(Model):
+    """A file or folder of a container to send, or to `receive`; the path is relative to its working directory."""
+
+    namespace: str
+    pod: str
+    container: str = ""
+    path: str
+    receive: bool = False

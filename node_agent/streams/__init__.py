@@ -7,7 +7,7 @@ Enters: requests on `down.*` subjects of this node, each with the reply subject 
     descriptors   reading and writing pipes and terminals without waiting in the loop
     ends          our ends of a command's stdin, stdout and stderr
     conversation  one command and one client, until either has ended
-    execution     `down.exec`
+    execution     `down.exec` and `down.copy`
     forwarding    `down.portforward`
     metering      `down.usage`
     servers       all of them

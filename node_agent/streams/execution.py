@@ -1,4 +1,6 @@
-"""Serves `down.exec`: a command in a container, with a client who talks with it.
+"""Serves `down.exec` and `down.copy`: a command in a container, with a client who talks with it.
+
+A copy is such a command too, one end of `proto.copying`, so it may do what the container's own program may.
 
 The command has the variables, the working directory and the limits of the container's own program.
 
@@ -7,9 +9,11 @@ Reads: the request. Writes: the runtime, through `Operations`. Never: a containe
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import sys
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from node_agent.background import Background
 from node_agent.operations import Operations
@@ -20,11 +24,11 @@ from node_agent.storage.port import StorageFailure
 from node_agent.streams.conversation import conversation
 from node_agent.streams.ends import Ends
 from node_agent.streams.finding import Finder
-from proto import codec, subjects
+from proto import codec, copying, subjects
 from proto.bus.port import Bus, Message
 from proto.duplex import answered
 from proto.errors import BadRequest, Unavailable
-from proto.node import ExecRequest
+from proto.node import CopyRequest, ExecRequest
 from proto.streams import serve_stream
 
 DEFAULT_TERM = "xterm"
@@ -46,18 +50,19 @@ class ExecServer:
 
     async def subscribe(self) -> None:
         """Begin to answer."""
-        await self._bus.subscribe(subjects.node_down(self._node, "exec"), self._on_message)
+        await self._bus.subscribe(subjects.node_down(self._node, "exec"), partial(self._on_message, read_request))
+        await self._bus.subscribe(subjects.node_down(self._node, "copy"), partial(self._on_message, read_copy_request))
 
-    def _on_message(self, message: Message) -> None:
-        self._background.spawn(serve_stream(self._bus, message, self._frames(message)), "exec")
+    def _on_message(self, read: Callable[[Message], ExecRequest], message: Message) -> None:
+        self._background.spawn(serve_stream(self._bus, message, self._frames(read, message)), "exec")
 
-    async def _frames(self, message: Message) -> AsyncGenerator[bytes, None]:
+    async def _frames(self, read: Callable[[Message], ExecRequest], message: Message) -> AsyncGenerator[bytes, None]:
         """The frames that answer a request.
 
         Raises:
             ApiError: it cannot be done; the message says why.
         """
-        request = read_request(message)
+        request = read(message)
         work = self._finder.pod(request.namespace, request.pod)
         container = self._finder.container(work, request.container)
         state = self._finder.running(work, container)
@@ -88,6 +93,28 @@ def read_request(message: Message) -> ExecRequest:
     if any("\0" in word for word in request.command):
         raise BadRequest("the command contains a NUL character")
     return request
+
+
+def read_copy_request(message: Message) -> ExecRequest:
+    """The command that does what a client wants copied.
+
+    Raises:
+        BadRequest: it cannot be read, or lacks a path.
+    """
+    try:
+        request = codec.unpack(message.data, CopyRequest)
+    except ValueError as error:
+        raise BadRequest(f"the copy request cannot be read: {error}") from None
+    if not request.path or "\0" in request.path:
+        raise BadRequest("the path to copy must not be empty or contain a NUL character")
+    direction = "receive" if request.receive else "send"
+    return ExecRequest(
+        namespace=request.namespace,
+        pod=request.pod,
+        container=request.container,
+        command=(sys.executable, "-S", copying.__file__, direction, request.path),
+        stdin=request.receive,
+    )
 
 
 def _surroundings(launch: Launch | Hold, request: ExecRequest) -> Launch:

@@ -45,6 +45,7 @@ VERBS: dict[str, Verb] = {
     "delete": Verb("setpoint.cli.delete", "delete objects"),
     "logs": Verb("setpoint.cli.logs", "print the output of a pod"),
     "exec": Verb("setpoint.cli.execute", "run a command in a container"),
+    "cp": Verb("setpoint.cli.cp", "copy files into a container, or out of it"),
     "port-forward": Verb("setpoint.cli.port_forward", "lead local ports to a program in a pod"),
     "top": Verb("setpoint.cli.top", "show what nodes or pods use"),
     "scale": Verb("setpoint.cli.scale", "set the number of replicas"),
