@@ -17,11 +17,12 @@ from node_agent.plan.launch import Launch
 from node_agent.plan.lives import SERIES_ANNOTATION
 from node_agent.plan.security import folder_owner
 from node_agent.plan.view import Start
-from node_agent.runtime.abilities import CommandFiles, Converses, Executed, Executes, KillsLater, Sweeps, Swept
+from node_agent.runtime.abilities import CommandFiles, Converses, Executed, Executes, KillsLater, Resizes, Sweeps, Swept
 from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
     Fence,
+    Limits,
     LogPolicy,
     NoSuchContainer,
     Runtime,
@@ -135,6 +136,18 @@ class Operations:
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
         working_dir = Path(launch.working_dir) if launch.working_dir else self._storage.prepare_pod(pod_uid)
         return await self._runtime.converse(container_id, argv, env=launch.env, working_dir=working_dir, files=files)
+
+    async def resize(self, container_id: ContainerId, limits: Limits) -> ContainerState | None:
+        """Put other limits in force; None if it is unknown, or the runtime cannot.
+
+        Raises:
+            RuntimeFailure: they cannot be kept now.
+        """
+        if not isinstance(self._runtime, Resizes):
+            return None
+        with contextlib.suppress(NoSuchContainer):
+            return await self._runtime.resize(str(container_id), limits)
+        return None
 
     async def remove(self, container_id: str) -> None:
         """Forget it and its output.

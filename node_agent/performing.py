@@ -6,13 +6,15 @@ Reads: steps. Writes: the runtime (through `operations`), what the pod's work re
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from node_agent.containers import ContainerTable
 from node_agent.health.hooks import Hooks
 from node_agent.operations import Operations
 from node_agent.plan.events import hook_failed, killing
 from node_agent.plan.lives import failed_start
-from node_agent.plan.view import PostStart, Remove, Start, Step, Stop
+from node_agent.plan.resizing import RETRY_S
+from node_agent.plan.view import PostStart, Remove, Resize, Start, Step, Stop, Unresized
 from node_agent.pod_work import PodWork
 from node_agent.reporting import Reporting
 from node_agent.runtime.port import RuntimeFailure, StartFailed
@@ -62,6 +64,8 @@ class Performer:
                     await self._start(work, step)
                 case PostStart():
                     await self._post_start(work, step)
+                case Resize():
+                    await self._resize(work, step)
                 case Stop():
                     await self._stop(work, step)
                 case Remove():
@@ -101,6 +105,19 @@ class Performer:
         if state is None:
             self._containers.forget(str(step.id))
         else:
+            self._containers.note(state)
+
+    async def _resize(self, work: PodWork, step: Resize) -> None:
+        """What cannot be resized now is told, and tried again."""
+        container_id = str(step.id)
+        try:
+            state = await self._operations.resize(step.id, step.limits)
+        except RuntimeFailure as problem:
+            retry_at = self._clock.now() + timedelta(seconds=RETRY_S)
+            work.unresized[container_id] = Unresized(step.limits, str(problem), retry_at)
+            return
+        work.unresized.pop(container_id, None)
+        if state is not None:
             self._containers.note(state)
 
     async def _pre_stop(self, work: PodWork, step: Stop) -> float:

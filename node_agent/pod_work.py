@@ -13,7 +13,7 @@ from node_agent.plan.environment import Host
 from node_agent.plan.lives import Life
 from node_agent.plan.probes import Health
 from node_agent.plan.status import ENDED
-from node_agent.plan.view import Ends, Eviction, PodView
+from node_agent.plan.view import Ends, Eviction, PodView, Unresized
 from node_agent.runtime.port import ContainerState
 from node_agent.storage.port import PodRecord
 from proto.node import Assignment, PodReport
@@ -44,6 +44,7 @@ class PodWork:
     ends: Ends | None = None
     eviction: Eviction | None = None
     tidy: bool = False
+    unresized: dict[str, Unresized] = field(default_factory=dict)
     cleared: bool = False
     clearing: bool = False
     unsaved: bool = True
@@ -68,7 +69,13 @@ class PodWork:
         return self.assignment.pod.metadata.uid
 
     def view(
-        self, host: Host, states: tuple[ContainerState, ...], health: Mapping[str, Health], *, fenced: bool = False
+        self,
+        host: Host,
+        states: tuple[ContainerState, ...],
+        health: Mapping[str, Health],
+        *,
+        fenced: bool = False,
+        room: Mapping[str, int] | None = None,
     ) -> PodView:
         """Everything that a plan is made from."""
         return PodView(
@@ -89,6 +96,8 @@ class PodWork:
             ends=self.ends,
             eviction=self.eviction,
             tidy=self.tidy,
+            room=room or {},
+            unresized=self.unresized,
         )
 
     def record(self) -> PodRecord:
@@ -119,6 +128,7 @@ class PodWork:
         self.stopping.pop(container_id, None)
         self.greeted.discard(container_id)
         self.ungreeted.discard(container_id)
+        self.unresized.pop(container_id, None)
 
     def hold(self, now_s: float) -> float:
         """Keep steps back for a while, longer each time; how long, in seconds."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from node_agent.background import Background
 from node_agent.containers import ContainerTable
@@ -24,7 +24,8 @@ from node_agent.plan.environment import Host
 from node_agent.plan.events import events_between
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
-from node_agent.plan.status import EVICTED
+from node_agent.plan.resizing import room_beside
+from node_agent.plan.status import ENDED, EVICTED
 from node_agent.plan.view import Ends, Eviction, PodPlan, Start, Step
 from node_agent.pod_work import PodWork
 from node_agent.ports import PortTable
@@ -196,7 +197,8 @@ class Pods:
         fenced = not self._lease.allows(disconnection(work.pod))
         states = self._containers.of_pod(work.uid)
         self._performer.running(work, frozenset(state.id for state in states if state.running))
-        plan = plan_pod(work.view(self._host, states, self._prober.health_of(work.uid), fenced=fenced), now)
+        health, room = self._prober.health_of(work.uid), self._room(work)
+        plan = plan_pod(work.view(self._host, states, health, fenced=fenced, room=room), now)
         self._prober.follow(work.uid, plan.targets)
         work.note_end(plan.ends)
         new = work.unreported and any(isinstance(step, Start) for step in plan.steps)
@@ -213,6 +215,13 @@ class Pods:
             self._spawn(work, f"clear {work.uid}", self._clear)
         wait_s = (plan.wake_at - now).total_seconds() if plan.wake_at else None
         self._set_alarm(work, PATIENCE_S if new else wait_s)
+
+    def _room(self, work: PodWork) -> Mapping[str, int]:
+        """What the other pods leave of the node; only a pod whose spec was changed needs to know."""
+        if (work.pod.metadata.generation or 1) < 2:
+            return {}
+        others = (other for other in self._works.values() if other is not work and other.reported.phase not in ENDED)
+        return room_beside(self._host, ((other.pod, other.reported) for other in others))
 
     def _publish(self, work: PodWork, plan: PodPlan, *, patient: bool) -> None:
         """Keep and report what changed. That a new pod does not run yet is no news, if it runs in a moment."""

@@ -40,6 +40,7 @@ from node_agent.pressure import Pressure
 from node_agent.problems import Problems
 from node_agent.registration import NameRefused, Registrar, adopt_identity
 from node_agent.reporting import Reporting
+from node_agent.runtime.abilities import Resizes
 from node_agent.runtime.port import Fingerprint, Runtime
 from node_agent.settings import AgentSettings
 from node_agent.storage.memory import MemoryStorage
@@ -182,6 +183,7 @@ class NodeAgent:
             memory_bytes=memory_bytes,
             enforced_memory_bytes=enforced_bytes if settings.enforce_allocatable else None,
             unkept=dict(fingerprint.missing) if settings.refuse_unkept_limits else {},
+            resizes=isinstance(self._runtime, Resizes),
         )
 
     def _compose_pods(self, registration: Registration, host: Host) -> None:

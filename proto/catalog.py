@@ -66,7 +66,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "Namespace", "namespaces", "namespace", False, _CORE, ("ns",), "label", ("status", "finalize")),
     Kind("", "v1", "Node", "nodes", "node", False, _CORE, ("no",), "subdomain", ("status",)),
     Kind("", "v1", "Pod", "pods", "pod", True, "proto.objects.pod", ("po",), "subdomain",
-         ("status", "binding", "eviction")),
+         ("status", "binding", "eviction", "resize")),
     Kind("", "v1", "ConfigMap", "configmaps", "configmap", True, _CORE, ("cm",)),
     Kind("", "v1", "Secret", "secrets", "secret", True, "proto.objects.secret"),
     Kind("", "v1", "ResourceQuota", "resourcequotas", "resourcequota", True, _QUOTA, ("quota",), "subdomain",

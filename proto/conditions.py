@@ -9,3 +9,6 @@ RUNTIME_UNHEALTHY = "ContainerRuntimeUnhealthy"
 
 STATE_UNWRITABLE = "StateDirectoryUnwritable"
 """The agent's state directory is full or read-only: nothing new can be kept there."""
+
+RESIZE_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
+"""Conditions of a pod that are there only while they hold (Kubernetes: the same)."""

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from control_plane.admission.quota_ledger import RESERVED_MAX, charged, released
+from control_plane.admission.quota_ledger import RESERVED_MAX, charged, check_growth, released
 from control_plane.amend import Amender, LiveSnapshot
 from control_plane.store.lifecycle import to_milliseconds
 from control_plane.store.port import OutcomeUnknown, RevisionMismatch, Store, StoreError, StoreUnavailable
@@ -92,6 +92,16 @@ class Charging:
         now = to_milliseconds(self._clock.now())
         for quota in self._quotas(obj):
             charged(quota, obj, self._mirror, now)
+
+    def check_growth(self, old: Object, new: Object) -> None:
+        """Whether the quotas allow what an object uses more than before; it is counted when it is seen.
+
+        Raises:
+            Forbidden
+        """
+        now = to_milliseconds(self._clock.now())
+        for quota in self._quotas(new):
+            check_growth(quota, old, new, self._mirror, now)
 
     def _quotas(self, obj: Object) -> tuple[ResourceQuota, ...]:
         namespace = obj.metadata.namespace

@@ -72,6 +72,14 @@ class Policies:
         """
         self._charging.check(obj)
 
+    def check_growth(self, old: Pod, new: Pod) -> None:
+        """Whether the quotas allow what a pod uses more than before.
+
+        Raises:
+            Forbidden
+        """
+        self._charging.check_growth(old, new)
+
     def charged(self, obj: Object) -> AbstractAsyncContextManager[None]:
         """Charge the quotas for an object, which has its uid, while it is being stored.
 

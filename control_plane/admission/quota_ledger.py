@@ -58,6 +58,21 @@ def charged(quota: ResourceQuota, obj: Object, snapshot: Snapshot, now: datetime
     return evolve(quota, **changes)
 
 
+def check_growth(quota: ResourceQuota, old: Object, new: Object, snapshot: Snapshot, now: datetime) -> None:
+    """Hold an object that is to use more than before to what is left.
+
+    Raises:
+        Forbidden
+    """
+    if not concerns(quota, new):
+        return
+    before, after = usage(old, quota.spec.hard, now), usage(new, quota.spec.hard, now)
+    wanted = {name: count - before.get(name, 0) for name, count in after.items() if count > before.get(name, 0)}
+    counted = recounted(quota, snapshot, now) if wanted else quota
+    if exceeded := _exceeded(counted, wanted):
+        raise forbidden(new, _refusal(counted, wanted, exceeded))
+
+
 def released(quota: ResourceQuota, obj: Object) -> ResourceQuota:
     """The quota without the reservation for an object that was not stored after all."""
     reservation = quota.status.reserved.get(obj.metadata.uid)

@@ -89,7 +89,8 @@ def unsaid(pod: Pod, resources: Collection[str]) -> str:
 
 def uses_as_before(old: Pod, new: Pod) -> bool:
     """Whether a change of a pod leaves what it uses as it was, but for the passing of time."""
-    return (old.status.phase in ENDED) == (new.status.phase in ENDED) and old.deleting == new.deleting
+    lives_as_before = (old.status.phase in ENDED) == (new.status.phase in ENDED) and old.deleting == new.deleting
+    return lives_as_before and old.metadata.generation == new.metadata.generation
 
 
 def _concerns(kind: catalog.Kind, resource: str) -> bool:

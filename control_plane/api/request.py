@@ -35,6 +35,7 @@ _FORM = "sp.api.<verb>.<group>.<resource>.<namespace or _>[.<name>]"
 _SUBRESOURCE_VERBS = {
     "status": ("get", "update", "patch"),
     "scale": ("get", "update", "patch"),
+    "resize": ("get", "update", "patch"),
     "binding": ("create",),
     "eviction": ("create",),
     "finalize": ("update",),

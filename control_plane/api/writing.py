@@ -23,6 +23,7 @@ from control_plane.api.reply import Answer, success
 from control_plane.api.request import Request
 from control_plane.api.scale import scale_of, with_replicas
 from control_plane.api.validation.problems import Problems
+from control_plane.api.validation.resize import check_resize
 from control_plane.store import lifecycle
 from control_plane.store.mirror import Mirror
 from control_plane.store.port import RevisionMismatch, StoreError
@@ -163,12 +164,24 @@ class Writer:
         match request.subresource:
             case "status":
                 new = lifecycle.for_status(old, new)
+            case "resize":
+                assert isinstance(old, Pod) and isinstance(new, Pod), "only pods are resized"
+                new = self._resized(request, old, new)
             case "finalize":
                 assert isinstance(old, Namespace) and isinstance(new, Namespace), "only namespaces are finalized"
                 new = lifecycle.for_finalize(old, new)
             case _:
                 new = lifecycle.for_update(old, new)
         return Admitted(new, admitted.warnings)
+
+    def _resized(self, request: Request, old: Pod, new: Pod) -> Pod:
+        """The pod with other resources, within the limits of its namespace."""
+        if causes := check_resize(old, new):
+            raise invalid(request.kind, old.metadata.name, causes)
+        new = lifecycle.for_resize(old, new)
+        self._policies.check(new)
+        self._policies.check_growth(old, new)
+        return new
 
     def _scaled(self, request: Request, body: Any, old: Object) -> Admitted:
         reading = read_body(body, request.kind, Scale, request.name)

@@ -18,6 +18,7 @@ from control_plane.plan import Emit, Snapshot
 from control_plane.store.deletion import DeleteOptions, Removal, for_delete
 from control_plane.store.port import ObjectTooLarge, StoreError
 from proto.clock import Clock, Instant
+from proto.conditions import RESIZE_CONDITIONS
 from proto.node import PodEvent, PodReport, StatusReport
 from proto.objects.meta import evolve, find_condition, with_condition
 from proto.objects.pod import Pod, PodStatus
@@ -79,7 +80,8 @@ def with_status(pod: Pod, reported: PodStatus, now: Instant) -> Pod:
     current = pod.status
     if current.phase in FINISHED and reported.phase not in FINISHED:
         return pod
-    conditions = current.conditions
+    told = {condition.type for condition in reported.conditions}
+    conditions = tuple(c for c in current.conditions if c.type in told or c.type not in RESIZE_CONDITIONS)
     for condition in reported.conditions:
         if condition.type in NOT_THE_NODES:
             continue

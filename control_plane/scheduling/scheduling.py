@@ -57,6 +57,7 @@ class _Place(NamedTuple):
 
     row: int
     needs: Needs
+    generation: int | None = None
 
 
 class Scheduling:
@@ -181,12 +182,17 @@ class Scheduling:
             self._drop(identity(pod))
 
     def _count(self, pod: Pod) -> None:
-        """Count a bound pod on its node, and nowhere else; what it takes is fixed once it is bound."""
+        """Count a bound pod on its node, and nowhere else; what it takes changes with its generation only."""
         place = self._places.get(identity(pod))
-        if place is None or self._table.name(place.row) != pod.spec.node_name:
+        if place is not None and place.generation is None:
+            place = self._places[identity(pod)] = place._replace(generation=pod.metadata.generation)
+        moved = place is None or self._table.name(place.row) != pod.spec.node_name
+        if place is None or moved or place.generation != pod.metadata.generation:
             self._drop(identity(pod))
             needs = taken_by(pod)
-            place = self._places[identity(pod)] = _Place(self._table.put(pod.spec.node_name, needs), needs)
+            place = self._places[identity(pod)] = _Place(
+                self._table.put(pod.spec.node_name, needs), needs, pod.metadata.generation
+            )
         self._residents.put(identity(pod), place.row, pod, place.needs)
 
     def _drop(self, pod_identity: str) -> None:

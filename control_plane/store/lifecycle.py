@@ -22,8 +22,8 @@ from proto.objects.pod import Pod, PodStatus
 from proto.qos import qos_class
 
 __all__ = [
-    "DeleteOptions", "Marking", "Removal", "for_binding", "for_create", "for_delete", "for_finalize", "for_status",
-    "for_update", "may_be_removed", "to_milliseconds",
+    "DeleteOptions", "Marking", "Removal", "for_binding", "for_create", "for_delete", "for_finalize", "for_resize",
+    "for_status", "for_update", "may_be_removed", "to_milliseconds",
 ]  # fmt: skip
 
 Obj = TypeVar("Obj", bound=Object)
@@ -108,6 +108,11 @@ def for_status(old: Obj, new: Obj) -> Obj:
     if "status" not in type(old).model_fields or _status(old) == _status(new):
         return old
     return old.model_copy(update={"status": _status(new)})
+
+
+def for_resize(old: Pod, new: Pod) -> Pod:
+    """`old` with the spec of `new`, of which admission has held that only resources differ."""
+    return for_update(old, old.model_copy(update={"spec": new.spec}))
 
 
 def for_finalize(old: Namespace, new: Namespace) -> Namespace:

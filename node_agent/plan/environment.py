@@ -48,6 +48,8 @@ class Host:
     enforced_memory_bytes: int | None = None
     unkept: Mapping[str, str] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
+    resizes: bool = False
+    """Whether limits can be changed while a container runs."""
 
 
 def environment(

@@ -17,6 +17,7 @@ from node_agent.plan.launch import Hold, prepare
 from node_agent.plan.lives import Life, by_container, history
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.probes import Health, first_health
+from node_agent.plan.resizing import resizing, resources_in_force, with_resize
 from node_agent.plan.restarts import next_restart
 from node_agent.plan.status import (
     DEADLINE_EXCEEDED,
@@ -145,7 +146,8 @@ def status_of(scene: Scene, holds: Mapping[str, Hold], *, ending: bool = False) 
             hold = NOT_ITS_TURN
         statuses[container.name] = _status(scene, container, hold, health)
     view = scene.view
-    return pod_status(view.pod, statuses, scene.progress, view.reported, view.host, scene.now, _cut_short(scene))
+    told = pod_status(view.pod, statuses, scene.progress, view.reported, view.host, scene.now, _cut_short(scene))
+    return told if ending else with_resize(told, view.reported, resizing(view, scene.now))
 
 
 def superseded(scene: Scene, container: Container) -> tuple[Step, ...]:
@@ -173,6 +175,9 @@ def is_greeted(view: PodView, container: Container, life: Life, reported: Contai
 def _status(scene: Scene, container: Container, hold: Hold | None, health: Health | None) -> ContainerStatus:
     """A container's status; an init container that has done its work counts as ready (Kubernetes)."""
     status = container_status(container, scene.lives[container.name], hold, scene.view.ports, health)
+    resources = resources_in_force(container, scene.view)
+    if resources is not None:
+        status = status.model_copy(update={"resources": resources, "allocated_resources": resources.requests})
     ended = status.state.terminated
     if container in scene.view.pod.spec.init_containers and ended is not None and ended.exit_code == 0:
         return status.model_copy(update={"ready": container.restart_policy is None})

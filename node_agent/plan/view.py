@@ -16,7 +16,7 @@ from node_agent.plan.launch import Hold, Launch
 from node_agent.plan.lives import Life
 from node_agent.plan.probes import Health
 from node_agent.plan.status import NOTHING_REPORTED
-from node_agent.runtime.port import ContainerState
+from node_agent.runtime.port import ContainerState, Limits
 from proto.objects.health import LifecycleHandler
 from proto.objects.pod import Container, ContainerPort, Pod, PodStatus
 
@@ -38,6 +38,15 @@ class Eviction:
 
 
 @dataclass(frozen=True, slots=True)
+class Unresized:
+    """Limits that could not be put in force, why, and when that is tried again."""
+
+    limits: Limits
+    message: str
+    retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PodView:
     """All that is known of one pod on this machine.
 
@@ -48,7 +57,9 @@ class PodView:
     nothing of it may be started before the hub has said that it has not. `health` is what probes say of a container,
     by its id. `greeted` are the ids of containers whose postStart hook is done, `ungreeted` of those for which it
     failed. `eviction`: the node is short of something, and the pod has to go. `tidy`: the disk is full, so nothing is
-    kept that is not needed. `ends` is when the pod's grace is over, if an earlier pass found that it should end.
+    kept that is not needed. `room` is how much cpu (thousandths) and memory (bytes) no pod of the node asks for,
+    `unresized` the containers whose last resize failed, by their ids. `ends` is when the pod's grace is over, if an
+    earlier pass found that it should end.
     """
 
     pod: Pod
@@ -68,6 +79,8 @@ class PodView:
     ends: Ends | None = None
     eviction: Eviction | None = None
     tidy: bool = False
+    room: Mapping[str, int] = field(default_factory=dict)
+    unresized: Mapping[str, Unresized] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +125,8 @@ class Stop:
     """Ask a container to end, after its preStop hook (if any), and kill it after `grace_s` whatever else happens.
 
     `reason`: `pod_deleted`, `pod_unassigned`, `pod_completed`, `evicted`, `deadline_exceeded`, `liveness_failed`,
-    `startup_failed` or `post_start_failed`. `kill_at` is the end of the grace. `pre_stop` is None where the hook was
-    begun before.
+    `startup_failed`, `resize_restart` or `post_start_failed`. `kill_at` is the end of the grace. `pre_stop` is None
+    where the hook was begun before.
     """
 
     id: ContainerId
@@ -124,6 +137,15 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Resize:
+    """Put other limits in force for a container that runs. `reason`: `resized`."""
+
+    id: ContainerId
+    limits: Limits
+    reason: str = "resized"
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """Forget an ended container and its output. `reason`: `superseded` or `pod_ended`."""
 
@@ -131,7 +153,7 @@ class Remove:
     reason: str
 
 
-Step = Start | PostStart | Stop | Remove
+Step = Start | PostStart | Stop | Resize | Remove
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,20 @@ class ResourceRequirements(Model):
     """What the kernel lets the program have at most."""
 
 
+class ContainerResizePolicy(Model):
+    """Whether a container is started anew when an amount of its resources changes."""
+
+    resource_name: Literal["cpu", "memory"]
+    """Which resource: cpu or memory."""
+    restart_policy: Literal["NotRequired", "RestartContainer"] = "NotRequired"
+    """NotRequired: it goes on with the new amount; RestartContainer: it is started anew with it."""
+
+
 class Container(Model):
     """One program of a pod: a process group in a cgroup of its own."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"imagePullPolicy", "resizePolicy", "restartPolicyRules", "stdin", "stdinOnce",
+        {"imagePullPolicy", "restartPolicyRules", "stdin", "stdinOnce",
          "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts"}
     )  # fmt: skip
 
@@ -87,6 +96,8 @@ class Container(Model):
     """The ports it listens on."""
     resources: ResourceRequirements = ResourceRequirements()
     """What it needs, and what it may have."""
+    resize_policy: Many[ContainerResizePolicy] = ()
+    """What a change of its cpu or memory means for it; without, it goes on."""
     startup_probe: Probe | None = None
     """Says when the program has started. Until it succeeds the other probes wait; if it fails, the container is killed
     and restarted by its policy."""
@@ -243,7 +254,7 @@ class ContainerStatus(Model):
     """What is known of one container. `ports` is an extension: the ports in force, with those the agent chose."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"allocatedResources", "allocatedResourcesStatus", "resources", "stopSignal", "user", "volumeMounts"}
+        {"allocatedResourcesStatus", "stopSignal", "user", "volumeMounts"}
     )
 
     name: str
@@ -266,6 +277,10 @@ class ContainerStatus(Model):
     """Which life of it."""
     ports: Many[ContainerPort] = ()
     """An extension: the ports in force, with those the agent chose."""
+    resources: ResourceRequirements | None = None
+    """What is in force for it now; another amount than in the spec while it is being resized."""
+    allocated_resources: ResourceList = {}
+    """What the node keeps free for it."""
 
 
 class HostAddress(Model):

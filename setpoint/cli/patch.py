@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--patch", default="", help="the patch, as JSON or YAML")
     parser.add_argument("--patch-file", default="", metavar="FILE", help="a file with the patch")
     parser.add_argument("--type", choices=("merge", "json"), default="merge", help="default: %(default)s")
-    parser.add_argument("--subresource", choices=("status", "scale"), default="", help="patch this part of the object")
+    parser.add_argument(
+        "--subresource", choices=("status", "scale", "resize"), default="", help="patch this part of the object"
+    )
     parser.add_argument("-o", "--output", choices=("json", "yaml", "name"), default="", help="print what came of it")
     parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: check, change nothing")
 

@@ -10,6 +10,7 @@ import pytest
 from control_plane.scheduling import Scheduling
 from proto.objects.core import Taint
 from proto.objects.meta import evolve
+from proto.objects.pod import Pod
 from tests.scheduling.making import ROOMY, a_node, a_pod
 
 ONE_POD = {**ROOMY, "pods": "1"}
@@ -95,3 +96,23 @@ def test_rows_of_nodes_that_are_gone_are_used_again() -> None:
         scheduling.forget(a_pod("p"))
         scheduling.on_node(node, None)
     assert len(scheduling._table.nodes) == 16
+
+
+def test_a_pod_that_was_resized_counts_as_what_it_asks_for_now() -> None:
+    def sized(cpu: str, generation: int) -> Pod:
+        changes = {"spec.node_name": "n", "metadata.generation": generation}
+        pod = evolve(a_pod("sized"), **changes)
+        (container,) = pod.spec.containers
+        return evolve(pod, **{"spec.containers": (evolve(container, **{"resources.requests": {"cpu": cpu}}),)})
+
+    probe = a_pod("probe")
+    (container,) = probe.spec.containers
+    probe = evolve(probe, **{"spec.containers": (evolve(container, **{"resources.requests": {"cpu": "2"}}),)})
+    scheduling = Scheduling()
+    scheduling.on_node(None, a_node("n", {"cpu": "4", "memory": "1Gi", "pods": "9"}))
+    answers = []
+    for old, new in ((None, sized("1", 1)), (sized("1", 1), sized("3", 2)), (sized("3", 2), sized("2", 3))):
+        scheduling.on_pod(old, new)
+        answers.append(scheduling.place([probe])[0].node)
+        scheduling.forget(probe)
+    assert answers == ["n", None, "n"]

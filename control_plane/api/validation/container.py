@@ -70,7 +70,7 @@ def _check_container(container: Container, path: str, problems: Problems) -> Non
         _check_variable(variable, f"{path}.env[{index}]", problems)
     for index, source in enumerate(container.env_from):
         _check_env_from(source, f"{path}.envFrom[{index}]", problems)
-    _check_resources(container.resources, f"{path}.resources", problems)
+    check_resources(container.resources, f"{path}.resources", problems)
     if container.security_context is not None:
         check_security_context(container.security_context, f"{path}.securityContext", problems)
 
@@ -171,7 +171,8 @@ def resource_name_problem(name: str) -> str | None:
     return names.label_key_problem(name)
 
 
-def _check_resources(resources: ResourceRequirements, path: str, problems: Problems) -> None:
+def check_resources(resources: ResourceRequirements, path: str, problems: Problems) -> None:
+    """Amounts of resources that a container asks for and is limited to."""
     for field, amounts in (("limits", resources.limits), ("requests", resources.requests)):
         for name, amount in amounts.items():
             own = join(f"{path}.{field}", name)
