@@ -17,6 +17,7 @@ from node_agent.plan.launch import Launch
 from node_agent.plan.lives import SERIES_ANNOTATION
 from node_agent.plan.security import folder_owner
 from node_agent.plan.view import Start
+from node_agent.plan.volumes import File
 from node_agent.runtime.abilities import CommandFiles, Converses, Executed, Executes, KillsLater, Resizes, Sweeps, Swept
 from node_agent.runtime.port import (
     ContainerSpec,
@@ -30,6 +31,7 @@ from node_agent.runtime.port import (
 )
 from node_agent.settings import AgentSettings
 from node_agent.storage.port import Storage
+from node_agent.volumes.keeper import VolumeKeeper
 from proto.disconnection import disconnection
 from proto.objects.pod import Pod
 
@@ -46,6 +48,7 @@ class Operations:
         self._runtime = runtime
         self._storage = storage
         self._settings = settings
+        self._volumes = VolumeKeeper(storage)
 
     async def start(self, pod: Pod, step: Start) -> ContainerState:
         """Start a container's next life.
@@ -53,10 +56,11 @@ class Operations:
         Raises:
             StartFailed: the program cannot be executed.
             RuntimeUnavailable: perhaps started; ask again.
-            StorageFailure: the pod's directory cannot be made.
+            StorageFailure: the pod's directory, or a volume, cannot be made.
         """
         files = self._storage.prepare_pod(step.id.pod_uid, folder_owner(pod))
         launch = step.launch
+        mounts = await self._volumes.mounts_of(step.id.pod_uid, launch.volumes, _group(pod))
         return await self._runtime.start(
             ContainerSpec(
                 id=str(step.id),
@@ -74,9 +78,30 @@ class Operations:
                 fence=_fence(pod),
                 level=launch.level,
                 oom_score_adj=launch.oom_score_adj,
-                security=launch.security,
+                security=launch.security._replace(mounts=mounts),
             )
         )
+
+    def volumes_are_current(self, pod: Pod, files: Mapping[str, Mapping[str, File]]) -> bool:
+        """Whether the files of a pod's volumes were told of before."""
+        return self._volumes.is_current(pod.metadata.uid, files)
+
+    async def refresh_volumes(self, pod: Pod, files: Mapping[str, Mapping[str, File]]) -> None:
+        """Bring the files of a pod's volumes to what they should be now.
+
+        Raises:
+            StorageFailure
+        """
+        await self._volumes.refresh(pod.metadata.uid, files, _group(pod))
+
+    async def remove_files(self, pod_uid: str) -> None:
+        """Remove the pod's directory and volumes.
+
+        Raises:
+            StorageFailure
+        """
+        await self._storage.remove_pod(pod_uid)
+        self._volumes.forget(pod_uid)
 
     async def find(self, pod_uid: str) -> tuple[ContainerState, ...]:
         """The pod's containers that the runtime knows now.
@@ -168,6 +193,11 @@ class Operations:
     def _log(self, container_id: ContainerId) -> LogPolicy:
         path = self._storage.log_path(container_id.pod_uid, container_id.container, container_id.attempt)
         return LogPolicy(path, self._settings.log_bytes_max, self._settings.log_files_max)
+
+
+def _group(pod: Pod) -> int:
+    """Whom the pod's volumes belong to; -1: the agent's group."""
+    return folder_owner(pod)[1]
 
 
 def _fence(pod: Pod) -> Fence | None:

@@ -6,18 +6,22 @@ Reads: steps. Writes: the runtime (through `operations`), what the pod's work re
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 
 from node_agent.containers import ContainerTable
 from node_agent.health.hooks import Hooks
 from node_agent.operations import Operations
+from node_agent.plan.environment import Host
 from node_agent.plan.events import hook_failed, killing
 from node_agent.plan.lives import failed_start
 from node_agent.plan.resizing import RETRY_S
 from node_agent.plan.view import PostStart, Remove, Resize, Start, Step, Stop, Unresized
+from node_agent.plan.volumes import File, changing_files
 from node_agent.pod_work import PodWork
 from node_agent.reporting import Reporting
 from node_agent.runtime.port import RuntimeFailure, StartFailed
+from node_agent.volumes.keeper import VolumeFailure
 from proto.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -78,12 +82,31 @@ class Performer:
         """These containers of the pod run: hooks of all others are not waited for."""
         self._hooks.end_all_but(work.uid, container_ids)
 
+    def stale_files(self, work: PodWork, host: Host) -> Mapping[str, Mapping[str, File]] | None:
+        """What the files of the pod's volumes should be, if they were told of differently before."""
+        if not work.pod.spec.volumes:
+            return None
+        files = changing_files(work.pod, work.config, host)
+        return None if self._operations.volumes_are_current(work.pod, files) else files
+
+    async def refresh_volumes(self, work: PodWork, files: Mapping[str, Mapping[str, File]]) -> None:
+        """Bring the files to that.
+
+        Raises:
+            StorageFailure: the disk fails.
+        """
+        await self._operations.refresh_volumes(work.pod, files)
+
     async def _start(self, work: PodWork, step: Start) -> None:
         try:
             state = await self._operations.start(work.pod, step)
         except StartFailed as failure:
             work.failed[step.id.container] = failed_start(step.id, step.series, str(failure), self._clock.now())
+        except VolumeFailure as failure:
+            work.unmounted = str(failure)
+            raise
         else:
+            work.unmounted = ""
             work.failed.pop(step.id.container, None)
             self._containers.note(state)
 

@@ -28,8 +28,9 @@ class PodWork:
     """One pod of this node: what was asked for, what was reported, which steps are under way.
 
     `greeted` are containers whose postStart hook is done, `ungreeted` those for which it failed (see `PodView`).
-    `cleared` is True once everything of it has ended and is removed; then only the hub's word is awaited.
-    `held_until_s` (monotonic) keeps steps back while the runtime or the disk fails.
+    `unmounted` says which volume could not be made at the last try. `cleared` is True once everything of it has ended
+    and is removed; then only the hub's word is awaited. `held_until_s` (monotonic) keeps steps back while the runtime
+    or the disk fails.
     """
 
     assignment: Assignment
@@ -45,6 +46,7 @@ class PodWork:
     eviction: Eviction | None = None
     tidy: bool = False
     unresized: dict[str, Unresized] = field(default_factory=dict)
+    unmounted: str = ""
     cleared: bool = False
     clearing: bool = False
     unsaved: bool = True
@@ -61,7 +63,7 @@ class PodWork:
     @property
     def config(self) -> Config:
         """What its ConfigMaps and Secrets say."""
-        return Config(self.assignment.config, self.assignment.secrets)
+        return Config(self.assignment.config, self.assignment.secrets, self.assignment.binaries)
 
     @property
     def uid(self) -> str:
@@ -90,6 +92,7 @@ class PodWork:
             busy=frozenset(self.busy),
             stopping=self.stopping,
             fenced=fenced,
+            unmounted=self.unmounted,
             health=health,
             greeted=frozenset(self.greeted),
             ungreeted=frozenset(self.ungreeted),

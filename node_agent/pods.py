@@ -26,7 +26,7 @@ from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.resizing import room_beside
 from node_agent.plan.status import ENDED, EVICTED
-from node_agent.plan.view import Ends, Eviction, PodPlan, Start, Step
+from node_agent.plan.view import Ends, Eviction, PodPlan, Start
 from node_agent.pod_work import PodWork
 from node_agent.ports import PortTable
 from node_agent.reporting import Reporting
@@ -201,7 +201,7 @@ class Pods:
         plan = plan_pod(work.view(self._host, states, health, fenced=fenced, room=room), now)
         self._prober.follow(work.uid, plan.targets)
         work.note_end(plan.ends)
-        new = work.unreported and any(isinstance(step, Start) for step in plan.steps)
+        new = work.unreported and not work.unmounted and any(isinstance(step, Start) for step in plan.steps)
         self._publish(work, plan, patient=new)
         held_s = work.held_until_s - self._clock.monotonic_s()
         if held_s > 0:
@@ -210,6 +210,9 @@ class Pods:
         for step in plan.steps:
             self._performer.begin(work, step)
             self._spawn(work, f"{type(step).__name__} {step.id}", self._performer.perform, step)
+        running = any(state.running for state in states)
+        if running and (files := self._performer.stale_files(work, self._host)) is not None:
+            self._spawn(work, f"refresh volumes {work.uid}", self._performer.refresh_volumes, files)
         if plan.gone and not work.clearing:
             work.clearing = True
             self._spawn(work, f"clear {work.uid}", self._clear)
@@ -246,7 +249,7 @@ class Pods:
         try:
             found = await self._operations.find(work.uid)
             if not found:
-                await self._storage.remove_pod(work.uid)
+                await self._operations.remove_files(work.uid)
         finally:
             work.clearing = False
         for state in found:
@@ -268,13 +271,13 @@ class Pods:
         self._works.pop(work.uid, None)
         self._changed()
 
-    def _spawn(self, work: PodWork, name: str, perform: Callable[..., Awaitable[None]], *step: Step) -> None:
-        self._background.spawn(self._guarded(work, perform, *step), name)
+    def _spawn(self, work: PodWork, name: str, perform: Callable[..., Awaitable[None]], *about: object) -> None:
+        self._background.spawn(self._guarded(work, perform, *about), name)
 
-    async def _guarded(self, work: PodWork, perform: Callable[..., Awaitable[None]], *step: Step) -> None:
+    async def _guarded(self, work: PodWork, perform: Callable[..., Awaitable[None]], *about: object) -> None:
         """Run a step; while the runtime or the disk fails, hold the pod's steps back and then look again."""
         try:
-            await perform(work, *step)
+            await perform(work, *about)
         except (RuntimeFailure, StorageFailure) as problem:
             wait_s = work.hold(self._clock.monotonic_s())
             log.warning("step_failed pod=%s/%s retry_s=%.1f problem=%s", *work.pod.key, wait_s, problem)

@@ -97,12 +97,14 @@ class HeartbeatReply(Model):
 class Assignment(Model):
     """A pod that this node should hold, with the ConfigMaps and Secrets that it refers to, as far as they exist.
 
-    Both are (name -> data); the values of Secrets are in base64.
+    All are (name -> data); `binaries` is what ConfigMaps have in `binaryData`. Its values and those of Secrets are in
+    base64.
     """
 
     pod: Pod
     config: dict[str, dict[str, str]] = {}
     secrets: dict[str, dict[str, str]] = {}
+    binaries: dict[str, dict[str, str]] = {}
 
 
 class Assignments(Model):

@@ -23,6 +23,7 @@ from proto.objects.env import EnvFromSource, EnvVarSource
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
 from proto.objects.secret import Secret
+from proto.objects.volumes import Volume
 
 HASH_BITS = 44
 WITHHELD = "0"
@@ -47,12 +48,16 @@ class Wanted:
     @property
     def with_config(self) -> bool:
         """Whether anything is sent with the pod."""
-        return bool(self.assignment.config or self.assignment.secrets)
+        return bool(self.assignment.config or self.assignment.secrets or self.assignment.binaries)
 
     @property
     def config_bytes(self) -> int:
         """About how much is sent with the pod."""
-        sources = (*self.assignment.config.values(), *self.assignment.secrets.values())
+        sources = (
+            *self.assignment.config.values(),
+            *self.assignment.secrets.values(),
+            *self.assignment.binaries.values(),
+        )
         return sum(len(key) + len(value) for data in sources for key, value in data.items())
 
     @property
@@ -71,6 +76,7 @@ def wanted(pod: Pod, snapshot: Snapshot) -> Wanted:
     keys = config_keys(pod)
     config: Config = {}
     secrets: Config = {}
+    binaries: Config = {}
     sources = []
     for kind, namespace, name in keys:
         source: ConfigMap | Secret | None
@@ -80,9 +86,11 @@ def wanted(pod: Pod, snapshot: Snapshot) -> Wanted:
             source, known = snapshot.get(ConfigMap, namespace, name), config
         if source is not None:
             known[name] = source.data
+            if isinstance(source, ConfigMap) and source.binary_data:
+                binaries[name] = source.binary_data
             sources.append(f"{kind} {name} {source.metadata.uid} {source.metadata.revision}")
     sent = evolve(pod, **{"metadata.resource_version": version_of(pod, sources)})
-    return Wanted(Assignment(pod=sent, config=config, secrets=secrets), keys)
+    return Wanted(Assignment(pod=sent, config=config, secrets=secrets, binaries=binaries), keys)
 
 
 def version_of(pod: Pod, sources: Iterable[str]) -> str:
@@ -100,8 +108,10 @@ def version_of(pod: Pod, sources: Iterable[str]) -> str:
 
 
 def config_keys(pod: Pod) -> tuple[ConfigKey, ...]:
-    """The ConfigMaps and Secrets that the pod's containers refer to, each once."""
+    """The ConfigMaps and Secrets that the pod's containers and volumes refer to, each once."""
     named: dict[tuple[str, str], None] = {}
+    for volume in pod.spec.volumes:
+        named.update(dict.fromkeys(_mounted(volume)))
     for container in (*pod.spec.init_containers, *pod.spec.containers):
         for source in container.env_from:
             named.update(dict.fromkeys(_whole(source)))
@@ -109,6 +119,18 @@ def config_keys(pod: Pod) -> tuple[ConfigKey, ...]:
             if variable.value_from is not None:
                 named.update(dict.fromkeys(_single(variable.value_from)))
     return tuple((kind, pod.metadata.namespace, name) for kind, name in named)
+
+
+def _mounted(volume: Volume) -> Iterator[tuple[str, str]]:
+    if volume.config_map is not None:
+        yield ConfigMap.KIND, volume.config_map.name
+    if volume.secret is not None:
+        yield Secret.KIND, volume.secret.secret_name
+    for source in volume.projected.sources if volume.projected is not None else ():
+        if source.config_map is not None:
+            yield ConfigMap.KIND, source.config_map.name
+        if source.secret is not None:
+            yield Secret.KIND, source.secret.name
 
 
 def _whole(source: EnvFromSource) -> Iterator[tuple[str, str]]:

@@ -20,10 +20,11 @@ class ConfigProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Names to data, for one namespace; the values of Secrets are in base64."""
+    """Names to data, for one namespace; the values of Secrets, and `binaries` (of ConfigMaps), are in base64."""
 
     config_maps: Mapping[str, Texts] = field(default_factory=dict)
     secrets: Mapping[str, Texts] = field(default_factory=dict)
+    binaries: Mapping[str, Texts] = field(default_factory=dict)
 
     def config_map(self, name: str, *, optional: bool) -> Texts:
         """The texts of a ConfigMap; none if it is not there and need not be.
@@ -39,8 +40,16 @@ class Config:
         Raises:
             ConfigProblem: it is not there.
         """
-        data = _found(self.secrets, "secret", name, optional=optional)
+        data = self.secret_data(name, optional=optional)
         return {key: secret_text(value) for key, value in data.items()}
+
+    def secret_data(self, name: str, *, optional: bool) -> Texts:
+        """The values of a Secret, in base64; none if it is not there and need not be.
+
+        Raises:
+            ConfigProblem: it is not there.
+        """
+        return _found(self.secrets, "secret", name, optional=optional)
 
 
 def key_of(data: Texts, key: str, source: str, *, optional: bool) -> str | None:

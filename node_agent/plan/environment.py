@@ -106,7 +106,7 @@ def _resolve(source: EnvVarSource, pod: Pod, container: Container, config: Confi
     if source.field_ref is not None:
         return pod_field(source.field_ref.field_path, pod, host)
     if source.resource_field_ref is not None:
-        return _resource(source.resource_field_ref, pod, container, host)
+        return resource_amount(source.resource_field_ref, pod, container, host)
     return None
 
 
@@ -135,12 +135,14 @@ def pod_field(path: str, pod: Pod, host: Host) -> str:
     return fields[path]
 
 
-def _resource(selector: ResourceFieldSelector, pod: Pod, container: Container, host: Host) -> str:
+def resource_amount(selector: ResourceFieldSelector, pod: Pod, container: Container | None, host: Host) -> str:
     """A request or limit in units of the divisor, rounded up; a missing limit is what the node can give."""
     match = _RESOURCE.fullmatch(selector.resource)
     if match is None:
         raise ConfigProblem(f"unsupported container resource: {selector.resource}")
-    owner = _named_container(pod, selector.container_name) if selector.container_name else container
+    owner = container
+    if selector.container_name or owner is None:
+        owner = _named_container(pod, selector.container_name)
     side, resource = match.groups()
     amounts = owner.resources.limits if side == "limits" else owner.resources.requests
     fallback = host.allocatable.get(resource, "0") if side == "limits" else "0"

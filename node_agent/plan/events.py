@@ -59,6 +59,13 @@ def _container_events(pod: Pod, old: ContainerStatus, new: ContainerStatus) -> I
     if ended is not None and ended.reason == "StartError" and ended != known:
         yield _event(pod, "Failed", f"Error: {ended.message}", "Warning")
     waiting = new.state.waiting
+    if (
+        waiting is not None
+        and waiting.reason == NOT_STARTED.reason
+        and waiting.message
+        and waiting != old.state.waiting
+    ):
+        yield _event(pod, "FailedMount", waiting.message, "Warning")
     if waiting is None or waiting == old.state.waiting or waiting.reason in _SILENT:
         return
     if waiting.reason == CRASH_LOOP:

@@ -15,12 +15,14 @@ from node_agent.plan.expansion import expand
 from node_agent.plan.levels import level_of, oom_score_adj
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.security import CannotKeep, security_of
+from node_agent.plan.volumes import Volumes, volumes_of
 from node_agent.runtime.port import NO_LIMITS, PLAIN, Limits, Security
 from proto.objects.core import ResourceList
 from proto.objects.pod import Container, Pod, ResourceRequirements
 from proto.quantity import cpu_millis, whole
 
 CONFIG_ERROR = "CreateContainerConfigError"
+CREATING = "ContainerCreating"
 CREATE_ERROR = "CreateContainerError"
 NO_FREE_PORT = "NoFreePort"
 PORT_RETRY_S = 10.0
@@ -37,6 +39,7 @@ class Launch:
     level: str = ""
     oom_score_adj: int | None = None
     security: Security = PLAIN
+    volumes: Volumes = field(default_factory=Volumes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ def prepare(
         return Hold(CONFIG_ERROR, str(problem))
     except CannotKeep as problem:
         return Hold(CREATE_ERROR, str(problem))
+    try:
+        volumes = volumes_of(pod, container, config, host)
+    except ConfigProblem as problem:
+        return Hold(CREATING, str(problem))
     argv = tuple(expand(word, env) for word in (*container.command, *container.args))
     fault = _argv_problem(container, argv) or _env_problem(env) or _limit_problem(container, host)
     if fault:
@@ -75,6 +82,7 @@ def prepare(
         limits=limits_of(container.resources, host),
         level=level_of(pod),
         security=security,
+        volumes=volumes,
         oom_score_adj=oom_score_adj(pod, container, host.memory_bytes),
     )
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from node_agent.plan import images
 from node_agent.plan.ending import stop, stop_grace_s, wind_down
 from node_agent.plan.init_containers import all_containers, last_reboot, must_rerun
-from node_agent.plan.launch import Hold, Launch, prepare
+from node_agent.plan.launch import CREATING, Hold, Launch, prepare
 from node_agent.plan.lives import Life
 from node_agent.plan.resizing import Resizing, resizing
 from node_agent.plan.restarts import CRASH_LOOP, Restart, duration_text, next_restart
@@ -134,7 +134,8 @@ def _start(scene: Scene, container: Container, *, turn: bool) -> _Verdict:
         wake_at = None if launch.retry_s is None else scene.now + timedelta(seconds=launch.retry_s)
         return _Verdict(tidying, launch, wake_at)
     reason = "machine_restarted" if again else "restart" if restart else "first_start"
-    return _Verdict((*tidying, Start(next_id, launch, restart.series if restart else 0, reason)))
+    start = Start(next_id, launch, restart.series if restart else 0, reason)
+    return _Verdict((*tidying, start), Hold(CREATING, view.unmounted) if view.unmounted else None)
 
 
 def _launch(view: PodView, container: Container) -> Launch | Hold:

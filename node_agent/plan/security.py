@@ -22,6 +22,11 @@ class Account:
     gid: int = 0
     groups: frozenset[int] = frozenset()
 
+    @property
+    def other(self) -> str:
+        """That it is not root, as messages begin."""
+        return f"this node's agent runs as user {self.uid}, not as root,"
+
 
 class CannotKeep(Exception):
     """This node cannot give the container what it asks for (`CreateContainerError`)."""
@@ -53,6 +58,8 @@ def security_of(pod: Pod, container: Container, agent: Account) -> Security:
         _check_non_root(pod, container, security, agent)
     if agent.uid != 0:
         _check_possible(security, agent)
+        if container.volume_mounts:
+            raise CannotKeep(f"volumeMounts: {agent.other} and cannot mount volumes")
     return security
 
 
@@ -86,7 +93,7 @@ def _check_non_root(pod: Pod, container: Container, security: Security, agent: A
 
 def _check_possible(security: Security, agent: Account) -> None:
     def refuse(field: str, why: str) -> None:
-        raise CannotKeep(f"{field}: this node's agent runs as user {agent.uid}, not as root, and {why}")
+        raise CannotKeep(f"{field}: {agent.other} and {why}")
 
     if security.uid not in (None, agent.uid):
         refuse("securityContext.runAsUser", f"cannot run a program as user {security.uid}")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from node_agent.plan.conditions import pod_conditions
 from node_agent.plan.environment import Host
 from node_agent.plan.init_containers import Progress
-from node_agent.plan.launch import Hold
+from node_agent.plan.launch import CREATING, Hold
 from node_agent.plan.lives import Life
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.probes import Health
@@ -35,7 +35,7 @@ from proto.qos import qos_class
 ENDED: tuple[PodPhase, ...] = ("Succeeded", "Failed")
 """A pod that once was in one of these phases never leaves it."""
 
-NOT_STARTED = Hold("ContainerCreating")
+NOT_STARTED = Hold(CREATING)
 NOT_ITS_TURN = Hold("PodInitializing")
 """Kubernetes: the waiting reason of a container that others must come before."""
 

@@ -60,6 +60,7 @@ class PodView:
     kept that is not needed. `room` is how much cpu (thousandths) and memory (bytes) no pod of the node asks for,
     `unresized` the containers whose last resize failed, by their ids. `ends` is when the pod's grace is over, if an
     earlier pass found that it should end.
+    `unmounted` says which volume could not be made at the last try.
     """
 
     pod: Pod
@@ -81,6 +82,7 @@ class PodView:
     tidy: bool = False
     room: Mapping[str, int] = field(default_factory=dict)
     unresized: Mapping[str, Unresized] = field(default_factory=dict)
+    unmounted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

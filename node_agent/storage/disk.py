@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
 
 _RECORD = "record.msgpack"
+_MEMORY = Path("/dev/shm") / f"setpoint-{os.geteuid()}"
 _CHECK_BYTES = 4096
 """A page: what a full file system refuses, though it may still take an empty file."""
 
@@ -110,6 +111,21 @@ class DiskStorage:
             raise _failure("make", files, error) from None
         return files
 
+    def volume_dir(self, uid: str, volume: str, *, in_memory: bool = False) -> Path:
+        """See the port. Every user of the machine may write into its memory, so the folder there must be ours."""
+        try:
+            if in_memory:
+                if not _MEMORY.parent.is_mount():
+                    raise StorageFailure(f"{_MEMORY.parent} is no file system in memory")
+                _MEMORY.mkdir(mode=0o700, exist_ok=True)
+                if _MEMORY.stat().st_uid != os.geteuid():
+                    raise StorageFailure(f"{_MEMORY} belongs to somebody else")
+            above = _MEMORY / uid if in_memory else self._pods / uid / "volumes"
+            above.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFailure(f"cannot make {error.filename}: {error.strerror}") from None
+        return above / volume
+
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """See the port."""
         return self._pods / uid / "logs" / container / f"{attempt}.log"
@@ -126,6 +142,7 @@ class DiskStorage:
     async def remove_pod(self, uid: str) -> None:
         """See the port. A large directory takes its time, so a thread does it."""
         try:
+            await asyncio.to_thread(shutil.rmtree, _MEMORY / uid, ignore_errors=True)
             await asyncio.to_thread(shutil.rmtree, self._pods / uid)
         except FileNotFoundError:
             return

@@ -56,6 +56,10 @@ class MemoryStorage:
         self._directories.add(uid)
         return self.root / uid / "files"
 
+    def volume_dir(self, uid: str, volume: str, *, in_memory: bool = False) -> Path:
+        """See the port."""
+        return self.prepare_pod(uid) / "volumes" / volume
+
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """See the port."""
         return self.root / uid / "logs" / container / f"{attempt}.log"

@@ -117,6 +117,13 @@ class Storage(Protocol):
             StorageFailure
         """
 
+    def volume_dir(self, uid: str, volume: str, *, in_memory: bool = False) -> Path:
+        """Where a volume of a pod is; only the agent may enter the folder that it is in, which is made.
+
+        Raises:
+            StorageFailure
+        """
+
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """The file that one attempt's output goes to."""
 

@@ -23,7 +23,7 @@ from typing import NamedTuple, NoReturn
 
 from node_agent.cgroup import files
 from node_agent.supervisor import kernel
-from node_agent.supervisor.mounts import enter_private_namespace, make_read_only
+from node_agent.supervisor.mounts import bind, enter_private_namespace, make_read_only
 from node_agent.supervisor.privileges import Refusal, assume, set_limits
 from node_agent.supervisor.processes import MARKER
 from node_agent.supervisor.security import PLAIN, Security
@@ -169,16 +169,21 @@ def _prepare(program: Program) -> Failure | None:
 
 def _see_file_systems(program: Program) -> None:
     """Gives the program a view of its own of the file systems, or that of its container, if it needs one."""
-    if not program.security.read_only_root:
+    security = program.security
+    if not security.read_only_root and not security.mounts:
         return
     try:
         if program.sees_as is not None:
             kernel.join_mount_namespace(program.sees_as)
             return
         enter_private_namespace()
-        make_read_only()
+        for source, path, read_only in security.mounts:
+            bind(source, path, read_only=read_only)
+        if security.read_only_root:
+            make_read_only([path for _, path, read_only in security.mounts if not read_only])
     except OSError as problem:
-        raise Refusal("make the file systems read-only", problem) from None
+        what = "make the file systems read-only" if not security.mounts else "mount the volumes"
+        raise Refusal(what, problem) from None
 
 
 def _entered(folder: str) -> OSError | None:

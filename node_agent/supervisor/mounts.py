@@ -2,7 +2,7 @@
 
 *Never*: changes what any other process sees.
 """
-# ruff: noqa: PTH123
+# ruff: noqa: PTH103, PTH110, PTH112, PTH120, PTH123
 
 import os
 from collections.abc import Collection, Iterator
@@ -25,6 +25,32 @@ def enter_private_namespace() -> None:
     """
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", _REC | _SLAVE)
+
+
+def bind(source: str, path: str, *, read_only: bool) -> None:
+    """Puts a file or folder in the place of what is at `path`, which is made if nothing is.
+
+    What is made there is empty and stays, for all to see: a place for mounts (as systemd makes one for `BindPaths`).
+
+    Raises:
+        OSError: The kernel refuses, or the place cannot be made.
+    """
+    if os.path.isdir(source):
+        os.makedirs(path, mode=0o755, exist_ok=True)
+    elif not os.path.exists(path):
+        os.makedirs(os.path.dirname(path) or "/", mode=0o755, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+    kernel.mount(source, path, _BIND | _REC)
+    if read_only:
+        kernel.mount("none", path, _REMOUNT | _BIND | _RDONLY | _kept_flags(path))
+
+
+def _kept_flags(path: str) -> int:
+    """Flags of the mount at a path that a remount has to repeat."""
+    flags = os.statvfs(path).f_flag
+    pairs = ((os.ST_NOSUID, 2), (os.ST_NODEV, 4), (os.ST_NOEXEC, 8), (os.ST_NOATIME, 1 << 10),
+             (os.ST_NODIRATIME, 1 << 11), (os.ST_RELATIME, 1 << 21))  # fmt: skip
+    return sum(flag for present, flag in pairs if flags & present)
 
 
 def make_read_only(kept: Collection[str] = ()) -> None:

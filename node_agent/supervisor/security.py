@@ -8,7 +8,7 @@ class Security(NamedTuple):
 
     Where it is given to a driver, `groups` are further groups, and with `own_groups` the program is in those of its
     user besides. `rlimits` are (name, soft, hard), as in `("nofile", 1024, 4096)`; -1 is no limit. `ALL` stands for
-    every capability.
+    every capability. `mounts` are (source, path, whether it may only be read).
     """
 
     uid: int | None = None
@@ -20,6 +20,7 @@ class Security(NamedTuple):
     no_new_privileges: bool = False
     read_only_root: bool = False
     rlimits: tuple[tuple[str, int, int], ...] = ()
+    mounts: tuple[tuple[str, str, bool], ...] = ()
 
 
 PLAIN = Security()
@@ -43,6 +44,7 @@ def security_of(message: dict[str, Any]) -> Security:
             no_new_privileges=bool(told.get("no_new_privileges")),
             read_only_root=bool(told.get("read_only_root")),
             rlimits=tuple((str(name), int(soft), int(hard)) for name, soft, hard in told.get("rlimits", ())),
+            mounts=tuple((str(source), str(path), bool(only)) for source, path, only in told.get("mounts", ())),
         )
     except (AttributeError, TypeError, ValueError, KeyError) as problem:
         raise ValueError(f"security is not as it should be: {problem}") from None

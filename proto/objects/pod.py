@@ -29,6 +29,7 @@ from proto.objects.meta import (
 )
 from proto.objects.scheduling import PreemptionPolicy, Priority
 from proto.objects.security import PodSecurityContext, SecurityContext
+from proto.objects.volumes import Volume, VolumeMount
 
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
 OnReconnect = Literal["keepOriginal", "keepReplacement", "keepBest"]
@@ -75,7 +76,7 @@ class Container(Model):
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
         {"imagePullPolicy", "restartPolicyRules", "stdin", "stdinOnce",
-         "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts"}
+         "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices"}
     )  # fmt: skip
 
     name: str
@@ -109,6 +110,8 @@ class Container(Model):
     """What is done right after the start and right before the stop."""
     restart_policy: Literal["Always"] | None = None
     """Only for init containers: `Always` makes a sidecar of one, which runs beside those that come after it."""
+    volume_mounts: Many[VolumeMount] = ()
+    """Where it finds which volumes of the pod."""
     security_context: SecurityContext | None = None
     """As whom it runs, and what it may."""
 
@@ -158,7 +161,7 @@ class PodSpec(Model):
          "hostname", "hostnameOverride", "imagePullSecrets", "os", "overhead",
          "resourceClaims", "resources", "runtimeClassName",
          "schedulerName", "schedulingGates", "serviceAccount", "serviceAccountName",
-         "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "topologySpreadConstraints", "volumes",
+         "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "topologySpreadConstraints",
          "workloadRef"}
     )  # fmt: skip
 
@@ -191,6 +194,8 @@ class PodSpec(Model):
     """Whether the pod may end others of lower priority to get room, from its class."""
     disconnect: DisconnectPolicy | None = None
     """An extension: what becomes of the pod while its node is cut off."""
+    volumes: Many[Volume] = ()
+    """Files and folders that its containers mount."""
     security_context: PodSecurityContext | None = None
     """As whom its programs run."""
 

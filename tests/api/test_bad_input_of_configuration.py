@@ -120,7 +120,54 @@ BAD_CONTEXTS = [
     ("misspelt", secured(runAsUsr=1), f'unknown field "{OWN}.runAsUsr", did you mean "runAsUser"?'),
 ]  # fmt: skip
 
+
+def mounted(*mounts: Raw, **source: Any) -> Raw:
+    container = {"name": "c", "command": ["true"], "volumeMounts": list(mounts)}
+    return pod("x", containers=[container], volumes=[{"name": "v", **source}])
+
+
+def inside(path: str) -> Raw:
+    return mounted(configMap={"name": "c", "items": [{"key": "k", "path": path}]})
+
+
+VOLUME, MOUNT = "spec.volumes[0]", "spec.containers[0].volumeMounts"
+ITEM = f"{VOLUME}.configMap.items[0].path"
+BAD_VOLUMES = [
+    ("two-sources", mounted(emptyDir={}, hostPath={"path": "/x"}),
+     f"{VOLUME}.hostPath: Forbidden: may not specify more than 1 volume type"),
+    ("no-config-map", mounted(configMap={}), f"{VOLUME}.configMap.name: Required value"),
+    ("no-secret", mounted(secret={}), f"{VOLUME}.secret.secretName: Required value"),
+    ("mode", mounted(secret={"secretName": "s", "defaultMode": 512}),
+     f"{VOLUME}.secret.defaultMode: must be at most 511, found 512"),
+    ("medium", mounted(emptyDir={"medium": "Tape"}),
+     f'{VOLUME}.emptyDir.medium: must be one of "", "Memory", found "Tape"'),
+    ("host-path-relative", mounted(hostPath={"path": "x"}),
+     f'{VOLUME}.hostPath.path: Invalid value: "x": must be an absolute path'),
+    ("host-path-back", mounted(hostPath={"path": "/x/../y"}),
+     f"{VOLUME}.hostPath.path: Invalid value: \"/x/../y\": must not contain '..'"),
+    ("path-absolute", inside("/a"), f'{ITEM}: Invalid value: "/a": must be a relative path'),
+    ("path-back", inside("a/../b"), f"{ITEM}: Invalid value: \"a/../b\": must not contain '..'"),
+    ("path-of-ours", inside("..data"), f"{ITEM}: Invalid value: \"..data\": must not start with '..'"),
+    ("downward-nothing", mounted(downwardAPI={"items": [{"path": "a"}]}),
+     f"{VOLUME}.downwardAPI.items[0]: Required value: one of fieldRef and resourceFieldRef is required"),
+    ("downward-container", mounted(downwardAPI={"items": [{"path": "a",
+                                            "resourceFieldRef": {"resource": "limits.cpu"}}]}),
+     f"{VOLUME}.downwardAPI.items[0].resourceFieldRef.containerName: Required value"),
+    ("projected-two", mounted(projected={"sources": [{"configMap": {"name": "c"}, "secret": {"name": "s"}}]}),
+     f"{VOLUME}.projected.sources[0]: Forbidden: may not specify more than 1 volume type"),
+    ("mount-unknown", mounted({"name": "w", "mountPath": "/w"}, emptyDir={}), f'{MOUNT}[0].name: Not found: "w"'),
+    ("mount-relative", mounted({"name": "v", "mountPath": "w"}, emptyDir={}),
+     f'{MOUNT}[0].mountPath: Invalid value: "w": must be an absolute path'),
+    ("mount-twice", mounted({"name": "v", "mountPath": "/w"}, {"name": "v", "mountPath": "/w"}, emptyDir={}),
+     f'{MOUNT}[1].mountPath: Invalid value: "/w": must be unique'),
+    ("mount-root", mounted({"name": "v", "mountPath": "/"}, emptyDir={}),
+     f'{MOUNT}[0].mountPath: Invalid value: "/": must not be the root of the file system'),
+    ("sub-path", mounted({"name": "v", "mountPath": "/w", "subPath": "../x"}, emptyDir={}),
+     f"{MOUNT}[0].subPath: Invalid value: \"../x\": must not contain '..'"),
+]  # fmt: skip
+
 BAD = [
+    *(("core.pods.default", "Pod", *row) for row in BAD_VOLUMES),
     *(("core.pods.default", "Pod", *row) for row in BAD_CONTEXTS),
     *((SECRETS, "Secret", *row) for row in BAD_SECRETS),
     *(("core.pods.default", "Pod", *row) for row in BAD_PODS),

@@ -5,12 +5,13 @@ Source: Kubernetes `pkg/apis/core/validation/validation.go` (validateContainers 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from control_plane.api.validation.downward import check_field_path, check_resource_field
 from control_plane.api.validation.health import check_health, check_no_health
 from control_plane.api.validation.problems import Problems
 from control_plane.api.validation.security import check_security_context
+from control_plane.api.validation.volumes import check_mounts
 from proto import names
 from proto.objects.env import EnvFromSource, EnvVar, EnvVarSource
 from proto.objects.pod import Container, ContainerPort, PodSpec, ResourceRequirements
@@ -19,11 +20,6 @@ from proto.schema import join
 
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage", "pids")
 """`pids` is an extension: the most processes that a container may have."""
-_FIELD_PATHS = ("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
-                "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs")  # fmt: skip
-_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
-_RESOURCE_FIELDS = ("limits.cpu", "limits.memory", "limits.ephemeral-storage", "limits.pids", "requests.cpu",
-                    "requests.memory", "requests.ephemeral-storage", "requests.pids")  # fmt: skip
 
 
 def check_containers(spec: PodSpec, path: str, problems: Problems) -> None:
@@ -36,6 +32,7 @@ def check_containers(spec: PodSpec, path: str, problems: Problems) -> None:
         own = f"{path}.containers[{index}]"
         _check_name(container, own, seen, problems)
         _check_container(container, own, problems)
+        check_mounts(container.volume_mounts, spec.volumes, f"{own}.volumeMounts", problems)
         check_health(container, own, grace_s, problems)
         if container.restart_policy is not None:
             problems.forbidden(f"{own}.restartPolicy", "may not be set for non-init containers")
@@ -43,6 +40,7 @@ def check_containers(spec: PodSpec, path: str, problems: Problems) -> None:
         own = f"{path}.initContainers[{index}]"
         _check_name(container, own, seen, problems)
         _check_container(container, own, problems)
+        check_mounts(container.volume_mounts, spec.volumes, f"{own}.volumeMounts", problems)
         if container.restart_policy is None:
             check_no_health(container, own, problems)
         else:
@@ -130,9 +128,9 @@ def _check_source(source: EnvVarSource, path: str, problems: Problems) -> None:
             check_reference(reference.name, f"{path}.{field}", problems)
             problems.name(f"{path}.{field}.key", reference.key, names.config_key_problem(reference.key))
     if source.field_ref is not None:
-        _check_field_path(source.field_ref.field_path, f"{path}.fieldRef.fieldPath", problems)
-    if source.resource_field_ref is not None and source.resource_field_ref.resource not in _RESOURCE_FIELDS:
-        problems.unsupported(f"{path}.resourceFieldRef.resource", source.resource_field_ref.resource, _RESOURCE_FIELDS)
+        check_field_path(source.field_ref.field_path, f"{path}.fieldRef.fieldPath", problems)
+    if source.resource_field_ref is not None:
+        check_resource_field(source.resource_field_ref.resource, f"{path}.resourceFieldRef.resource", problems)
 
 
 def _check_env_from(source: EnvFromSource, path: str, problems: Problems) -> None:
@@ -151,17 +149,6 @@ def check_reference(name: str, path: str, problems: Problems) -> None:
         problems.required(f"{path}.name")
     else:
         problems.name(f"{path}.name", name, names.subdomain_problem(name))
-
-
-def _check_field_path(field_path: str, path: str, problems: Problems) -> None:
-    if not field_path:
-        problems.required(path)
-    elif match := _SUBSCRIPT.fullmatch(field_path):
-        problems.name(path, match[2], names.label_key_problem(match[2]))
-    elif field_path not in _FIELD_PATHS:
-        problems.unsupported(
-            path, field_path, (*_FIELD_PATHS, "metadata.labels['<KEY>']", "metadata.annotations['<KEY>']")
-        )
 
 
 def resource_name_problem(name: str) -> str | None:

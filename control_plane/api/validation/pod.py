@@ -12,6 +12,7 @@ from control_plane.api.validation.container import check_containers
 from control_plane.api.validation.health import check_gates
 from control_plane.api.validation.metadata import check_annotations, check_labels
 from control_plane.api.validation.problems import Problems
+from control_plane.api.validation.volumes import check_volumes
 from proto import names
 from proto.objects.meta import INT32_MAX, evolve
 from proto.objects.pod import Container, DisconnectPolicy, OnReconnect, Pod, PodSpec, PodTemplateSpec, Toleration
@@ -64,6 +65,7 @@ def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
             spec.active_deadline_seconds,
             f"must be between 1 and {INT32_MAX}, inclusive",
         )
+    check_volumes(spec.volumes, f"{path}.volumes", problems)
     check_labels(spec.node_selector, f"{path}.nodeSelector", problems)
     if spec.node_name:
         problems.name(f"{path}.nodeName", spec.node_name, names.subdomain_problem(spec.node_name))

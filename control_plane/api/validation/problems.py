@@ -48,6 +48,10 @@ class Problems:
         """A value may be there once only."""
         self._add(path, f"Duplicate value: {_shown(value)}", "", "FieldValueDuplicate")
 
+    def not_found(self, path: str, value: object) -> None:
+        """A value names nothing."""
+        self._add(path, f"Not found: {_shown(value)}", "", "FieldValueNotFound")
+
     def forbidden(self, path: str, detail: str) -> None:
         """Something may not be there, or may not be changed."""
         self._add(path, "Forbidden", detail, "FieldValueForbidden")
