@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from control_plane.budgets import Allowance
 from control_plane.controllers.daemon_set import DaemonSetController
 from control_plane.controllers.deployment import DeploymentController
 from control_plane.controllers.job import JobController
@@ -160,17 +161,26 @@ class Foresight:
             self._put(decided.object)
 
     def _place(self) -> bool:
-        """Place what was made, all at once, and let it run; whether any was placed."""
+        """Place what was made, all at once, and let it run; whether that changed anything."""
         placed = False
         waiting = [pod for pod in self._made.values() if not pod.spec.node_name and is_active(pod)]
         tried = [pod for pod in waiting if pod.metadata.uid not in self._unplaced]
         for decision in self._scheduling.place(tried):
-            if decision.node is None:
+            if decision.node is None and not (decision.may_preempt and self._make_room(decision.pod)):
                 self._unplaced[decision.pod.metadata.uid] = decision.explanation
+            elif decision.node is None:
+                placed = True
             else:
                 self._put(_running(decision.pod, decision.node, self._now))
                 placed = True
         return placed
+
+    def _make_room(self, pod: Pod) -> bool:
+        """End less important pods for one that fits nowhere, if that helps; it is placed the next time."""
+        victims = self._scheduling.preempt(pod, lambda: Allowance(self._mirror)).victims
+        for victim in victims:
+            self._apply(Change("delete", self._mirror.revision + 1, victim))
+        return bool(victims)
 
     def _pass_time(self) -> bool:
         """On to the next thing that is due, unless it is too far away, or pods that fit nowhere hold things up."""

@@ -138,9 +138,11 @@ class _Receiver:
     async def _next(self, subject: str) -> Message:
         if not self._arrived.empty():
             return self._arrived.get_nowait()
-        for _ in range(round(SILENT_S / LOOK_S)):
+        loop = asyncio.get_running_loop()
+        silent_at_s = loop.time() + SILENT_S
+        while (left_s := silent_at_s - loop.time()) > 0:
             try:
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(min(LOOK_S, left_s)):
                     return await self._arrived.get()
             except TimeoutError:
                 if not self._bus.connected:

@@ -55,7 +55,7 @@ async def test_a_plan_says_why_a_pod_fits_nowhere(setpoint: Setpoint, tmp_path: 
     path.write_text(named("big").replace("- name: main", "- name: main\n          resources: {requests: {cpu: 1k}}"))
     planned = await setpoint("plan", "-f", str(path), ok=False)
     assert planned.status == 1
-    assert "  ! 2 pods could not be placed: 0/2 nodes are available: 2 Insufficient cpu." in planned.out.splitlines()
+    assert "  ! 2 pods could not be placed: 0/2 nodes are available: 2 Insufficient cpu." in planned.out
 
 
 @pytest.mark.parametrize("verb", ["plan", "diff"])
