@@ -75,3 +75,22 @@ async def test_a_quota_counts_what_is_asked_for_more(api: Cluster) -> None:
         in message
     )
     await api.ok("patch.core.pods/resize.default.p", replace("resources/requests/cpu", "700m"), **JSON_PATCH)
+
+
+@pytest.mark.parametrize(
+    ("policies", "words"),
+    [
+        ([{"resourceName": "cpu"}, {"resourceName": "cpu"}],
+         'spec.containers[0].resizePolicy[1]: Duplicate value: "cpu"'),
+        ([{"resourceName": "pids"}], 'resourceName: must be one of "cpu", "memory", found "pids"'),
+        ([{"resourceName": "cpu", "restartPolicy": "Maybe"}],
+         'restartPolicy: must be one of "NotRequired", "RestartContainer", found "Maybe"'),
+    ],
+    ids=["twice", "another resource", "another policy"],
+)  # fmt: skip
+async def test_bad_policies(api: Cluster, policies: list[Raw], words: str) -> None:
+    wrong = pod("wrong")
+    wrong["spec"]["containers"][0]["resizePolicy"] = policies
+    code, reason, message = await api.refused("create.core.pods.default", wrong)
+    assert (code, reason) == (422, "Invalid")
+    assert words in message

@@ -69,6 +69,7 @@ def _check_container(container: Container, path: str, problems: Problems) -> Non
     for index, source in enumerate(container.env_from):
         _check_env_from(source, f"{path}.envFrom[{index}]", problems)
     check_resources(container.resources, f"{path}.resources", problems)
+    _check_resize_policy(container, f"{path}.resizePolicy", problems)
     if container.security_context is not None:
         check_security_context(container.security_context, f"{path}.securityContext", problems)
 
@@ -156,6 +157,15 @@ def resource_name_problem(name: str) -> str | None:
     if "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
         return "must be a standard resource for containers"
     return names.label_key_problem(name)
+
+
+def _check_resize_policy(container: Container, path: str, problems: Problems) -> None:
+    """At most one policy for each resource."""
+    seen: set[str] = set()
+    for index, policy in enumerate(container.resize_policy):
+        if policy.resource_name in seen:
+            problems.duplicate(f"{path}[{index}]", policy.resource_name)
+        seen.add(policy.resource_name)
 
 
 def check_resources(resources: ResourceRequirements, path: str, problems: Problems) -> None:
