@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgpack
@@ -21,6 +22,7 @@ from setpoint.cli.errors import CliError
 from setpoint.cli.following import followed
 from setpoint.cli.session import add_cluster_arguments, connect
 from setpoint.cli.talking.pods import Item, pods_of, target_of
+from setpoint.cli.talking.standard import Outlet
 
 _SELECTED_TAIL = 10
 """Lines of each pod that a selector chose, unless --tail says otherwise (as kubectl)."""
@@ -45,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--previous", action="store_true", help="of the container's life before this one")
     parser.add_argument("--tail", type=int, default=None, metavar="LINES", help="only the last lines; -1: all")
     parser.add_argument("--since", type=duration_s, default=None, metavar="DURATION", help="such as 30s, 5m or 1h30m")
+    parser.add_argument("--since-time", type=_since, dest="since", metavar="TIME", help="such as 2026-01-31T12:00:00Z")
+    parser.add_argument("--max-log-requests", type=int, default=5, metavar="N", help="how many to follow at most (5)")
     parser.add_argument("--timestamps", action="store_true", help="begin each line with its time")
     parser.add_argument("-l", "--selector", default="", help="of all pods with these labels")
     parser.add_argument("--prefix", action="store_true", help="begin each line with its pod and container")
@@ -55,14 +59,26 @@ async def run(options: argparse.Namespace) -> int:
     if options.tail is not None and options.tail < -1:
         raise CliError(f"--tail: must be -1 or more, found {options.tail}")
     async with connect(options) as client:
+        outlet = Outlet()
         pods = await _choose_pods(client, options)
         sources = [source for pod in pods for source in _containers(pod, options)]
+        if options.follow and len(sources) > options.max_log_requests:
+            raise CliError(
+                f"you are attempting to follow {len(sources)} log streams, but maximum allowed concurrency is "
+                f"{options.max_log_requests}, use --max-log-requests to increase the limit"
+            )
         if options.follow:
-            await asyncio.gather(*(_print(client.bus, source, options) for source in sources))
+            await asyncio.gather(*(_print(client.bus, source, options, outlet) for source in sources))
         else:
             for source in sources:
-                await _print(client.bus, source, options)
+                await _print(client.bus, source, options, outlet)
     return 0
+
+
+def _since(text: str) -> float:
+    """A moment in RFC 3339, as the age in seconds that it has now."""
+    moment = datetime.fromisoformat(text)
+    return max((datetime.now(UTC) - (moment if moment.tzinfo else moment.replace(tzinfo=UTC))).total_seconds(), 0.0)
 
 
 async def _choose_pods(client: RawClient, options: argparse.Namespace) -> list[Item]:
@@ -123,20 +139,20 @@ def _request(source: Source, options: argparse.Namespace) -> bytes:
     return bytes(msgpack.packb(request))
 
 
-async def _print(bus: Bus, source: Source, options: argparse.Namespace) -> None:
+async def _print(bus: Bus, source: Source, options: argparse.Namespace, outlet: Outlet) -> None:
     prefix = f"[pod/{source.pod}/{source.container}] ".encode() if options.prefix else b""
     subject = subjects.node_down(source.node, "logs")
     try:
         if options.follow:
-            await _follow(bus, subject, source, options, prefix)
+            await _follow(bus, source, options, prefix, outlet)
             return
         async with aclosing(open_stream(bus, subject, _request(source, options))) as text:
             if not prefix:
                 async for chunk in text:
-                    _write(chunk)
+                    await _write(outlet, chunk)
                 return
             async for line in _lines(text):
-                _write(prefix + line)
+                await _write(outlet, prefix + line)
     except BusError:
         raise CliError(
             f"the agent of node {source.node} does not answer, so the output of pod {source.pod} cannot be read now"
@@ -145,20 +161,21 @@ async def _print(bus: Bus, source: Source, options: argparse.Namespace) -> None:
         raise CliError(f"the output of pod {source.pod} broke off: {error}") from None
 
 
-async def _follow(bus: Bus, subject: str, source: Source, options: argparse.Namespace, prefix: bytes) -> None:
+async def _follow(bus: Bus, source: Source, options: argparse.Namespace, prefix: bytes, outlet: Outlet) -> None:
     """Print what there is and what comes, also from the agent's next life."""
+    subject = subjects.node_down(source.node, "logs")
     timed = argparse.Namespace(**{**vars(options), "timestamps": True})
     everything = argparse.Namespace(**{**vars(timed), "tail": -1, "since": None})
     async for stamp, text in followed(
         lambda: _lines(open_stream(bus, subject, _request(source, timed))),
         lambda: _lines(open_stream(bus, subject, _request(source, everything))),
     ):
-        _write(prefix + (stamp + b" " if options.timestamps else b"") + text)
+        await _write(outlet, prefix + (stamp + b" " if options.timestamps else b"") + text)
 
 
-def _write(text: bytes) -> None:
-    sys.stdout.buffer.write(text)
-    sys.stdout.buffer.flush()
+async def _write(outlet: Outlet, text: bytes) -> None:
+    """Print it, however long whoever reads us takes: the stream stays alive meanwhile."""
+    await outlet.write(sys.stdout.fileno(), text)
 
 
 async def _lines(stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
