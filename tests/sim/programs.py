@@ -114,7 +114,9 @@ class ProgramLoop(VirtualTimeLoop):
         context = context if context is not None else contextvars.copy_context()
         if context.get(OWNER) is None:
             return super().call_at(when, callback, *args, context=context)
-        return super().call_at(when, self._due, callback, args, context, context=contextvars.Context())
+        handle = super().call_at(when, self._due, context=contextvars.Context())
+        handle._args = (handle, callback, args, context)  # type: ignore[attr-defined]
+        return handle
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> asyncio.Task[Any]:
         """A task that belongs to the program that makes it."""
@@ -122,8 +124,13 @@ class ProgramLoop(VirtualTimeLoop):
         task.owner = OWNER.get() if context is None else context.get(OWNER)  # type: ignore[attr-defined]
         return task
 
-    def _due(self, callback: Any, args: Any, context: Context) -> None:
-        self.call_soon(callback, *args, context=context)
+    def _due(self, timer: asyncio.TimerHandle, callback: Any, args: Any, context: Context) -> None:
+        self.call_soon(self._unless_cancelled, timer, callback, args, context=context)
+
+    def _unless_cancelled(self, timer: asyncio.TimerHandle, callback: Any, args: Any) -> None:
+        """A timer may still be cancelled after it was due, by what runs before it or while its program is frozen."""
+        if not timer.cancelled():
+            callback(*args)
 
     def _again(self, handle: asyncio.Handle) -> None:
         if not handle.cancelled():
