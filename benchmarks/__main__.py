@@ -27,6 +27,7 @@ MEASUREMENTS = (
     "leaving",
     "failover",
     "footprint",
+    "probes",
     "throughput",
     "workloads",
     "processes",

@@ -18,6 +18,7 @@ from proto.objects.core import Node
 from proto.objects.meta import LabelSelector, Object, ObjectMeta, find_condition
 from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
 from setpoint.local.cluster import ClusterShape, LocalCluster
+from setpoint.local.machines import Isolation
 
 Obj = TypeVar("Obj", bound=Object)
 
@@ -34,6 +35,7 @@ async def cluster(
     sync_always: bool = True,
     arguments: tuple[str, ...] = (),
     agent_arguments: tuple[str, ...] = (),
+    isolation: Isolation = "auto",
 ) -> AsyncIterator[tuple[LocalCluster, Client]]:
     """A cluster whose machines are all Ready, and a client of it; `arguments` are the control planes'."""
     with tempfile.TemporaryDirectory(prefix="setpoint-bench-") as folder:
@@ -44,6 +46,7 @@ async def cluster(
             sync_always=sync_always,
             control_plane_arguments=arguments,
             agent_arguments=agent_arguments,
+            isolation=isolation,
         )
         async with LocalCluster(shape) as local:
             bus = await NatsBus.connect(local.url, name="bench")

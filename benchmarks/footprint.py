@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from benchmarks.clusters import cluster, pod_ready, sleepers, until
-from benchmarks.measuring import Figure, cpu_s, rss_bytes
+from benchmarks.measuring import Figure, cpu_s, rss_bytes, supervisors_below
 from proto.objects.pod import Pod
 
 MACHINES = 10
@@ -25,7 +24,7 @@ async def measure() -> AsyncIterator[Figure]:
         await asyncio.sleep(SETTLE_S)
         control_plane = [local.control_planes[0].program.pid]
         agents = [kept.program.pid for kept in local.agents.values()]
-        supervisors = _supervisors()
+        supervisors = supervisors_below(local.shape.data_dir)
         groups = {"control plane": control_plane, "agent": agents, "supervisor": supervisors,
                   "NATS server": [local.nats_program.program.pid]}  # fmt: skip
         before = {name: sum(map(cpu_s, pids)) for name, pids in groups.items()}
@@ -42,16 +41,3 @@ async def measure() -> AsyncIterator[Figure]:
         yield Figure("agent with its supervisor, idle CPU", agent_share, "% of a core", 1, note=note)
         yield Figure("NATS server memory", memory["NATS server"], "MB", note=note)
         yield Figure("NATS server idle CPU", share["NATS server"], "% of a core", note=note)
-
-
-def _supervisors() -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"node_agent.supervisor" in words:
-                found.append(int(entry.name))
-    return found

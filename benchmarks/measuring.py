@@ -77,3 +77,17 @@ def cpu_s(pid: int) -> float:
     """CPU seconds that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def supervisors_below(folder: Path) -> list[int]:
+    """The pids of the supervisors whose state lies below a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"node_agent.supervisor" in words and any(word.startswith(bytes(folder)) for word in words):
+                found.append(int(entry.name))
+    return found

@@ -154,15 +154,16 @@ def _pod(job: Job, slot: int, index: int | None) -> Pod:
     labels, annotations = {**pod.metadata.labels}, {**pod.metadata.annotations, SLOT: str(slot)}
     for key, value in job_labels(meta.name, meta.uid).items():
         labels.setdefault(key, value)
-    containers = pod.spec.containers
+    containers, init = pod.spec.containers, pod.spec.init_containers
     if index is not None:
         labels[INDEX] = annotations[INDEX] = str(index)
-        containers = tuple(map(_told_its_index, containers))
+        containers, init = tuple(map(_told_its_index, containers)), tuple(map(_told_its_index, init))
     changes = {
         "metadata.labels": labels,
         "metadata.annotations": annotations,
         "metadata.finalizers": (*pod.metadata.finalizers, TRACKING),
         "spec.containers": containers,
+        "spec.init_containers": init,
     }
     return evolve(pod, **changes)
 

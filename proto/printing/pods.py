@@ -13,13 +13,12 @@ from proto.printing.form import AGE, NAME, NONE, Cell, Column, Printer, age_of, 
 
 def pod_cells(pod: Pod, now: datetime) -> Sequence[Cell]:
     """NAME READY STATUS RESTARTS AGE, IP NODE."""
-    beside = {container.name for container in pod.spec.init_containers if container.restart_policy is not None}
-    sidecars = [status for status in pod.status.init_container_statuses if status.name in beside]
+    sidecars = _sidecars(pod)
     statuses = [*sidecars, *pod.status.container_statuses]
     ready = sum(status.ready and status.state.running is not None for status in statuses)
     return (
         pod.metadata.name,
-        f"{ready}/{len(beside) + len(pod.spec.containers)}",
+        f"{ready}/{len(_beside(pod)) + len(pod.spec.containers)}",
         pod_status(pod),
         _restarts(_shown_restarts(pod, statuses), now),
         age_of(pod, now),
@@ -40,6 +39,7 @@ def pod_status(pod: Pod) -> str:
     reason = pod.status.reason or pod.status.phase
     if initializing := _initializing(pod):
         return initializing
+    reason = next((s.state.waiting.reason for s in _sidecars(pod) if s.state.waiting is not None), reason)
     running = False
     for status in reversed(pod.status.container_statuses):
         reason = _container_reason(status) or reason
@@ -50,12 +50,22 @@ def pod_status(pod: Pod) -> str:
     return reason
 
 
+def _beside(pod: Pod) -> frozenset[str]:
+    """The names of its sidecars."""
+    return frozenset(container.name for container in pod.spec.init_containers if container.restart_policy is not None)
+
+
+def _sidecars(pod: Pod) -> list[ContainerStatus]:
+    beside = _beside(pod)
+    return [status for status in pod.status.init_container_statuses if status.name in beside]
+
+
 def _initializing(pod: Pod) -> str:
     """`Init:1/2`, or why the init container whose turn it is does not run; "" for a pod that is initialized."""
     condition = find_condition(pod.status.conditions, "Initialized")
     if not pod.status.init_container_statuses or condition is None or condition.status == "True":
         return ""
-    beside = {container.name for container in pod.spec.init_containers if container.restart_policy is not None}
+    beside = _beside(pod)
     for index, status in enumerate(pod.status.init_container_statuses):
         ended = status.state.terminated
         if (ended is not None and ended.exit_code == 0) or (status.name in beside and status.started):

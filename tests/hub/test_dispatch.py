@@ -6,7 +6,14 @@ import asyncio
 
 import pytest
 
-from control_plane.hub.assigned import Wanted, fitting_full, fitting_groups, version_of, wanted
+from control_plane.hub.assigned import (
+    Wanted,
+    fitting_full,
+    fitting_groups,
+    node_need_not_know,
+    version_of,
+    wanted,
+)
 from control_plane.hub.intake import with_status
 from control_plane.store.deletion import DeleteOptions, Marking, for_delete
 from control_plane.store.mirror import Mirror
@@ -15,6 +22,7 @@ from proto.clock import EPOCH
 from proto.node import Assignments
 from proto.objects.core import ConfigMap
 from proto.objects.env import EnvFromSource
+from proto.objects.health import PodReadinessGate
 from proto.objects.meta import Condition, ObjectMeta, evolve, find_condition
 from proto.objects.pod import Container, Pod, PodStatus
 from proto.objects.secret import Secret
@@ -185,6 +193,11 @@ def test_the_version_of_a_pod_is_what_its_node_needs_to_know() -> None:
     assert version_of(evolve(plain, **{"status.phase": "Running", "metadata.resource_version": "7"}), ()) == version
     assert version_of(evolve(plain, **{"metadata.labels": {"a": "b"}}), ()) != version
     assert version_of(plain, ("settings uid 3",)) != version
+    gated = evolve(plain, **{"spec.readiness_gates": (PodReadinessGate(condition_type="example.com/open"),)})
+    opened = evolve(gated, **{"status.conditions": (Condition(type="example.com/open", status="True"),)})
+    other = evolve(gated, **{"status.conditions": (Condition(type="example.com/other", status="True"),)})
+    assert version_of(opened, ()) != version_of(gated, ()) == version_of(other, ())
+    assert not node_need_not_know(gated, opened) and node_need_not_know(gated, other)
     assert int(version_of(evolve(plain, **{"metadata.generation": 2}), ())) > int(version)
 
 

@@ -55,6 +55,43 @@ def test_the_status_of_a_pod(raw: dict[str, Any], ready: str, status: str) -> No
     assert row(raw)[:3] == ["p", ready, status]
 
 
+def starting(*states: dict[str, Any], main: dict[str, Any] | None = None, done: bool = False) -> dict[str, Any]:
+    """A pod with two init containers, the second of them a sidecar."""
+    raw = pod("Running" if done else "Pending", main or {"waiting": {"reason": "PodInitializing"}})
+    raw["spec"]["initContainers"] = [{"name": "i0"}, {"name": "i1", "restartPolicy": "Always"}]
+    raw["status"]["initContainerStatuses"] = [
+        {"name": f"i{n}", "state": state, "started": "running" in state, "ready": "running" in state, "restartCount": 3}
+        for n, state in enumerate(states)
+    ]
+    raw["status"]["conditions"] = [{"type": "Initialized", "status": "True" if done else "False"}]
+    return raw
+
+
+DONE = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+NOT_YET = {"waiting": {"reason": "PodInitializing"}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "ready", "status", "restarts"),
+    [
+        (starting(RUNNING, NOT_YET), "0/2", "Init:0/2", "6"),
+        (starting(DONE, NOT_YET), "0/2", "Init:1/2", "6"),
+        (starting({"terminated": {"exitCode": 1, "reason": "Error"}}, NOT_YET), "0/2", "Init:Error", "6"),
+        (starting({"waiting": {"reason": "CrashLoopBackOff"}}, NOT_YET), "0/2", "Init:CrashLoopBackOff", "6"),
+        (starting(DONE, RUNNING, main=RUNNING, done=True), "2/2", "Running", "3"),
+        (
+            starting(DONE, {"waiting": {"reason": "CrashLoopBackOff"}}, main=RUNNING, done=True),
+            "1/2",
+            "CrashLoopBackOff",
+            "3",
+        ),
+    ],
+    ids=["first", "second", "failed", "in back-off", "done", "sidecar in back-off"],
+)
+def test_a_pod_with_init_containers(raw: dict[str, Any], ready: str, status: str, restarts: str) -> None:
+    assert row(raw)[1:4] == [ready, status, restarts]
+
+
 def test_a_pod_in_full() -> None:
     raw = pod("Running", RUNNING, podIP="10.0.0.7")
     raw["spec"]["nodeName"] = "n1"
