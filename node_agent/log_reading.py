@@ -20,7 +20,7 @@ from pathlib import Path
 from node_agent.runtime.logs import log_files
 from proto.objects.meta import rfc3339
 
-BLOCK_BYTES = 64 * 1024
+BLOCK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)

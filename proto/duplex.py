@@ -35,7 +35,8 @@ async def converse(
 ) -> AsyncGenerator[bytes, None]:
     """Ask on `subject`, say `words`, and yield the chunks of the answer; close the generator to end it early.
 
-    With `outlast` the words are said to their end even when the answer has ended well before.
+    With `outlast` the words are said to their end even when the answer has ended well before; an empty chunk tells that
+    it has.
 
     Raises:
         NoResponders | Disconnected | ApiError | StreamBroken: as `open_stream` does.
@@ -54,6 +55,7 @@ async def converse(
             async for chunk in chunks:
                 yield chunk
         if outlast:
+            yield b""
             await asyncio.gather(*serving)
     finally:
         await subscription.unsubscribe()

@@ -31,8 +31,8 @@ from proto.errors import ApiError, InternalError, Unavailable, from_status
 
 log = logging.getLogger(__name__)
 
-WINDOW_BYTES = 256 * 1024
-CHUNK_BYTES_MAX = 64 * 1024
+WINDOW_BYTES = 1024 * 1024
+CHUNK_BYTES_MAX = 256 * 1024
 PULSE_S = 5.0
 SILENT_S = 16.0
 """Three pulses and a little."""

@@ -10,10 +10,14 @@ import fcntl
 import os
 import struct
 import termios
+from contextlib import suppress
 
 from node_agent.runtime.abilities import CommandFiles
 from proto.frames import STDERR, STDOUT, Channel
 from proto.node import TerminalSize
+
+PIPE_BYTES = 256 * 1024
+"""What a command may print before it waits for us: one chunk of a stream."""
 
 
 class Ends:
@@ -34,6 +38,9 @@ class Ends:
         reader, writer = os.pipe() if stdin else (None, None)
         out, out_writer = os.pipe()
         err, err_writer = os.pipe()
+        for fd in (out, err):
+            with suppress(OSError):  # A user has only so many pages of pipes; the usual size is merely slower.
+                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         own += [fd for fd in (reader, writer, out, out_writer, err, err_writer) if fd is not None]
         files = CommandFiles("/dev/null" if reader is None else _path(reader), _path(out_writer), _path(err_writer))
         return cls(files, {STDOUT: out, STDERR: err}, own, writer)

@@ -133,9 +133,11 @@ class Forwarder:
             answer = converse(self._bus, self._subject, self._request, _said(reader), outlast=True)
             async with aclosing(answer) as chunks:
                 async for chunk in chunks:
-                    writer.write(chunk)
-                    await writer.drain()
-                writer.write_eof()
+                    if chunk:
+                        writer.write(chunk)
+                        await writer.drain()
+                    else:
+                        writer.write_eof()
         except (ApiError, BusError, StreamBroken) as error:
             print(f"error forwarding port {self._port} to pod {self._name}: {error}", file=sys.stderr, flush=True)
             writer.transport.abort()

@@ -92,6 +92,24 @@ async def test_much_goes_both_ways_and_each_may_end_first(port: int) -> None:
     assert heard[: len(heard) - len(sent)].decode() == f"{len(sent)} {sha256(sent).hexdigest()}"
 
 
+async def test_a_program_may_end_first(stage: Stage) -> None:
+    """A client that only listens hears the end, as from any server that closes."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        call = await stage.call.start("port-forward", "web", f":{server.sockets[0].getsockname()[1]}")
+        assert call.stdout is not None
+        line = (await call.stdout.readline()).decode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(line.split(":")[1].split()[0]))
+        assert await asyncio.wait_for(reader.read(), 10) == b"hello"
+        writer.close()
+        call.terminate()
+        await call.communicate()
+
+
 async def test_fifty_connections_at_once(port: int) -> None:
     words = [os.urandom(20_000 + number) for number in range(50)]
     heard = await asyncio.gather(*(say(port, each) for each in words))
