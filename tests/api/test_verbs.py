@@ -383,7 +383,7 @@ async def test_discovery(api: Cluster) -> None:
     found = await api.ok("get.meta.api-resources._")
     pods = next(entry for entry in found["resources"] if entry["name"] == "pods")
     assert pods["shortNames"] == ["po"] and "watch" in pods["verbs"]
-    assert pods["subresources"] == ["status", "binding", "eviction"]
+    assert pods["subresources"] == ["status", "binding", "eviction", "resize"]
     assert (await api.ok("get.meta.version._"))["version"]
 
 
