@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from proto import catalog
 from proto.catalog import Kind
 from proto.client.raw import MERGE_PATCH, RawClient
 from proto.errors import AlreadyExists, ApiError, NotFound
+from setpoint.cli.dry_run import NOTES, add_dry_run_argument, api_options
 from setpoint.cli.errors import CliError
 from setpoint.cli.merging import three_way_patch
 from setpoint.cli.resources import display
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     add_cluster_arguments(parser)
     add_manifest_arguments(parser)
-    parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: check, change nothing")
+    add_dry_run_argument(parser)
     parser.set_defaults(namespace="")
 
 
@@ -48,15 +50,15 @@ def add_manifest_arguments(parser: argparse.ArgumentParser, *, required: bool = 
 
 async def run(options: argparse.Namespace) -> int:
     """Apply every manifest; 1 if any was refused."""
-    manifests = read_manifests(options.filename, options.recursive)
-    if not manifests:
-        raise CliError(f"no objects in {', '.join(options.filename)}")
-    ordered = sorted(manifests, key=lambda raw: _FIRST.index(raw["kind"]) if raw.get("kind") in _FIRST else len(_FIRST))
+    ordered = sorted(
+        some_manifests(options), key=lambda raw: _FIRST.index(raw["kind"]) if raw.get("kind") in _FIRST else len(_FIRST)
+    )
     failed = 0
     async with connect(options) as client:
         for raw in ordered:
             try:
-                print(await _apply(client, raw, options), flush=True)
+                done = await applied(client, raw, options.namespace, api_options(options.dry_run))
+                print(_told(done, options.dry_run), flush=True)
             except (ApiError, CliError) as error:
                 failed += 1
                 print(f"setpoint apply: {_subject(raw)}{error}", file=sys.stderr)
@@ -78,6 +80,18 @@ def read_manifests(sources: Sequence[str], recursive: bool) -> list[dict[str, An
             continue
         for path in _files(Path(source), recursive):
             found += load_manifests(path.read_bytes(), str(path))
+    return found
+
+
+def some_manifests(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The objects of a call's files.
+
+    Raises:
+        CliError | ValueError: a file cannot be read, or is not a manifest, or there is no object in any.
+    """
+    found = read_manifests(options.filename, options.recursive)
+    if not found:
+        raise CliError(f"no objects in {', '.join(options.filename)}")
     return found
 
 
@@ -133,46 +147,70 @@ def _unknown_kind(api_version: str, kind: str) -> str:
     return f'kind: there is no kind "{kind}" in "{api_version}"{hint}'
 
 
-async def _apply(client: RawClient, raw: dict[str, Any], options: argparse.Namespace) -> str:
-    kind, namespace, name = identify(raw, options.namespace)
-    dry = {"dryRun": "All"} if options.dry_run == "server" else None
-    note = " (server dry run)" if dry else ""
-    raw = with_namespace(raw, namespace)
-    applied = json.dumps(raw, separators=(",", ":"), sort_keys=True) + "\n"
-    wanted = _annotated(raw, applied)
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One manifest that was applied, or tried: how its object was (None: not there), and how the API answered."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+
+    def __str__(self) -> str:
+        return display(self.kind, self.name)
+
+
+async def applied(client: RawClient, raw: dict[str, Any], namespace: str, dry: dict[str, str] | None) -> Applied:
+    """Make one object as its manifest says; with the options of a dry run, only find out what that would do.
+
+    Raises:
+        ApiError | CliError: the cluster refuses it, and why.
+    """
+    kind, namespace, name = identify(raw, namespace)
+    wanted = _annotated(_with_namespace(raw, namespace))
     try:
         live = (await client.call("get", kind, namespace, name)).body
     except NotFound:
         try:
             reply = await client.call("create", kind, namespace, body=wanted, options=dry)
             warn(reply.warnings)
-            return f"{display(kind, name)} created{note}"
+            return Applied(kind, namespace, name, None, reply.body)
         except AlreadyExists:
             live = (await client.call("get", kind, namespace, name)).body
-    last = last_applied(live)
-    patch = three_way_patch(last, wanted, live)
+    patch = three_way_patch(_last_applied(live), wanted, live)
     reply = await client.call("patch", kind, namespace, name, body=patch, options=dry, content_type=MERGE_PATCH)
     warn(reply.warnings)
-    before, after = (item["metadata"].get("resourceVersion") for item in (live, reply.body))
-    changed = before != after if not dry else _without_revision(live) != _without_revision(reply.body)
-    return f"{display(kind, name)} {'configured' if changed else 'unchanged'}{note}"
+    return Applied(kind, namespace, name, live, reply.body)
 
 
-def with_namespace(raw: dict[str, Any], namespace: str) -> dict[str, Any]:
+def _told(done: Applied, dry_run: str) -> str:
+    """`deployment.apps/web configured`."""
+    if done.before is None:
+        return f"{done} created{NOTES[dry_run]}"
+    before, after = (item["metadata"].get("resourceVersion") for item in (done.before, done.after))
+    tried = dry_run != "none"
+    changed = _without_revision(done.before) != _without_revision(done.after) if tried else before != after
+    return f"{done} {'configured' if changed else 'unchanged'}{NOTES[dry_run]}"
+
+
+def _with_namespace(raw: dict[str, Any], namespace: str) -> dict[str, Any]:
     """The manifest with its namespace said."""
     if not namespace:
         return raw
     return {**raw, "metadata": {**raw["metadata"], "namespace": namespace}}
 
 
-def _annotated(raw: dict[str, Any], applied: str) -> dict[str, Any]:
+def _annotated(raw: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with itself noted in it, for the next apply."""
+    applied = json.dumps(raw, separators=(",", ":"), sort_keys=True) + "\n"
     annotations = raw["metadata"].get("annotations")
     if annotations is not None and not isinstance(annotations, dict):
         return raw
     return {**raw, "metadata": {**raw["metadata"], "annotations": {**(annotations or {}), LAST_APPLIED: applied}}}
 
 
-def last_applied(live: dict[str, Any]) -> dict[str, Any]:
+def _last_applied(live: dict[str, Any]) -> dict[str, Any]:
     """The manifest that was applied last; empty if nobody noted one."""
     try:
         last = json.loads(live["metadata"]["annotations"][LAST_APPLIED])

@@ -1,74 +1,29 @@
-"""What an apply would do to each object, found out without writing: for `plan` and `diff`.
+"""What an apply did, or would do, to an object: as it is compared and shown by `plan` and `diff`.
 
-Each manifest goes the way of `apply` up to the write, which is a dry run: so defaults, admission and refusals are the
-cluster's own.
+Both go the way of `apply` itself, as a dry run: so defaults, admission and refusals are the cluster's own.
 
-Reads: the cluster. Writes: nothing.
+Reads: how an object was and is. Writes: nothing. Never: shows a value of a Secret.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from proto.catalog import Kind
-from proto.client.raw import MERGE_PATCH, RawClient
-from proto.errors import NotFound
-from setpoint.cli.apply import LAST_APPLIED, identify, last_applied, with_namespace
-from setpoint.cli.merging import three_way_patch
-from setpoint.cli.resources import display
-from setpoint.cli.session import warn
+from setpoint.cli.apply import LAST_APPLIED, Applied
 
 Item = dict[str, Any]
 _VOLATILE = ("resourceVersion", "generation", "managedFields")
 MASKED = "***"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One object: how it is (None: it is not there) and how it would be, as the API would answer."""
-
-    kind: Kind
-    namespace: str
-    name: str
-    before: Item | None
-    after: Item
-
-    def __str__(self) -> str:
-        return display(self.kind, self.name)
-
-    @property
-    def word(self) -> str:
-        """`created`, `changed` or `unchanged`."""
-        if self.before is None:
-            return "created"
-        before, after = masked_pair(self.before, self.after)
-        return "changed" if before != after else "unchanged"
-
-
-async def change_of(client: RawClient, raw: Item, namespace: str) -> Change:
-    """What applying a manifest would do.
-
-    Raises:
-        ApiError | CliError: the cluster would refuse it, and why.
-    """
-    kind, namespace, name = identify(raw, namespace)
-    raw = with_namespace(raw, namespace)
-    dry = {"dryRun": "All"}
-    try:
-        live = (await client.call("get", kind, namespace, name)).body
-    except NotFound:
-        reply = await client.call("create", kind, namespace, body=raw, options=dry)
-        warn(reply.warnings)
-        return Change(kind, namespace, name, None, reply.body)
-    patch = three_way_patch(last_applied(live), json.loads(json.dumps(raw)), live)
-    if not patch:
-        return Change(kind, namespace, name, live, live)
-    reply = await client.call("patch", kind, namespace, name, body=patch, content_type=MERGE_PATCH, options=dry)
-    warn(reply.warnings)
-    return Change(kind, namespace, name, live, reply.body)
+def word_for(change: Applied) -> str:
+    """`created`, `changed` or `unchanged`."""
+    if change.before is None:
+        return "created"
+    before, after = masked_pair(change.before, change.after)
+    return "changed" if before != after else "unchanged"
 
 
 def shown(item: Item) -> Item:

@@ -10,30 +10,24 @@ from typing import Any
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
 from proto.leaving import LEAVING, STAY_CORDONED, UNCORDON_AT_RETURN
+from setpoint.cli.dry_run import NOTES, add_dry_run_argument, api_options
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 
 _NODE = BY_KIND["Node"]
-_NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     add_cluster_arguments(parser, namespaced=False)
     add_node_arguments(parser)
-    add_dry_run_argument(parser)
+    add_dry_run_argument(parser, client=True)
 
 
 def add_node_arguments(parser: argparse.ArgumentParser) -> None:
     """Which nodes are meant."""
     parser.add_argument("node", nargs="*", help="the node's name")
     parser.add_argument("-l", "--selector", default="", help="the nodes with these labels")
-
-
-def add_dry_run_argument(parser: argparse.ArgumentParser) -> None:
-    """Whether to change anything."""
-    words = "client: only tell; server: let the cluster check it, and change nothing"
-    parser.add_argument("--dry-run", choices=tuple(_NOTES), default="none", help=words)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -73,12 +67,11 @@ async def set_unschedulable(client: RawClient, nodes: Sequence[str], unschedulab
         node = (await client.call("get", _NODE, "", name)).body
         left = node["metadata"].get("labels", {}).get(LEAVING) == UNCORDON_AT_RETURN
         if node.get("spec", {}).get("unschedulable", False) == unschedulable and not left:
-            print(f"node/{name} already {word}{_NOTES[dry_run]}", flush=True)
+            print(f"node/{name} already {word}{NOTES[dry_run]}", flush=True)
             continue
         if dry_run != "client":
-            options = {"dryRun": "All"} if dry_run == "server" else None
             body: dict[str, Any] = {"spec": {"unschedulable": unschedulable}}
             if left:  # It is cordoned because it leaves; from now on because somebody wants it so.
                 body["metadata"] = {"labels": {LEAVING: STAY_CORDONED}}
-            await client.call("patch", _NODE, "", name, body=body, options=options)
-        print(f"node/{name} {word}{_NOTES[dry_run]}", flush=True)
+            await client.call("patch", _NODE, "", name, body=body, options=api_options(dry_run))
+        print(f"node/{name} {word}{NOTES[dry_run]}", flush=True)

@@ -20,11 +20,12 @@ import msgpack
 from proto import copying, subjects
 from proto.bus.port import Bus, BusError
 from proto.duplex import converse
-from proto.frames import CONTENT_BYTES_MAX, ENDED, STDERR, STDIN, STDOUT, frame, how_it_ended
+from proto.frames import CONTENT_BYTES_MAX, ENDED, STDERR, STDIN, STDOUT, frame
 from proto.streams import StreamBroken
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 from setpoint.cli.talking.pods import container_of, node_of, pod_of
+from setpoint.cli.talking.standard import said_how_it_ended
 
 
 class Place(NamedTuple):
@@ -146,8 +147,5 @@ async def _answer(answer: AsyncGenerator[bytes, None], sink: asyncio.StreamWrite
                 sys.stderr.buffer.write(chunk[1:])
                 sys.stderr.flush()
             elif chunk[0] == ENDED:
-                exit_code, message = how_it_ended(chunk[1:])
-                if message:
-                    print(message, file=sys.stderr)
-                return exit_code
+                return said_how_it_ended(chunk)
     raise StreamBroken("it ended without telling how")

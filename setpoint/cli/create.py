@@ -10,7 +10,8 @@ import sys
 
 from proto.errors import ApiError
 from setpoint.cli import creating
-from setpoint.cli.apply import add_manifest_arguments, read_manifests
+from setpoint.cli.apply import add_manifest_arguments, some_manifests
+from setpoint.cli.dry_run import NOTES, api_options
 from setpoint.cli.errors import CliError
 from setpoint.cli.making import add_making_arguments, make
 from setpoint.cli.session import add_cluster_arguments, connect, warn
@@ -40,9 +41,7 @@ async def run(options: argparse.Namespace) -> int:
         return await make(options, await options.simple.build(options))
     if not options.filename:
         raise CliError(f"say what to create: -f FILE, or one of {', '.join(creating.available())}")
-    manifests = read_manifests(options.filename, options.recursive)
-    if not manifests:
-        raise CliError(f"no objects in {', '.join(options.filename)}")
+    manifests = some_manifests(options)
     return await _create_all(manifests, options)
 
 
@@ -51,7 +50,6 @@ async def _create_all(manifests: list[dict[str, object]], options: argparse.Name
     from setpoint.cli.output import object_name, print_lines, print_objects
     from setpoint.cli.resources import display
 
-    dry = {"dryRun": "All"} if options.dry_run == "server" else None
     namespace = "" if options.namespace == "default" else options.namespace
     failed = 0
     made: list[dict[str, object]] = []
@@ -62,7 +60,7 @@ async def _create_all(manifests: list[dict[str, object]], options: argparse.Name
                 if options.dry_run == "client":
                     made.append(raw)
                     continue
-                reply = await client.call("create", kind, where, body=raw, options=dry)
+                reply = await client.call("create", kind, where, body=raw, options=api_options(options.dry_run))
             except (ApiError, CliError) as error:
                 failed += 1
                 print(f"setpoint create: {error}", file=sys.stderr)
@@ -70,9 +68,9 @@ async def _create_all(manifests: list[dict[str, object]], options: argparse.Name
             warn(reply.warnings)
             made.append(reply.body)
             if not options.output:
-                print(f"{display(kind, name)} created{' (server dry run)' if dry else ''}", flush=True)
+                print(f"{display(kind, name)} created{NOTES[options.dry_run]}", flush=True)
     if made and options.output:
         print_objects(made, options.output, as_list=len(made) > 1)
     elif options.dry_run == "client":
-        print_lines(f"{object_name(raw)} created (dry run)" for raw in made)
+        print_lines(f"{object_name(raw)} created{NOTES['client']}" for raw in made)
     return 1 if failed else 0

@@ -12,9 +12,11 @@ from proto.client.raw import RawClient
 from proto.client.watch import watch_raw
 from proto.errors import ApiError, NotFound
 from setpoint.cli.apply import add_manifest_arguments, identify, read_manifests
+from setpoint.cli.dry_run import NOTES, add_dry_run_argument
 from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
-from setpoint.cli.resources import display, namespace_for, parse_targets
+from setpoint.cli.resources import display
+from setpoint.cli.selection import named_or_listed
 from setpoint.cli.session import add_cluster_arguments, connect, warn
 
 _CASCADE = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, default=True, help="wait until it is gone")
     parser.add_argument("--timeout", type=duration_s, default=0, metavar="DURATION", help="such as 30s; 0: for ever")
     parser.add_argument("-o", "--output", choices=("text", "name"), default="text", help=argparse.SUPPRESS)
-    parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: check, change nothing")
+    add_dry_run_argument(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -74,23 +76,8 @@ async def _victims(client: RawClient, options: argparse.Namespace) -> list[Victi
         manifests = read_manifests(options.filename, options.recursive)
         namespace = "" if options.namespace == "default" else options.namespace
         return [identify(raw, namespace) for raw in reversed(manifests)]
-    victims: list[Victim] = []
-    for kind, name in parse_targets(options.resource):
-        namespace = namespace_for(kind, options)
-        if name:
-            if kind.namespaced and not namespace:
-                raise CliError("a name is unique in its namespace only: leave out --all-namespaces")
-            victims.append((kind, namespace, name))
-            continue
-        if not options.selector and not options.all:
-            raise CliError(f"name the {kind.resource} to delete, choose them with --selector, or say --all")
-        listed = await client.list_all(
-            kind, namespace, **({"labelSelector": options.selector} if options.selector else {})
-        )
-        victims += [
-            (kind, item["metadata"].get("namespace", ""), item["metadata"]["name"])
-            for item in listed.body.get("items", ())
-        ]
+    found = await named_or_listed(client, options, purpose=" to delete")
+    victims = [(each.kind, each.namespace, each.name) for each in found]
     if not victims:
         print("No resources found.", file=sys.stderr)
     return victims
@@ -116,8 +103,7 @@ def _announce(kind: Kind, name: str, options: argparse.Namespace) -> None:
         return
     resource = f"{kind.singular}.{kind.group}" if kind.group else kind.singular
     how = " force deleted" if options.force else " deleted"
-    note = " (server dry run)" if options.dry_run == "server" else ""
-    print(f'{resource} "{name}"{how}{note}', flush=True)
+    print(f'{resource} "{name}"{how}{NOTES[options.dry_run]}', flush=True)
 
 
 async def _wait_gone(client: RawClient, deleted: list[tuple[Victim, str]], timeout_s: float) -> None:

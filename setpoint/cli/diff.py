@@ -9,9 +9,9 @@ import argparse
 import difflib
 import sys
 
-from setpoint.cli.apply import add_manifest_arguments, read_manifests
-from setpoint.cli.changes import Change, change_of, masked_pair
-from setpoint.cli.errors import CliError, ended_with_2
+from setpoint.cli.apply import Applied, add_manifest_arguments, applied, some_manifests
+from setpoint.cli.changes import masked_pair
+from setpoint.cli.dry_run import api_options
 from setpoint.cli.session import add_cluster_arguments, connect
 
 
@@ -19,29 +19,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     add_cluster_arguments(parser)
     add_manifest_arguments(parser)
-    parser.set_defaults(namespace="", usage_status=2)
+    parser.set_defaults(namespace="", failure_status=2)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Print the differences; the exit status says whether there are any."""
-    return await ended_with_2("diff", _diff(options))
-
-
-async def _diff(options: argparse.Namespace) -> int:
-    manifests = read_manifests(options.filename, options.recursive)
-    if not manifests:
-        raise CliError(f"no objects in {', '.join(options.filename)}")
+    manifests = some_manifests(options)
     differs = False
     async with connect(options) as client:
         for raw in manifests:
-            change = await change_of(client, raw, options.namespace)
+            change = await applied(client, raw, options.namespace, api_options("server"))
             lines = list(_unified(change))
             differs = differs or bool(lines)
             sys.stdout.writelines(lines)
     return 1 if differs else 0
 
 
-def _unified(change: Change) -> list[str]:
+def _unified(change: Applied) -> list[str]:
     from proto.manifests import dump_yaml
 
     before, after = masked_pair(change.before, change.after)

@@ -18,10 +18,11 @@ from proto.client.raw import RawClient
 from proto.clock import SystemClock
 from proto.errors import NotFound
 from proto.selectors import parse_label_selector
-from setpoint.cli.cordon import add_dry_run_argument, add_node_arguments, find_nodes, set_unschedulable
+from setpoint.cli.cordon import add_node_arguments, find_nodes, set_unschedulable
 from setpoint.cli.draining.choosing import Choice, Item, PodName, Rules, choose, daemon_set_of, name_of
 from setpoint.cli.draining.departures import Departures, watching
 from setpoint.cli.draining.leaving import Manner, all_leave
+from setpoint.cli.dry_run import add_dry_run_argument
 from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     add_cluster_arguments(parser, namespaced=False)
     add_node_arguments(parser)
-    add_dry_run_argument(parser)
+    add_dry_run_argument(parser, client=True)
     parser.add_argument("--ignore-daemonsets", action="store_true", help="leave the pods of DaemonSets where they are")
     parser.add_argument("--force", action="store_true", help="end pods, too, that nobody would make again")
     parser.add_argument("--delete-emptydir-data", action="store_true", help="end pods with local storage, too")

@@ -123,8 +123,11 @@ def _block(tokens: Iterator[tuple[bool, str]], text: str, *, nested: bool) -> tu
 
 
 def _literal(token: str) -> str:
-    inner = token[1:-1].replace("\\'", "'")
-    return str(json.loads('"' + inner.replace('"', '\\"').replace('\\\\"', '\\"') + '"'))
+    """A text in quotes of either sort, with the escapes of JSON."""
+    if token[0] == "'":
+        inner = token[1:-1].replace("\\'", "'").replace('"', '\\"')
+        token = f'"{inner}"'
+    return str(json.loads(token))
 
 
 def _text(value: Any) -> str:

@@ -17,6 +17,9 @@ from typing import NamedTuple, NoReturn
 from proto.errors import ApiError
 from setpoint.cli.errors import CliError
 
+FAILED = 1
+"""The exit status of a call that failed, unless its verb keeps 1 for something else."""
+
 
 class Verb(NamedTuple):
     """Where a verb lives and what it does, in one line."""
@@ -66,12 +69,12 @@ VERBS: dict[str, Verb] = {
 class OneLineParser(argparse.ArgumentParser):
     """A parser that tells what is wrong with a call as all of this program does: in one line.
 
-    The exit status is 1, or the default `usage_status` of a verb that keeps 1 for something else.
+    The exit status is 1, or the default `failure_status` of a verb that keeps 1 for something else.
     """
 
     def error(self, message: str) -> NoReturn:
         """End the program."""
-        self.exit(self.get_default("usage_status") or 1, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(self.get_default("failure_status") or FAILED, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
 
 def usage() -> str:
@@ -142,7 +145,7 @@ def _guarded(name: str, options: argparse.Namespace) -> int:
         return 0
     except (ApiError, CliError, OSError, ValueError) as error:
         print(f"setpoint {name}: {one_line(error)}", file=sys.stderr)
-        return 1
+        return int(getattr(options, "failure_status", FAILED))
 
 
 def one_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from proto.catalog import BY_KIND, Kind
+from setpoint.cli.dry_run import NOTES, add_dry_run_argument, api_options
 from setpoint.cli.errors import CliError
 from setpoint.cli.output import print_objects
 from setpoint.cli.resources import display
@@ -16,12 +17,7 @@ Item = dict[str, Any]
 
 def add_making_arguments(parser: argparse.ArgumentParser) -> None:
     """--dry-run and -o."""
-    parser.add_argument(
-        "--dry-run",
-        choices=("none", "client", "server"),
-        default="none",
-        help="client: only print it; server: check it",
-    )
+    add_dry_run_argument(parser, client=True)
     parser.add_argument("-o", "--output", choices=("json", "yaml", "name"), default="", help="print the object")
 
 
@@ -30,21 +26,16 @@ async def make(options: argparse.Namespace, body: Item) -> int:
     kind = kind_named(body["kind"])
     if kind.namespaced:
         body["metadata"].setdefault("namespace", options.namespace)
-    note = ""
-    if options.dry_run == "client":
-        note = " (dry run)"
-    else:
-        dry = {"dryRun": "All"} if options.dry_run == "server" else None
-        note = " (server dry run)" if dry else ""
+    if options.dry_run != "client":
         async with connect(options) as client:
             namespace = body["metadata"].get("namespace", "")
-            reply = await client.call("create", kind, namespace, body=body, options=dry)
+            reply = await client.call("create", kind, namespace, body=body, options=api_options(options.dry_run))
         warn(reply.warnings)
         body = reply.body
     if options.output:
         print_objects([body], options.output, as_list=False)
     else:
-        print(f"{display(kind, body['metadata']['name'])} created{note}")
+        print(f"{display(kind, body['metadata']['name'])} created{NOTES[options.dry_run]}")
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from proto.client.raw import RawClient
 from proto.errors import ApiError
+from setpoint.cli.dry_run import NOTES, add_dry_run_argument, api_options
 from setpoint.cli.errors import CliError
 from setpoint.cli.selection import Chosen, add_selection_arguments, chosen
 from setpoint.cli.session import add_cluster_arguments, connect, warn
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="change marks that are there already")
     parser.add_argument("--list", action="store_true", help="print the marks")
     parser.add_argument("--resource-version", default="", help="only if the object is of this revision")
-    parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: check, change nothing")
+    add_dry_run_argument(parser)
 
 
 async def mark(options: argparse.Namespace, field: str) -> int:
@@ -86,7 +87,7 @@ async def _mark_one(
         body: dict[str, Any] = {"metadata": {field: changes}}
         if options.resource_version:
             body["metadata"]["resourceVersion"] = options.resource_version
-        dry = {"dryRun": "All"} if options.dry_run == "server" else None
+        dry = api_options(options.dry_run)
         reply = await client.call("patch", each.kind, each.namespace, each.name, body=body, options=dry)
         warn(reply.warnings)
         present = reply.body["metadata"].get(field, {})
@@ -94,4 +95,4 @@ async def _mark_one(
         print("\n".join(f"{key}={value}" for key, value in sorted(present.items())))
         return
     done = f"not {word}" if not changes else "un" + word if None in changes.values() and len(changes) == 1 else word
-    print(f"{each} {done}{' (server dry run)' if options.dry_run == 'server' else ''}")
+    print(f"{each} {done}{NOTES[options.dry_run]}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from proto.client.raw import JSON_PATCH, MERGE_PATCH
+from setpoint.cli.dry_run import NOTES, add_dry_run_argument, api_options
 from setpoint.cli.errors import CliError
 from setpoint.cli.output import print_objects
 from setpoint.cli.selection import add_selection_arguments, chosen
@@ -27,13 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--subresource", choices=("status", "scale", "resize"), default="", help="patch this part of the object"
     )
     parser.add_argument("-o", "--output", choices=("json", "yaml", "name"), default="", help="print what came of it")
-    parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: check, change nothing")
+    add_dry_run_argument(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Patch every object that is meant."""
     body = read_patch(options)
-    dry = {"dryRun": "All"} if options.dry_run == "server" else None
+    dry = api_options(options.dry_run)
     async with connect(options) as client:
         for each in await chosen(client, options):
             before = (await client.call("get", each.kind, each.namespace, each.name)).body
@@ -53,7 +54,7 @@ async def run(options: argparse.Namespace) -> int:
                 continue
             after = reply.body["metadata"].get("resourceVersion")
             same = after == before["metadata"].get("resourceVersion") and dry is None
-            note = " (no change)" if same else " (server dry run)" if dry else ""
+            note = " (no change)" if same else NOTES[options.dry_run]
             print(f"{each} patched{note}")
     return 0
 

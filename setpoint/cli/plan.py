@@ -15,9 +15,10 @@ from typing import Any
 from proto import subjects
 from proto.client.raw import RawClient
 from proto.errors import ApiError, Invalid, NotFound
-from setpoint.cli.apply import add_manifest_arguments, read_manifests
-from setpoint.cli.changes import Change, change_of, field_changes, masked_pair, shown
-from setpoint.cli.errors import CliError, ended_with_2
+from setpoint.cli.apply import Applied, add_manifest_arguments, applied, some_manifests
+from setpoint.cli.changes import field_changes, masked_pair, shown, word_for
+from setpoint.cli.dry_run import api_options
+from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 
 Item = dict[str, Any]
@@ -28,27 +29,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cluster_arguments(parser)
     add_manifest_arguments(parser)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="default: %(default)s")
-    parser.set_defaults(namespace="", usage_status=2)
+    parser.set_defaults(namespace="", failure_status=2)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Print the plan; the exit status says whether there is anything in it."""
-    return await ended_with_2("plan", _plan(options))
-
-
-async def _plan(options: argparse.Namespace) -> int:
-    manifests = read_manifests(options.filename, options.recursive)
-    if not manifests:
-        raise CliError(f"no objects in {', '.join(options.filename)}")
-    changes: list[Change] = []
+    manifests = some_manifests(options)
+    changes: list[Applied] = []
     refusals: list[str] = []
     async with connect(options) as client:
         for raw in manifests:
             try:
-                changes.append(await change_of(client, raw, options.namespace))
+                changes.append(await applied(client, raw, options.namespace, api_options("server")))
             except (ApiError, CliError) as error:
                 refusals.append(_refusal(raw, error, manifests))
-        moved = [change for change in changes if change.word != "unchanged"]
+        moved = [change for change in changes if word_for(change) != "unchanged"]
         forecast = await _forecast(client, moved) if moved else {}
     if options.output == "json":
         _print_json(changes, forecast, refusals)
@@ -59,13 +54,13 @@ async def _plan(options: argparse.Namespace) -> int:
     return 2 if refusals else 1 if moved else 0
 
 
-async def _forecast(client: RawClient, moved: list[Change]) -> Item:
+async def _forecast(client: RawClient, moved: list[Applied]) -> Item:
     """What would become of pods."""
     objects = [_writable(change) for change in moved]
     return (await client.call_subject(subjects.FORECAST, {"objects": objects})).body
 
 
-def _writable(change: Change) -> Item:
+def _writable(change: Applied) -> Item:
     """The object as it would be, without what only the cluster writes."""
     metadata = {key: value for key, value in change.after["metadata"].items() if key not in ("resourceVersion", "uid")}
     body = {key: value for key, value in change.after.items() if key != "status"}
@@ -82,13 +77,13 @@ def _refusal(raw: Item, error: Exception, manifests: list[Item]) -> str:
     return f"{what}{error}{note}"
 
 
-def _print_text(changes: list[Change], forecast: Item) -> None:
+def _print_text(changes: list[Applied], forecast: Item) -> None:
     for change in changes:
         where = f" in {change.namespace}" if change.namespace and change.namespace != "default" else ""
-        if change.word == "unchanged":
+        if word_for(change) == "unchanged":
             print(f"{change}{where} unchanged")
             continue
-        print(f"{change}{where} would be {change.word}")
+        print(f"{change}{where} would be {word_for(change)}")
         if change.before is not None:
             before, after = masked_pair(change.before, change.after)
             for line in field_changes(before, after):
@@ -98,7 +93,7 @@ def _print_text(changes: list[Change], forecast: Item) -> None:
         print(f"waits: {waiting}")
     if forecast.get("more"):
         print(f"and {forecast['more']} more pods, which were not looked at")
-    words = Counter(change.word for change in changes)
+    words = Counter(word_for(change) for change in changes)
     made, ended = len(forecast.get("created", ())), len(forecast.get("deleted", ()))
     print(
         f"\nPlan: {words['created']} to create, {words['changed']} to change, {words['unchanged']} unchanged; "
@@ -106,7 +101,7 @@ def _print_text(changes: list[Change], forecast: Item) -> None:
     )
 
 
-def _print_pods(change: Change, forecast: Item) -> None:
+def _print_pods(change: Applied, forecast: Item) -> None:
     """The pods of one object: how many on which node, and why some fit nowhere."""
     own = f"{change.kind.kind}/{change.name}"
 
@@ -141,7 +136,7 @@ def _pods(count: int) -> str:
     return f"{count} pod" if count == 1 else f"{count} pods"
 
 
-def _print_json(changes: list[Change], forecast: Item, refusals: list[str]) -> None:
+def _print_json(changes: list[Applied], forecast: Item, refusals: list[str]) -> None:
     described = []
     for change in changes:
         before, after = masked_pair(change.before, change.after)
@@ -151,7 +146,7 @@ def _print_json(changes: list[Change], forecast: Item, refusals: list[str]) -> N
                 "kind": change.kind.kind,
                 "namespace": change.namespace,
                 "name": change.name,
-                "action": change.word,
+                "action": word_for(change),
                 "changes": list(field_changes(before, after)) if before is not None else [],
                 "after": shown(change.after),
             }

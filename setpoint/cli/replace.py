@@ -13,6 +13,7 @@ import sys
 from proto.client.raw import RawClient
 from proto.errors import ApiError, NotFound
 from setpoint.cli.apply import add_manifest_arguments
+from setpoint.cli.dry_run import NOTES, add_dry_run_argument, api_options
 from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.selection import Chosen, chosen
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_manifest_arguments(parser)
     parser.add_argument("--force", action="store_true", help="delete the object, wait until it is gone, make it anew")
     parser.add_argument("--timeout", type=duration_s, default=0, metavar="DURATION", help="of --force; 0: for ever")
-    parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: check, change nothing")
+    add_dry_run_argument(parser)
     parser.set_defaults(resource=[])
 
 
@@ -46,16 +47,16 @@ async def run(options: argparse.Namespace) -> int:
 
 async def _replace(client: RawClient, each: Chosen, options: argparse.Namespace) -> None:
     assert each.manifest is not None
-    dry = {"dryRun": "All"} if options.dry_run == "server" else None
     body = {**each.manifest, "metadata": dict(each.manifest["metadata"])}
     if each.namespace:
         body["metadata"]["namespace"] = each.namespace
     if not body["metadata"].get("resourceVersion"):
         live = (await client.call("get", each.kind, each.namespace, each.name)).body
         body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+    dry = api_options(options.dry_run)
     reply = await client.call("update", each.kind, each.namespace, each.name, body=body, options=dry)
     warn(reply.warnings)
-    print(f"{each} replaced{' (server dry run)' if dry else ''}")
+    print(f"{each} replaced{NOTES[options.dry_run]}")
 
 
 async def _anew(client: RawClient, each: Chosen, options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Awaitable, Callable
 
 from proto.client.raw import RawClient
+from setpoint.cli.dry_run import add_dry_run_argument
 from setpoint.cli.durations import duration_s
 from setpoint.cli.rollouts import canary, changing, following, looking_back
 from setpoint.cli.rollouts.kinds import Subject, subjects
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     past.add_argument("--revision", type=_revision, default=0, metavar="N", help="show the template of this one")
     undo = add("undo", looking_back.undo, "go back to a former revision")
     undo.add_argument("--to-revision", type=_revision, default=0, metavar="N", help="which (default: the one before)")
-    undo.add_argument("--dry-run", choices=("none", "server"), default="none", help="change nothing")
+    add_dry_run_argument(undo)
     add("pause", changing.pause, "hold a rollout where it is")
     add("resume", changing.resume, "let a paused rollout go on")
     add("restart", changing.restart, "replace all pods, as the strategy says")

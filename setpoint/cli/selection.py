@@ -56,23 +56,34 @@ async def chosen(client: RawClient, options: argparse.Namespace) -> list[Chosen]
         namespace = "" if options.namespace == "default" else options.namespace
         manifests = read_manifests(files, options.recursive)
         return [Chosen(*identify(raw, namespace), manifest=raw) for raw in manifests]
+    if (options.selector or options.all) and any(name for _, name in parse_targets(options.resource)):
+        raise CliError("name the objects, or choose them with --selector or --all, not both")
+    return await named_or_listed(client, options)
+
+
+async def named_or_listed(client: RawClient, options: argparse.Namespace, *, purpose: str = "") -> list[Chosen]:
+    """The objects that the words of a call name, and of kinds without a name those that its flags choose.
+
+    Raises:
+        CliError: neither a name nor a flag chooses; `purpose`, such as " to delete", is what the message says of it.
+    """
     found: list[Chosen] = []
     for kind, name in parse_targets(options.resource):
         namespace = namespace_for(kind, options)
-        if name:
-            if options.selector or options.all:
-                raise CliError("name the objects, or choose them with --selector or --all, not both")
-            if kind.namespaced and not namespace:
-                raise CliError("a name is unique in its namespace only: leave out --all-namespaces")
+        if not name:
+            found += await _listed(client, kind, namespace, options, purpose)
+        elif kind.namespaced and not namespace:
+            raise CliError("a name is unique in its namespace only: leave out --all-namespaces")
+        else:
             found.append(Chosen(kind, namespace, name))
-            continue
-        found += await _listed(client, kind, namespace, options)
     return found
 
 
-async def _listed(client: RawClient, kind: Kind, namespace: str, options: argparse.Namespace) -> list[Chosen]:
+async def _listed(
+    client: RawClient, kind: Kind, namespace: str, options: argparse.Namespace, purpose: str
+) -> list[Chosen]:
     if not options.selector and not options.all:
-        raise CliError(f"name the {kind.resource}, choose them with --selector, or say --all")
+        raise CliError(f"name the {kind.resource}{purpose}, choose them with --selector, or say --all")
     wanted = {"labelSelector": options.selector} if options.selector else {}
     listed = (await client.list_all(kind, namespace, **wanted)).body
     return [

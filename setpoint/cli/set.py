@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from proto.client.raw import RawClient
+from setpoint.cli.dry_run import NOTES, add_dry_run_argument, api_options
 from setpoint.cli.errors import CliError
 from setpoint.cli.selection import Chosen, add_selection_arguments, chosen
 from setpoint.cli.session import add_cluster_arguments, connect, warn
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         subverb = subverbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         add_cluster_arguments(subverb)
         add_selection_arguments(subverb, files=False)
-        subverb.add_argument("--dry-run", choices=("none", "server"), default="none", help="check, change nothing")
+        add_dry_run_argument(subverb)
         return subverb
 
     add("image", "CONTAINER=IMAGE…: which image a container runs; * stands for all containers")
@@ -82,11 +83,11 @@ async def _set(client: RawClient, each: Chosen, changes: dict[str, Change], opti
         return
     if changed == item:
         return
-    dry = {"dryRun": "All"} if options.dry_run == "server" else None
+    dry = api_options(options.dry_run)
     reply = await client.call("update", each.kind, each.namespace, each.name, body=changed, options=dry)
     warn(reply.warnings)
     what = {"image": "image", "env": "env", "resources": "resource requirements"}[options.subverb]
-    print(f"{each} {what} updated{' (server dry run)' if dry else ''}")
+    print(f"{each} {what} updated{NOTES[options.dry_run]}")
 
 
 def _images(options: argparse.Namespace) -> dict[str, Change]:

@@ -20,6 +20,7 @@ from proto.client.raw import RawClient
 from proto.errors import ApiError, Conflict, NotFound, Timeout, TooManyRequests, Unavailable
 from setpoint.cli.draining.choosing import Item, PodName, name_of
 from setpoint.cli.draining.departures import Departures
+from setpoint.cli.dry_run import NOTES
 
 RETRY_S = 5.0
 """A refused eviction is tried again when a budget has changed, and after this time at the latest."""
@@ -43,7 +44,7 @@ class Manner:
     @property
     def note(self) -> str:
         """What lines end with, where nothing is really done."""
-        return {"client": " (dry run)", "server": " (server dry run)"}.get(self.dry_run, "")
+        return NOTES[self.dry_run]
 
 
 async def all_leave(client: RawClient, departures: Departures, pods: Iterable[Item], manner: Manner) -> list[str]:

@@ -9,6 +9,7 @@ import argparse
 
 from proto.client.raw import JSON_PATCH, RawClient
 from proto.rollouts import annotations_of_revision
+from setpoint.cli.dry_run import NOTES, api_options
 from setpoint.cli.errors import CliError
 from setpoint.cli.pages import template_lines
 from setpoint.cli.resources import display
@@ -54,12 +55,18 @@ async def undo(client: RawClient, subject: Subject, options: argparse.Namespace)
         present = subject.item["metadata"].get("annotations", {})
         annotations = annotations_of_revision(present, target.annotations)
         patch.append({"op": "add", "path": "/metadata/annotations", "value": annotations})
-    dry = {"dryRun": "All"} if options.dry_run == "server" else None
+    dry = api_options(options.dry_run)
     reply = await client.call(
-        "patch", subject.kind, options.namespace, subject.name, body=patch, content_type=JSON_PATCH, options=dry
+        "patch",
+        subject.kind,
+        options.namespace,
+        subject.name,
+        body=patch,
+        content_type=JSON_PATCH,
+        options=dry,
     )
     warn(reply.warnings)
-    print(f"{who} rolled back{' (server dry run)' if dry else ''}")
+    print(f"{who} rolled back{NOTES[options.dry_run]}")
 
 
 def _numbered(revisions: list[Revision], number: int) -> Revision:

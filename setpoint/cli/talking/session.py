@@ -13,11 +13,11 @@ from contextlib import ExitStack, aclosing
 
 from proto.bus.port import Bus, BusError
 from proto.duplex import converse
-from proto.frames import CONTENT_BYTES_MAX, ENDED, STDERR, STDIN, STDOUT, frame, how_it_ended, resized
+from proto.frames import CONTENT_BYTES_MAX, ENDED, STDERR, STDIN, STDOUT, frame, resized
 from proto.streams import StreamBroken
 from setpoint.cli.errors import CliError
 from setpoint.cli.talking import terminal
-from setpoint.cli.talking.standard import WAITING_MAX, Outlet, input_chunks
+from setpoint.cli.talking.standard import WAITING_MAX, Outlet, input_chunks, said_how_it_ended
 
 
 class Words:
@@ -77,8 +77,5 @@ async def _listen(answer: AsyncGenerator[bytes, None]) -> int:
             if chunk[0] in targets:
                 await outlet.write(targets[chunk[0]], memoryview(chunk)[1:])
             elif chunk[0] == ENDED:
-                exit_code, message = how_it_ended(chunk[1:])
-                if message:
-                    print(message, file=sys.stderr)
-                return exit_code
+                return said_how_it_ended(chunk)
     raise StreamBroken("it ended without telling how")

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import sys
 import threading
 from collections.abc import AsyncGenerator
+
+from proto.frames import how_it_ended
 
 WAITING_MAX = 4
 
@@ -79,3 +82,11 @@ def _settle(written: asyncio.Future[None], problem: OSError | None) -> None:
         written.set_result(None)
     else:
         written.set_exception(problem)
+
+
+def said_how_it_ended(chunk: bytes) -> int:
+    """The exit code in the last chunk of a conversation; what else it tells is said on stderr."""
+    exit_code, message = how_it_ended(chunk[1:])
+    if message:
+        print(message, file=sys.stderr)
+    return exit_code
