@@ -143,9 +143,9 @@ class Operations:
         """
         if not isinstance(self._runtime, Executes):
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
-        files = Path(launch.working_dir) if launch.working_dir else self._storage.prepare_pod(container_id.pod_uid)
+        working_dir = self._working_dir(launch, container_id.pod_uid)
         return await self._runtime.execute(
-            str(container_id), argv, env=launch.env, working_dir=files, timeout_s=timeout_s
+            str(container_id), argv, env=launch.env, working_dir=working_dir, timeout_s=timeout_s
         )
 
     async def converse(
@@ -159,7 +159,7 @@ class Operations:
         """
         if not isinstance(self._runtime, Converses):
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
-        working_dir = Path(launch.working_dir) if launch.working_dir else self._storage.prepare_pod(pod_uid)
+        working_dir = self._working_dir(launch, pod_uid)
         return await self._runtime.converse(container_id, argv, env=launch.env, working_dir=working_dir, files=files)
 
     async def resize(self, container_id: ContainerId, limits: Limits) -> ContainerState | None:
@@ -189,6 +189,10 @@ class Operations:
             RuntimeFailure
         """
         return await self._runtime.sweep(dry_run=dry_run) if isinstance(self._runtime, Sweeps) else ()
+
+    def _working_dir(self, launch: Launch, pod_uid: str) -> Path:
+        """Where commands in a container begin: where its program does."""
+        return Path(launch.working_dir) if launch.working_dir else self._storage.prepare_pod(pod_uid)
 
     def _log(self, container_id: ContainerId) -> LogPolicy:
         path = self._storage.log_path(container_id.pod_uid, container_id.container, container_id.attempt)

@@ -14,16 +14,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
+from control_plane.controllers.ages import made_at
 from control_plane.controllers.claims import Claims, claim
-from control_plane.plan import Action, Create, Delete, SetStatus, Snapshot, Update
+from control_plane.plan import Action, Create, Delete, Plan, SetStatus, Snapshot, Update
 from proto.ids import derived_suffix
 from proto.objects.controller_revision import ControllerRevision
 from proto.objects.daemon_set import DaemonSet
 from proto.objects.meta import ObjectMeta, evolve
-from proto.objects.pod import PodTemplateSpec
+from proto.objects.pod import Pod, PodTemplateSpec
 from proto.objects.stateful_set import StatefulSet
 from proto.rollouts import CONTROLLER_REVISION_HASH, STAYS
 
@@ -31,7 +31,6 @@ RevisedOwner = StatefulSet | DaemonSet
 
 _NAME_LENGTH_MAX = 63
 """A StatefulSet's pods have the name of their revision as the value of a label."""
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +61,27 @@ def revisions_of(snapshot: Snapshot, owner: RevisedOwner) -> Revisions:
     return Revisions(claims, replace(made, taken=taken))
 
 
-def to_settle(owner: RevisedOwner, revisions: Revisions) -> Action | None:
-    """What must be done before the pods are looked at: store the present revision, under a name of its own."""
+def to_settle(owner: RevisedOwner, revisions: Revisions, pods: Claims[Pod]) -> Plan | None:
+    """What comes before the pods can be looked at; None when nothing does.
+
+    First it is settled which revisions and pods are the owner's; then that the present revision is stored, under a
+    name of its own. For an owner that is being deleted nothing comes after that.
+    """
+    if updates := revisions.claims.updates(owner) + pods.updates(owner):
+        return Plan(updates)
+    if owner.deleting:
+        return Plan()
     if revisions.present.taken:
         collisions = (owner.status.collision_count or 0) + 1
-        return SetStatus(evolve(owner, **{"status.collision_count": collisions}), "name_taken")
-    return revisions.present.action
+        return Plan((SetStatus(evolve(owner, **{"status.collision_count": collisions}), "name_taken"),))
+    return None if revisions.present.action is None else Plan((revisions.present.action,))
 
 
 def by_number(revisions: Iterable[ControllerRevision]) -> list[ControllerRevision]:
     """Oldest first; equal numbers by age, then by name."""
     return sorted(
         revisions,
-        key=lambda each: (each.revision, each.metadata.creation_timestamp or _LONG_AGO, each.metadata.name),
+        key=lambda each: (each.revision, made_at(each), each.metadata.name),
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from control_plane.controllers.homes import takes_new_objects
 from control_plane.controllers.job_policies import finished_condition
 from control_plane.plan import (
     Action,
@@ -33,7 +34,7 @@ from control_plane.plan import (
 )
 from control_plane.schedules import BadSchedule, Schedule, latest_between, read_schedule, read_zone
 from proto.objects.batch import CronJob, CronJobStatus, Job
-from proto.objects.core import Namespace, ObjectReference
+from proto.objects.core import ObjectReference
 from proto.objects.meta import ObjectMeta, evolve, rfc3339
 
 MISSED_MAX = 100
@@ -68,10 +69,10 @@ class CronJobController:
         cron_job = snapshot.get(CronJob, *key)
         if cron_job is None:
             return None
-        home, uid = snapshot.get(Namespace, "", key.namespace), cron_job.metadata.uid
+        uid = cron_job.metadata.uid
         jobs = [job for job in snapshot.by_owner(Job, uid) if (owner := job.metadata.controller) and owner.uid == uid]
         jobs.sort(key=lambda job: job.metadata.name)
-        return CronJobView(cron_job, now, tuple(jobs), may_create=home is None or not home.deleting)
+        return CronJobView(cron_job, now, tuple(jobs), may_create=takes_new_objects(snapshot, key.namespace))
 
     def reconcile(self, view: CronJobView) -> Plan:
         """Tell what runs, remove what is old, start what is due."""

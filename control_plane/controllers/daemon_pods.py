@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from control_plane.controllers.ages import made_at
 from control_plane.controllers.controller_revisions import revision_hash
 from control_plane.controllers.names import child_name
 from control_plane.controllers.pods import is_available, is_finished, is_to_be_remade, pod_from_template, remade_in_s
@@ -38,7 +39,6 @@ from proto.objects.pod import Pod, PodSpec, PodTemplateSpec, Toleration
 from proto.rollouts import CONTROLLER_REVISION_HASH
 
 _NAME_SUFFIX_LENGTH = 8
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 TOLERATIONS = (
     *(Toleration(key=key, operator="Exists", effect="NoExecute") for key in (NOT_READY, UNREACHABLE)),
@@ -222,7 +222,7 @@ def _by_use(pods: Sequence[Pod]) -> tuple[Pod, ...]:
             pods,
             key=lambda pod: (
                 not pod.spec.node_name,
-                pod.metadata.creation_timestamp or _LONG_AGO,
+                made_at(pod),
                 pod.metadata.name,
             ),
         )

@@ -21,6 +21,7 @@ from control_plane.controllers.claims import Claims, claim, orphan_keys, selects
 from control_plane.controllers.conditions import without
 from control_plane.controllers.controller_revisions import Revisions, revisions_of, to_settle
 from control_plane.controllers.daemon_pods import Posts
+from control_plane.controllers.homes import takes_new_objects
 from control_plane.controllers.pods import available_at, is_active, is_ready
 from control_plane.controllers.refusals import FAILURE, failure_told
 from control_plane.plan import (
@@ -37,7 +38,7 @@ from control_plane.plan import (
     own_key,
 )
 from proto.objects.controller_revision import ControllerRevision
-from proto.objects.core import Namespace, Node
+from proto.objects.core import Node
 from proto.objects.daemon_set import DaemonSet, DaemonSetStatus
 from proto.objects.meta import Object, evolve
 from proto.objects.pod import Pod
@@ -91,25 +92,20 @@ class DaemonSetController:
         daemon_set = snapshot.get(DaemonSet, *key)
         if daemon_set is None or selects_nothing(daemon_set.spec.selector):
             return None
-        namespace = snapshot.get(Namespace, "", daemon_set.metadata.namespace)
         return DaemonSetView(
             daemon_set=daemon_set,
             now=now,
             nodes=tuple(snapshot.list(Node)),
             pods=claim(snapshot, daemon_set, Pod, is_active),
             revisions=revisions_of(snapshot, daemon_set),
-            may_create=namespace is None or not namespace.deleting,
+            may_create=takes_new_objects(snapshot, key.namespace),
         )
 
     def reconcile(self, view: DaemonSetView) -> Plan:
         """First settle which pods and revisions are ours, then take the next steps, then tell."""
         daemon_set = view.daemon_set
-        if updates := view.revisions.claims.updates(daemon_set) + view.pods.updates(daemon_set):
-            return Plan(updates)
-        if daemon_set.deleting:
-            return Plan()
-        if action := to_settle(daemon_set, view.revisions):
-            return Plan((action,))
+        if (first := to_settle(daemon_set, view.revisions, view.pods)) is not None:
+            return first
         posts = daemon_pods.posts(daemon_set, view.nodes, view.pods.ours, view.revisions.present.revision, view.now)
         all_changes = daemon_pods.steps(posts, may_create=view.may_create)
         # Deletions, then creations: the engine sends equal ones out together.

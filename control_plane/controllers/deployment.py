@@ -23,6 +23,7 @@ from control_plane.controllers import auto_rollback, canary, progress, revisions
 from control_plane.controllers.auto_rollback import Failure, Trial
 from control_plane.controllers.canary import Course
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
+from control_plane.controllers.homes import takes_new_objects
 from control_plane.controllers.pods import is_finished
 from control_plane.controllers.rollout import Fleet, Sizes
 from control_plane.controllers.scaling import bounds
@@ -41,7 +42,6 @@ from control_plane.plan import (
     own_key,
 )
 from proto.objects.apps import Deployment, DeploymentStatus, ReplicaSet
-from proto.objects.core import Namespace
 from proto.objects.meta import Object, evolve
 from proto.objects.pod import Pod
 from proto.rollouts import REVISION
@@ -104,7 +104,6 @@ class DeploymentController:
         current = revisions.find_current(deployment, claims.ours)
         fleet = Fleet(current, tuple(revisions.by_age(each for each in claims.ours if each is not current)))
         recreate = deployment.spec.strategy.type == "Recreate"
-        namespace = snapshot.get(Namespace, "", key.namespace)
         return DeploymentView(
             deployment=deployment,
             now=now,
@@ -113,7 +112,7 @@ class DeploymentController:
             former_pods_run=recreate and any(_runs_pods(snapshot, each) for each in fleet.former),
             trial=_trial(snapshot, deployment, fleet),
             name_taken=current is None and _name_taken(snapshot, deployment),
-            may_create=namespace is None or not namespace.deleting,
+            may_create=takes_new_objects(snapshot, key.namespace),
         )
 
     def reconcile(self, view: DeploymentView) -> Plan:

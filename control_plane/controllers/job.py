@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from control_plane.controllers.conditions import Conditions, condition, settled
+from control_plane.controllers.homes import takes_new_objects
 from control_plane.controllers.job_counting import Count, count_ended
 from control_plane.controllers.job_pods import (
     Settled,
@@ -59,7 +60,6 @@ from control_plane.plan import (
     own_key,
 )
 from proto.objects.batch import Job, JobBackoff, JobStatus
-from proto.objects.core import Namespace
 from proto.objects.meta import evolve, find_condition
 from proto.objects.pod import Pod
 
@@ -101,9 +101,9 @@ class JobController:
         job = snapshot.get(Job, *key)
         if job is None or not job.is_ours:
             return None
-        uid, home = job.metadata.uid, snapshot.get(Namespace, "", key.namespace)
+        uid = job.metadata.uid
         pods = tuple(pod for pod in snapshot.by_owner(Pod, uid) if _controller_uid(pod) == uid)
-        return JobView(job, now, pods, may_create=home is None or not home.deleting)
+        return JobView(job, now, pods, may_create=takes_new_objects(snapshot, key.namespace))
 
     def reconcile(self, view: JobView) -> Plan:
         """Count, decide, change."""

@@ -26,9 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 
+from control_plane.controllers.ages import LONG_AGO
 from control_plane.controllers.taints import Verdict, down_key, find_taint, verdict
 from control_plane.plan import Action, Emit, Key, Plan, Snapshot, Update, Watch
 from proto.objects.core import Node, Taint
@@ -42,7 +43,6 @@ RETURN_S = 5.0
 """Connections that broke together are not made again together: an agent's next attempt may be seconds away."""
 
 ALL_NODES = Key("", "")
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Pace(Enum):
@@ -104,7 +104,7 @@ class NodeEvictionController:
             judged = verdict(node)
             known += judged is not Verdict.DECLARED
             if judged is Verdict.READY:
-                well_since.append(_since(node, _LONG_AGO))
+                well_since.append(_since(node, LONG_AGO))
             elif judged.down:
                 (waiting if find_taint(node, down_key(node), "NoExecute") is None else evicted).append(node)
         return LossView(tuple(waiting), tuple(evicted), known, now, min(well_since, default=None))

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from heapq import nsmallest
 
+from control_plane.controllers.ages import made_at
 from control_plane.controllers.pods import is_finished
 from control_plane.controllers.taints import OUT_OF_SERVICE, Verdict, verdict
 from control_plane.plan import Action, Delete, Key, Plan, Snapshot, Watch
@@ -38,8 +39,6 @@ SWEEP_S = 30.0
 ALL_PODS = Key("", "")
 _ANCHOR = "default"
 """A namespace that is always there: its addition starts the sweeps."""
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +170,4 @@ def _silenced(node: Node) -> bool:
 
 
 def _age_order(pod: Pod) -> tuple[datetime, str]:
-    return pod.metadata.creation_timestamp or _LONG_AGO, pod.metadata.uid
+    return made_at(pod), pod.metadata.uid

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from control_plane.controllers.ages import LONG_AGO, made_at
 from proto.objects.meta import Condition, ObjectMeta, OwnerReference
 from proto.objects.pod import ContainerStatus, Pod, PodTemplateSpec
 
@@ -20,7 +21,6 @@ DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 REMADE_AFTER_S = 10
 """What fails wherever it is placed is not tried in a tight loop (the kubelet's first back-off is as long)."""
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _PHASE_RANK = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
@@ -36,7 +36,7 @@ def is_to_be_remade(pod: Pod) -> bool:
 
 def remade_in_s(pod: Pod, now: datetime) -> float:
     """In how many seconds a pod that has ended may give way to another: when it is `REMADE_AFTER_S` old."""
-    made = pod.metadata.creation_timestamp or _LONG_AGO
+    made = made_at(pod)
     return REMADE_AFTER_S - (now - made).total_seconds()
 
 
@@ -72,7 +72,7 @@ def available_at(pod: Pod, min_ready_s: int) -> datetime | None:
     since = condition.last_transition_time
     if since is None:
         # Nobody said since when: count it from the start of time, or never if it must be ready for a while.
-        return None if min_ready_s else _LONG_AGO
+        return None if min_ready_s else LONG_AGO
     return since + timedelta(seconds=min_ready_s)
 
 
@@ -106,7 +106,7 @@ def count_pods(pods: Iterable[Pod], labels: Mapping[str, str], min_ready_s: int,
         if not is_ready(pod):
             continue
         ready += 1
-        at = available_at(pod, min_ready_s) if min_ready_s else _LONG_AGO
+        at = available_at(pod, min_ready_s) if min_ready_s else LONG_AGO
         if at is not None and at <= now:
             available += 1
         elif at is not None and (soonest is None or at < soonest):

@@ -26,6 +26,7 @@ from itertools import count
 
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
 from control_plane.controllers.conditions import without
+from control_plane.controllers.homes import takes_new_objects
 from control_plane.controllers.names import slot_name
 from control_plane.controllers.pods import PodCounts, count_pods, deletion_rank, is_active, is_ready, pod_from_template
 from control_plane.controllers.reconnection import (
@@ -52,7 +53,7 @@ from control_plane.plan import (
     own_key,
 )
 from proto.objects.apps import ReplicaSet, ReplicaSetStatus
-from proto.objects.core import Namespace, Node
+from proto.objects.core import Node
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
 
@@ -175,8 +176,7 @@ def _victims(view: ReplicaSetView, surplus: int) -> Sequence[Pod]:
 
 def _may_create(snapshot: Snapshot, replica_set: ReplicaSet) -> bool:
     """Nothing new is made for what is being deleted, or in a namespace that is."""
-    namespace = snapshot.get(Namespace, "", replica_set.metadata.namespace)
-    return not replica_set.deleting and not (namespace is not None and namespace.deleting)
+    return not replica_set.deleting and takes_new_objects(snapshot, replica_set.metadata.namespace)
 
 
 def _free_slots(snapshot: Snapshot, replica_set: ReplicaSet, wanted: int) -> tuple[tuple[int, str], ...]:

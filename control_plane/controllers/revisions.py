@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
+from control_plane.controllers.ages import made_at
 from control_plane.controllers.names import child_name
 from control_plane.controllers.scaling import Bounds, min_ready_s
 from proto.ids import derived_suffix
@@ -23,12 +23,11 @@ from proto.objects.pod import PodTemplateSpec
 from proto.rollouts import COMPLETED, DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION, REVISION_HISTORY, STAYS
 
 _REVISION_HISTORY_LENGTH_MAX = 2000
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def by_age(replica_sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
     """Oldest first; equally old ones by name."""
-    return sorted(replica_sets, key=lambda each: (each.metadata.creation_timestamp or _LONG_AGO, each.metadata.name))
+    return sorted(replica_sets, key=lambda each: (made_at(each), each.metadata.name))
 
 
 def template_hash(template: PodTemplateSpec, collisions: int) -> str:

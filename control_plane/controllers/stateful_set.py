@@ -19,6 +19,7 @@ from control_plane.controllers import controller_revisions, ordered_pods
 from control_plane.controllers.claims import Claims, claim, orphan_keys, selects_nothing
 from control_plane.controllers.conditions import without
 from control_plane.controllers.controller_revisions import Present, Revisions, revisions_of, to_settle
+from control_plane.controllers.homes import takes_new_objects
 from control_plane.controllers.ordered_pods import Line
 from control_plane.controllers.refusals import FAILURE, failure_told
 from control_plane.plan import (
@@ -35,7 +36,6 @@ from control_plane.plan import (
     own_key,
 )
 from proto.objects.controller_revision import ControllerRevision
-from proto.objects.core import Namespace
 from proto.objects.meta import Object, evolve
 from proto.objects.pod import Pod
 from proto.objects.stateful_set import StatefulSet, StatefulSetStatus
@@ -71,7 +71,6 @@ class StatefulSetController:
         stateful_set = snapshot.get(StatefulSet, *key)
         if stateful_set is None or selects_nothing(stateful_set.spec.selector):
             return None
-        namespace = snapshot.get(Namespace, "", stateful_set.metadata.namespace)
 
         def is_member(pod: Pod) -> bool:
             return not pod.deleting and ordered_pods.ordinal(stateful_set, pod) is not None
@@ -81,18 +80,14 @@ class StatefulSetController:
             now=now,
             pods=claim(snapshot, stateful_set, Pod, is_member),
             revisions=revisions_of(snapshot, stateful_set),
-            may_create=namespace is None or not namespace.deleting,
+            may_create=takes_new_objects(snapshot, key.namespace),
         )
 
     def reconcile(self, view: StatefulSetView) -> Plan:
         """First settle which pods and revisions are ours, then take the next steps, then tell."""
         stateful_set = view.stateful_set
-        if updates := view.revisions.claims.updates(stateful_set) + view.pods.updates(stateful_set):
-            return Plan(updates)
-        if stateful_set.deleting:
-            return Plan()
-        if action := to_settle(stateful_set, view.revisions):
-            return Plan((action,))
+        if (first := to_settle(stateful_set, view.revisions, view.pods)) is not None:
+            return first
         line = _line(view, view.revisions.present)
         changes = ordered_pods.steps(line, may_create=view.may_create)
         told = _status(line, bool(changes))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from control_plane.api.validation.problems import Problems
 from proto import names
 from proto.base64_text import decoded
 from proto.objects.core import ConfigMap
+from proto.objects.secret import Secret
 
 DATA_BYTES_MAX = 1024 * 1024
 
@@ -27,12 +30,18 @@ def check(config: ConfigMap, problems: Problems) -> None:
 
 def check_update(old: ConfigMap, new: ConfigMap, problems: Problems) -> None:
     """An immutable ConfigMap stays as it is, and stays immutable."""
+    check_immutable(old, new, {"data": "data", "binaryData": "binary_data"}, problems)
+
+
+def check_immutable(
+    old: ConfigMap | Secret, new: ConfigMap | Secret, fields: Mapping[str, str], problems: Problems
+) -> None:
+    """What was declared immutable keeps that and its `fields` (the name as it is written, and the model's)."""
     if not old.immutable:
         return
     words = "field is immutable when `immutable` is set"
     if not new.immutable:
         problems.forbidden("immutable", words)
-    if old.data != new.data:
-        problems.forbidden("data", words)
-    if old.binary_data != new.binary_data:
-        problems.forbidden("binaryData", words)
+    for written, name in fields.items():
+        if getattr(old, name) != getattr(new, name):
+            problems.forbidden(written, words)

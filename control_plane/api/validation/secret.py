@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 
+from control_plane.api.validation.config_map import DATA_BYTES_MAX, check_immutable
 from control_plane.api.validation.problems import Problems
 from proto import names
 from proto.base64_text import decoded
 from proto.objects.secret import Secret
-
-DATA_BYTES_MAX = 1024 * 1024
 
 _HIDDEN = "<secret contents redacted>"
 _SERVICE_ACCOUNT = "kubernetes.io/service-account.name"
@@ -46,13 +45,7 @@ def check_update(old: Secret, new: Secret, problems: Problems) -> None:
     """The type is for ever; an immutable Secret stays as it is, and stays immutable."""
     if old.type != new.type:
         problems.invalid("type", new.type, "field is immutable")
-    if not old.immutable:
-        return
-    words = "field is immutable when `immutable` is set"
-    if not new.immutable:
-        problems.forbidden("immutable", words)
-    if old.data != new.data:
-        problems.forbidden("data", words)
+    check_immutable(old, new, {"data": "data"}, problems)
 
 
 def _check_type(secret: Secret, problems: Problems) -> None:
