@@ -17,8 +17,6 @@ from pathlib import Path
 import pytest
 
 from proto import codec
-from proto.bus.nats import NatsBus
-from proto.client.typed import Client
 from proto.node import CleanReply, CleanRequest
 from proto.objects.apps import Deployment
 from proto.objects.core import Node
@@ -26,9 +24,9 @@ from proto.objects.meta import LabelSelector, ObjectMeta
 from proto.objects.pod import Container, PodSpec, PodTemplateSpec
 from proto.objects.stateful_set import StatefulSet, StatefulSetSpec
 from proto.subjects import node_down
-from setpoint.local.cluster import ClusterShape, LocalCluster
+from setpoint.local.cluster import ClusterShape
 from tests.chaos.faults import Chaos
-from tests.failures.observing import Observer, container_of
+from tests.failures.observing import Observer, container_of, observer_of
 from tests.failures.test_fencing import lives
 from tests.waiting import eventually
 
@@ -52,14 +50,8 @@ with open(FILE, "a") as file:
 
 @pytest.fixture
 async def observer(tmp_path: Path) -> AsyncIterator[Observer]:
-    async with LocalCluster(ClusterShape(tmp_path, MACHINES, control_plane_arguments=PACE)) as cluster:
-        bus = await NatsBus.connect(cluster.url, name="test")
-        try:
-            seen = Observer(cluster, bus, Client(bus, timeout_s=5))
-            await seen.all_ready(len(MACHINES))
-            yield seen
-        finally:
-            await bus.close()
+    async with observer_of(ClusterShape(tmp_path, MACHINES, control_plane_arguments=PACE)) as seen:
+        yield seen
 
 
 async def keep_one(observer: Observer, words: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from control_plane.controllers.pods import is_active, is_ready
 from control_plane.controllers.revisions import same_template
@@ -16,14 +16,14 @@ from proto.objects.core import Node
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
 from tests.controllers.builders import deployment, namespace, template
+from tests.controllers.interleaving import VERSIONS, Interleaved
 from tests.controllers.nodes import Machines
 from tests.controllers.world import World
 
 NODES = ("n1", "n2", "n3", "n4")
-VERSIONS = ("v1", "v2", "v3")
 
 
-class Rollouts(RuleBasedStateMachine):
+class Rollouts(Interleaved):
     """People, broken versions, a lagging mirror and crashing controllers around one Deployment."""
 
     def __init__(self) -> None:
@@ -94,27 +94,7 @@ class Rollouts(RuleBasedStateMachine):
     def pause_or_resume(self, paused: bool) -> None:
         self.world.update(self._deployment, **{"spec.paused": paused})
 
-    # What breaks
-
-    @rule(version=st.sampled_from(VERSIONS))
-    def a_version_is_broken(self, version: str) -> None:
-        self.machines.broken.add(version)
-
-    @rule(version=st.sampled_from(VERSIONS))
-    def a_version_is_repaired(self, version: str) -> None:
-        self.machines.broken.discard(version)
-
     # Who acts when
-
-    @rule(numbers=st.lists(st.integers(0, 50), min_size=1, max_size=8), seen=st.integers(0, 6))
-    def controllers_act(self, numbers: list[int], seen: int) -> None:
-        for number in numbers:
-            self.world.step(number)
-            self.world.catch_up(seen)
-
-    @rule(number=st.integers(0, 50), writes=st.integers(0, 3))
-    def a_controller_crashes_between_two_writes(self, number: int, writes: int) -> None:
-        self.world.step(number, crash_after=writes)
 
     @rule(changes=st.integers(1, 5))
     def the_mirror_catches_up_a_little(self, changes: int) -> None:
@@ -125,10 +105,6 @@ class Rollouts(RuleBasedStateMachine):
         for _ in range(times):
             self.machines.work()
         self.before = self._ready()
-
-    @rule(seconds=st.integers(1, 30))
-    def time_passes(self, seconds: int) -> None:
-        self.world.advance(seconds)
 
     @precondition(lambda self: not self.machines.broken)
     @rule()

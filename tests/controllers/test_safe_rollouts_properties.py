@@ -21,7 +21,8 @@ from proto.objects.apps import (
 from proto.objects.pod import Pod, PodTemplateSpec
 from proto.rollouts import ABORTED, PROMOTED
 from tests.controllers.builders import template
-from tests.controllers.test_rollout_properties import VERSIONS, FaultyRollouts
+from tests.controllers.interleaving import VERSIONS
+from tests.controllers.test_rollout_properties import FaultyRollouts
 
 ROLLING = RollingUpdateDeployment(max_surge=2, max_unavailable=1)
 STEPS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from control_plane.controllers import ordered_pods
 from control_plane.controllers.pods import REMADE_AFTER_S, is_active
@@ -21,18 +21,18 @@ from proto.objects.stateful_set import (
     StatefulSetUpdateStrategy,
 )
 from tests.controllers.builders import namespace, node, template
+from tests.controllers.interleaving import VERSIONS, Interleaved
 from tests.controllers.nodes import Machines
 from tests.controllers.stateful_sets import stateful_set
 from tests.controllers.world import World
 
 NODES = ("n1", "n2", "n3")
-VERSIONS = ("v1", "v2", "v3")
 REPLICAS_MAX = 5
 FENCED_S = 20
 """Longer than any lease: what a node stops by itself has stopped."""
 
 
-class StatefulSets(RuleBasedStateMachine):
+class StatefulSets(Interleaved):
     """People, broken versions, lost nodes, a lagging mirror and crashing controllers around one StatefulSet.
 
     `processes` are what really runs, (pod, node) by uid: a lost node goes on running what it ran, whatever becomes of
@@ -150,14 +150,6 @@ class StatefulSets(RuleBasedStateMachine):
 
     # What breaks
 
-    @rule(version=st.sampled_from(VERSIONS))
-    def a_version_is_broken(self, version: str) -> None:
-        self.machines.broken.add(version)
-
-    @rule(version=st.sampled_from(VERSIONS))
-    def a_version_is_repaired(self, version: str) -> None:
-        self.machines.broken.discard(version)
-
     @rule(number=st.integers(0, REPLICAS_MAX - 1))
     def a_pod_fails(self, number: int) -> None:
         pod = self.world.truth.get(Pod, "default", f"db-{number}")
@@ -199,24 +191,10 @@ class StatefulSets(RuleBasedStateMachine):
 
     # Who acts when
 
-    @rule(numbers=st.lists(st.integers(0, 50), min_size=1, max_size=8), seen=st.integers(0, 6))
-    def controllers_act(self, numbers: list[int], seen: int) -> None:
-        for number in numbers:
-            self.world.step(number)
-            self.world.catch_up(seen)
-
-    @rule(number=st.integers(0, 50), writes=st.integers(0, 3))
-    def a_controller_crashes_between_two_writes(self, number: int, writes: int) -> None:
-        self.world.step(number, crash_after=writes)
-
     @rule(times=st.integers(1, 6))
     def nodes_work(self, times: int) -> None:
         for _ in range(times):
             self._machines_work()
-
-    @rule(seconds=st.integers(1, 30))
-    def time_passes(self, seconds: int) -> None:
-        self.world.advance(seconds)
 
     @precondition(lambda self: not self.machines.broken and len(self.machines.healthy()) == len(NODES))
     @rule()

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from proto.bus.nats import NatsBus
-from proto.client.typed import Client
-from setpoint.local.cluster import ClusterShape, LocalCluster
-from tests.failures.observing import Observer
+from setpoint.local.cluster import ClusterShape
+from tests.failures.observing import Observer, observer_of
 
 MACHINES = ("m1", "m2", "m3")
 
@@ -18,11 +16,5 @@ MACHINES = ("m1", "m2", "m3")
 @pytest.fixture
 async def observer(tmp_path: Path) -> AsyncIterator[Observer]:
     shape = ClusterShape(data_dir=tmp_path, machines=MACHINES, control_planes=2)
-    async with LocalCluster(shape) as cluster:
-        bus = await NatsBus.connect(cluster.url, name="test")
-        try:
-            seen = Observer(cluster, bus, Client(bus, timeout_s=5))
-            await seen.all_ready(len(MACHINES))
-            yield seen
-        finally:
-            await bus.close()
+    async with observer_of(shape) as seen:
+        yield seen

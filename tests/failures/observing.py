@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from proto.bus.nats import NatsBus
 from proto.bus.port import Bus
 from proto.client.typed import Client
 from proto.errors import ApiError, Timeout, Unavailable
@@ -15,7 +17,7 @@ from proto.objects.apps import Deployment, DeploymentSpec
 from proto.objects.core import ConfigMap, Node
 from proto.objects.meta import Condition, LabelSelector, ObjectMeta, find_condition
 from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
-from setpoint.local.cluster import LocalCluster
+from setpoint.local.cluster import ClusterShape, LocalCluster
 from tests.waiting import eventually
 
 WITHIN_S = 30.0
@@ -172,3 +174,16 @@ async def write_through(client: Client, during: Callable[[], bool], acknowledged
             acknowledged.append(name)
         except ApiError:
             await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def observer_of(shape: ClusterShape) -> AsyncIterator[Observer]:
+    """Start the cluster and look on, once all its machines are Ready."""
+    async with LocalCluster(shape) as cluster:
+        bus = await NatsBus.connect(cluster.url, name="test")
+        try:
+            seen = Observer(cluster, bus, Client(bus, timeout_s=5))
+            await seen.all_ready(len(shape.machines))
+            yield seen
+        finally:
+            await bus.close()

@@ -14,14 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from proto.bus.nats import NatsBus
-from proto.client.typed import Client
 from proto.objects.core import Node
 from proto.objects.meta import LabelSelector, ObjectMeta, find_condition
 from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
 from proto.objects.stateful_set import StatefulSet, StatefulSetSpec
-from setpoint.local.cluster import ClusterShape, LocalCluster
-from tests.failures.observing import Observer, container_of
+from setpoint.local.cluster import ClusterShape
+from tests.failures.observing import Observer, container_of, observer_of
 from tests.failures.test_the_hub_fails import leader
 from tests.waiting import eventually
 
@@ -34,14 +32,8 @@ while :; do read since_boot rest </proc/uptime; echo "$SETPOINT_CONTAINER_ID $si
 @pytest.fixture
 async def observer(tmp_path: Path) -> AsyncIterator[Observer]:
     shape = ClusterShape(tmp_path, ("m1", "m2"), control_planes=2, control_plane_arguments=PACE)
-    async with LocalCluster(shape) as cluster:
-        bus = await NatsBus.connect(cluster.url, name="test")
-        try:
-            seen = Observer(cluster, bus, Client(bus, timeout_s=5))
-            await seen.all_ready(2)
-            yield seen
-        finally:
-            await bus.close()
+    async with observer_of(shape) as seen:
+        yield seen
 
 
 async def keep_one(observer: Observer, words: Path) -> None:

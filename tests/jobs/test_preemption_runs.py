@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from proto.bus.nats import NatsBus
 from proto.client.typed import Client
 from proto.errors import ApiError, Forbidden, NotFound, Timeout, Unavailable
 from proto.objects.apps import ReplicaSet, ReplicaSetSpec
@@ -17,7 +16,8 @@ from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec, Resource
 from proto.objects.quota import ResourceQuota, ResourceQuotaSpec
 from proto.objects.scheduling import PriorityClass
 from proto.quantity import cpu_millis, format_cpu
-from setpoint.local.cluster import ClusterShape, LocalCluster
+from setpoint.local.cluster import ClusterShape
+from tests.clusters import client_of
 from tests.waiting import eventually
 
 POLITE = "trap 'sleep 0.5; exit 0' TERM; while :; do sleep 0.05; done"
@@ -26,21 +26,16 @@ POLITE = "trap 'sleep 0.5; exit 0' TERM; while :; do sleep 0.05; done"
 @asynccontextmanager
 async def cluster(folder: Path, *, machines: tuple[str, ...], control_planes: int) -> AsyncIterator[Client]:
     shape = ClusterShape(folder, machines=machines, control_planes=control_planes, isolation="groups")
-    async with LocalCluster(shape) as started:
-        bus = await NatsBus.connect(started.url, name="test")
-        try:
-            client = Client(bus, timeout_s=5)
+    async with client_of(shape) as client:
 
-            async def answers() -> bool:
-                try:
-                    return bool(await client.get(PriorityClass, "system-node-critical"))
-                except (NotFound, Timeout, Unavailable) as nobody:
-                    raise AssertionError(nobody.message) from None
+        async def answers() -> bool:
+            try:
+                return bool(await client.get(PriorityClass, "system-node-critical"))
+            except (NotFound, Timeout, Unavailable) as nobody:
+                raise AssertionError(nobody.message) from None
 
-            await eventually(answers, within_s=20, what="the API answers")
-            yield client
-        finally:
-            await bus.close()
+        await eventually(answers, within_s=20, what="the API answers")
+        yield client
 
 
 def spec(cpu: str, priority_class: str = "") -> PodSpec:

@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from proto.bus.nats import NatsBus
 from proto.client.typed import Client
-from proto.errors import NotFound, Timeout, Unavailable
 from proto.objects.apps import Deployment
-from proto.objects.core import Namespace, Node
 from proto.objects.meta import find_condition
 from proto.objects.pod import Pod
-from setpoint.local.cluster import ClusterShape, LocalCluster
+from setpoint.local.cluster import ClusterShape
+from tests.clusters import client_of
 from tests.rollouts.load import load_on
 from tests.waiting import eventually
 
@@ -55,24 +53,8 @@ asyncio.run(main())
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """A client of a cluster of two machines, the same for all tests here."""
     shape = ClusterShape(data_dir=tmp_path_factory.mktemp("cluster"), machines=("m1", "m2"), isolation="groups")
-    async with LocalCluster(shape) as cluster:
-        bus = await NatsBus.connect(cluster.url, name="test")
-        try:
-            found = Client(bus, timeout_s=5)
-
-            async def ready() -> bool:
-                try:
-                    await found.get(Namespace, "default")
-                    nodes = (await found.list(Node)).items
-                except (NotFound, Timeout, Unavailable) as nobody:
-                    raise AssertionError(nobody.message) from None
-                conditions = [find_condition(node.status.conditions, "Ready") for node in nodes]
-                return [one and one.status for one in conditions] == ["True", "True"]
-
-            await eventually(ready, within_s=30, what="both nodes are Ready")
-            yield found
-        finally:
-            await bus.close()
+    async with client_of(shape) as found:
+        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from proto.ids import RandomIds, hash64
 from proto.objects.coordination import Lease
 from proto.objects.meta import Object
-from tests.sim import checks, faults, invariants, programs
+from tests.sim import checks, faults, invariants
 from tests.sim.chaos import Chaos
 from tests.sim.cluster import Cluster
 from tests.sim.people import People
-from tests.sim.scenario import LoggedErrors, Outcome
-from tests.sim.trace import Trace
+from tests.sim.scenario import Outcome, simulated
 from tests.sim.workloads import ALL, ROOM
 
 UP_S = 30.0
@@ -36,14 +35,7 @@ PAUSE_S = (0.2, 3.0)
 
 def simulate(seed: int, *, follow: bool = False, chaos_s: float = CHAOS_S) -> Outcome:
     """Run everything from `seed`."""
-    outcome = Outcome(seed, trace=Trace(follow=follow))
-    with LoggedErrors(outcome):
-        programs.run(_run(seed, outcome, chaos_s))
-    return outcome
-
-
-async def _run(seed: int, outcome: Outcome, chaos_s: float) -> None:
-    await Everything(seed, outcome, chaos_s).run()
+    return simulated(seed, lambda outcome: Everything(seed, outcome, chaos_s).run(), follow=follow)
 
 
 class Everything:

@@ -19,13 +19,13 @@ from proto.objects.core import Namespace, Node, Taint
 from proto.objects.meta import Object, ObjectMeta, evolve
 from proto.objects.pod import Pod
 from tests.sim.trace import Trace
+from tests.sim.users import DONE, tried
 from tests.sim.workloads import ALL, TEAM, URGENT, Json, Propagation, Workload
 
 T = TypeVar("T")
 Obj = TypeVar("Obj", bound=Object)
 Key = tuple[str, str, str]
 
-DONE = "done"
 CERTAIN_REFUSALS = frozenset(error.reason for error in (AlreadyExists, Conflict, NotFound, Unavailable, Invalid))
 """After these nothing has changed; after anything else nobody knows."""
 
@@ -205,13 +205,7 @@ class People:
             await asyncio.sleep(RETRY_S)
 
     async def _try(self, what: str, work: Awaitable[object]) -> str:
-        try:
-            await work
-            outcome = DONE
-        except ApiError as error:
-            outcome = error.reason
-        self._trace.note("people", f"{what}: {outcome}")
-        return outcome
+        return await tried(self._trace, "people", what, work)
 
     async def _list(self, kind: type[Obj], namespace: str = "", labels: str = "") -> tuple[Obj, ...]:
         try:

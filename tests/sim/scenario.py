@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from proto.ids import RandomIds, hash64
@@ -39,16 +39,21 @@ class Outcome:
         return self.trace.hash
 
 
-def simulate(seed: int, *, follow: bool = False, chaos_s: float = CHAOS_S) -> Outcome:
-    """Run the scenario of `seed`."""
+def simulated(seed: int, course: Callable[[Outcome], Awaitable[None]], *, follow: bool) -> Outcome:
+    """Run a course in virtual time; what it violates, and errors that are logged meanwhile, are in the outcome."""
     outcome = Outcome(seed, trace=Trace(follow=follow))
+
+    async def run() -> None:
+        await course(outcome)
+
     with LoggedErrors(outcome):
-        programs.run(_run(seed, outcome, chaos_s))
+        programs.run(run())
     return outcome
 
 
-async def _run(seed: int, outcome: Outcome, chaos_s: float) -> None:
-    await Scenario(seed, outcome, chaos_s).run()
+def simulate(seed: int, *, follow: bool = False, chaos_s: float = CHAOS_S) -> Outcome:
+    """Run the scenario of `seed`."""
+    return simulated(seed, lambda outcome: Scenario(seed, outcome, chaos_s).run(), follow=follow)
 
 
 class Scenario:

@@ -173,13 +173,18 @@ class User:
             self.ledger.unanswered.setdefault(name, set()).add(replicas)
 
     async def _try(self, what: str, work: Awaitable[object]) -> str:
-        try:
-            await work
-            outcome = DONE
-        except ApiError as error:
-            outcome = error.reason
-        self._trace.note("user", f"{what}: {outcome}")
-        return outcome
+        return await tried(self._trace, "user", what, work)
+
+
+async def tried(trace: Trace, who: str, what: str, work: Awaitable[object]) -> str:
+    """Ask for something and note how it ended: `DONE`, or the reason of the refusal."""
+    try:
+        await work
+        outcome = DONE
+    except ApiError as error:
+        outcome = error.reason
+    trace.note(who, f"{what}: {outcome}")
+    return outcome
 
 
 def _deployment(name: str, replicas: int, command: tuple[str, ...], port: int) -> Deployment:

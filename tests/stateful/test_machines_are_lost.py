@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from proto import codec
-from proto.bus.nats import NatsBus
-from proto.client.typed import Client
 from proto.objects.core import Node
 from proto.objects.pod import Pod
 from proto.objects.stateful_set import StatefulSet
-from setpoint.local.cluster import ClusterShape, LocalCluster
-from tests.failures.observing import Observer
+from setpoint.local.cluster import ClusterShape
+from tests.failures.observing import Observer, observer_of
 from tests.stateful.beats import Trace
 from tests.waiting import eventually
 
@@ -27,14 +25,8 @@ async def observed(folder: Path, *, lease_s: int) -> AsyncIterator[Observer]:
     """A cluster whose machines hold their leases for so long, and three pods, one a machine."""
     arguments = ("--lease-s", str(lease_s))
     shape = ClusterShape(data_dir=folder / "cluster", machines=MACHINES, control_plane_arguments=arguments)
-    async with LocalCluster(shape) as cluster:
-        bus = await NatsBus.connect(cluster.url, name="test")
-        try:
-            seen = Observer(cluster, bus, Client(bus, timeout_s=5))
-            await seen.all_ready(len(MACHINES))
-            yield seen
-        finally:
-            await bus.close()
+    async with observer_of(shape) as seen:
+        yield seen
 
 
 async def deployed(observer: Observer, trace: Trace, **spec: Any) -> None:
