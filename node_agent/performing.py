@@ -114,7 +114,7 @@ class Performer:
         problem = await self._hooks.run(step.target, step.handler)
         if problem:
             self._reporting.tell(hook_failed(work.pod, "PostStart", problem))
-            work.ungreeted.add(str(step.id))
+            work.ungreeted[str(step.id)] = problem
         else:
             work.greeted.add(str(step.id))
 

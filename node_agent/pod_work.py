@@ -41,7 +41,7 @@ class PodWork:
     busy: set[str] = field(default_factory=set)
     stopping: dict[str, datetime] = field(default_factory=dict)
     greeted: set[str] = field(default_factory=set)
-    ungreeted: set[str] = field(default_factory=set)
+    ungreeted: dict[str, str] = field(default_factory=dict)
     ends: Ends | None = None
     eviction: Eviction | None = None
     tidy: bool = False
@@ -95,7 +95,7 @@ class PodWork:
             unmounted=self.unmounted,
             health=health,
             greeted=frozenset(self.greeted),
-            ungreeted=frozenset(self.ungreeted),
+            ungreeted=self.ungreeted,
             ends=self.ends,
             eviction=self.eviction,
             tidy=self.tidy,
@@ -130,7 +130,7 @@ class PodWork:
         """A container was removed."""
         self.stopping.pop(container_id, None)
         self.greeted.discard(container_id)
-        self.ungreeted.discard(container_id)
+        self.ungreeted.pop(container_id, None)
         self.unresized.pop(container_id, None)
 
     def hold(self, now_s: float) -> float:

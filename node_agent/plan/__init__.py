@@ -9,12 +9,15 @@ A pass over one pod goes like this, and starts from nothing but values every tim
     lives           what the runtime says, what it has forgotten and what could not start, as one history
     init_containers whose turn it is: init containers in order, sidecars, then the others
     probes          what a look at a container means, and when to look next
+    isolation       what needs more than a process to stand between a program and the machine
+    failures        why a container does not come up
     restarts        whether an ended container runs again, and after how long
     images          which images can run (programs of the machine, for now)
     ports           which ports a container gets, and how it learns of them
     expansion       `$(VAR)` as Kubernetes expands it
     environment     a container's variables
     levels          where it stands among the other pods: control groups, the kernel's choice when memory is out
+    local_storage   how much of the disk a pod may take
     launch          everything needed to start a container, or why it cannot be started
     conditions      Initialized, Ready and the others
     status          the PodStatus to report

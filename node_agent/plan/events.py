@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from node_agent.plan.failures import POST_START_ERROR, RUN_ERROR
+from node_agent.plan.lives import START_ERROR
 from node_agent.plan.restarts import CRASH_LOOP
 from node_agent.plan.status import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, EVICTED, NOT_ITS_TURN, NOT_STARTED
 from node_agent.plan.view import Stop
 from proto.node import PodEvent
 from proto.objects.pod import ContainerStatus, Pod, PodStatus
 
-_SILENT = (NOT_STARTED.reason, NOT_ITS_TURN.reason)
+_SILENT = (NOT_STARTED.reason, NOT_ITS_TURN.reason, RUN_ERROR, POST_START_ERROR)
+"""Waiting reasons that say nothing new: there is none, or the failure had an event of its own."""
+
 _KILLING = {
     "liveness_failed": "Container {} failed liveness probe, will be restarted",
     "startup_failed": "Container {} failed startup probe, will be restarted",
@@ -56,7 +60,7 @@ def _container_events(pod: Pod, old: ContainerStatus, new: ContainerStatus) -> I
     if new.state.running is not None and (old.state.running is None or old.container_id != new.container_id):
         yield _event(pod, "Started", f"Started container {new.name}")
     ended, known = new.state.terminated or new.last_state.terminated, old.state.terminated or old.last_state.terminated
-    if ended is not None and ended.reason == "StartError" and ended != known:
+    if ended is not None and ended.reason == START_ERROR and ended != known:
         yield _event(pod, "Failed", f"Error: {ended.message}", "Warning")
     waiting = new.state.waiting
     if (

@@ -23,8 +23,9 @@ SERIES_ANNOTATION = "setpoint.dev/restart-series"
 LOST_EXIT_CODE = 137
 """Kubernetes: the exit code shown for a container whose real one nobody knows."""
 
+START_ERROR = "StartError"
 START_ERROR_EXIT_CODE = 128
-"""Kubernetes (containerd): the exit code shown for a program that could not be executed."""
+"""Kubernetes (containerd): the reason and the exit code shown for a program that could not be executed."""
 
 FENCED_EXIT_CODE = 143
 """Shown for a program that was stopped for the lease and took that for success: its work is not known to be done."""
@@ -94,7 +95,7 @@ def observed_life(state: ContainerState) -> Life | None:
 
 def failed_start(container_id: ContainerId, series: int, message: str, now: datetime) -> Life:
     """The life of a program that could not be executed: it ended before it began."""
-    ending = Ending(now, START_ERROR_EXIT_CODE, "StartError", message=message)
+    ending = Ending(now, START_ERROR_EXIT_CODE, START_ERROR, message=message)
     return Life(container_id.attempt, now, ending, series, stored=False, container_id=str(container_id))
 
 

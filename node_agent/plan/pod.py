@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 
 from node_agent.plan import images
 from node_agent.plan.ending import stop, stop_grace_s, wind_down
+from node_agent.plan.failures import failure_of
 from node_agent.plan.init_containers import all_containers, last_reboot, must_rerun
 from node_agent.plan.launch import CREATING, Hold, Launch, prepare
 from node_agent.plan.lives import Life
 from node_agent.plan.resizing import Resizing, resizing
-from node_agent.plan.restarts import CRASH_LOOP, Restart, duration_text, next_restart
+from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF_S, Restart, duration_text, next_restart
 from node_agent.plan.scene import Scene, deadline, scene_of, status_of, superseded, target_of, why_ends
 from node_agent.plan.status import ENDED
 from node_agent.plan.view import PodPlan, PodView, PostStart, Start, Step, Target
@@ -125,17 +126,21 @@ def _start(scene: Scene, container: Container, *, turn: bool) -> _Verdict:
     tidying = superseded(scene, container)
     next_id = scene.id_of(container.name, latest.attempt + 1 if latest else 0)
     wanted = view.reported.phase not in ENDED and (latest is None or restart is not None or again)
-    if not turn or not wanted or str(next_id) in view.busy:
+    if not turn or not wanted:
         return _Verdict(tidying)
+    failure = failure_of(latest, view.ungreeted) if restart is not None else None
+    if str(next_id) in view.busy:
+        return _Verdict(tidying, failure)
     if restart is not None and not restart.is_due(scene.now):
-        return _Verdict(tidying, _crash_loop(view.pod, container, restart), restart.due)
+        told = failure if restart.back_off_s <= FIRST_BACK_OFF_S else None
+        return _Verdict(tidying, told or _crash_loop(view.pod, container, restart), restart.due)
     launch = _launch(view, container)
     if isinstance(launch, Hold):
         wake_at = None if launch.retry_s is None else scene.now + timedelta(seconds=launch.retry_s)
         return _Verdict(tidying, launch, wake_at)
     reason = "machine_restarted" if again else "restart" if restart else "first_start"
     start = Start(next_id, launch, restart.series if restart else 0, reason)
-    return _Verdict((*tidying, start), Hold(CREATING, view.unmounted) if view.unmounted else None)
+    return _Verdict((*tidying, start), Hold(CREATING, view.unmounted) if view.unmounted else failure)
 
 
 def _launch(view: PodView, container: Container) -> Launch | Hold:

@@ -56,11 +56,10 @@ class PodView:
     were told to stop to the time at which they are killed. `fenced`: this pod may have been replaced elsewhere, so
     nothing of it may be started before the hub has said that it has not. `health` is what probes say of a container,
     by its id. `greeted` are the ids of containers whose postStart hook is done, `ungreeted` of those for which it
-    failed. `eviction`: the node is short of something, and the pod has to go. `tidy`: the disk is full, so nothing is
-    kept that is not needed. `room` is how much cpu (thousandths) and memory (bytes) no pod of the node asks for,
-    `unresized` the containers whose last resize failed, by their ids. `ends` is when the pod's grace is over, if an
-    earlier pass found that it should end.
-    `unmounted` says which volume could not be made at the last try.
+    failed, and why. `eviction`: the node is short of something, and the pod has to go. `tidy`: the disk is full, so
+    nothing is kept that is not needed. `room` is how much cpu (thousandths) and memory (bytes) no pod of the node asks
+    for, `unresized` the containers whose last resize failed, by their ids. `ends` is when the pod's grace is over, if
+    an earlier pass found that it should end. `unmounted` says which volume could not be made at the last try.
     """
 
     pod: Pod
@@ -76,7 +75,7 @@ class PodView:
     fenced: bool = False
     health: Mapping[str, Health] = field(default_factory=dict)
     greeted: frozenset[str] = frozenset()
-    ungreeted: frozenset[str] = frozenset()
+    ungreeted: Mapping[str, str] = field(default_factory=dict)
     ends: Ends | None = None
     eviction: Eviction | None = None
     tidy: bool = False

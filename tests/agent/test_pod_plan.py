@@ -201,12 +201,14 @@ def test_a_failed_start_is_a_life() -> None:
     failed = failed_start(ContainerId("u-web", "app", 0), 0, "no such file", NOW)
     plan = plan_pod(view(failed={"app": failed}), NOW)
     assert summary(plan) == [("Start", "u-web.app.1", "restart")]
-    second = failed_start(ContainerId("u-web", "app", 1), 1, "no such file", NOW)
-    status = plan_pod(view(failed={"app": second}, reported=plan.status), NOW).status.container_statuses[0]
-    assert status.state.waiting is not None and status.state.waiting.reason == "CrashLoopBackOff"
-    assert status.last_state.terminated is not None
-    assert (status.last_state.terminated.reason, status.last_state.terminated.exit_code) == ("StartError", 128)
-    assert status.restart_count == 1
+    for attempt, reason in enumerate(("RunContainerError", "RunContainerError", "CrashLoopBackOff")):
+        again = failed_start(ContainerId("u-web", "app", attempt), attempt, "no such file", NOW)
+        status = plan_pod(view(failed={"app": again}, reported=plan.status), NOW).status.container_statuses[0]
+        assert status.state.waiting is not None and status.state.waiting.reason == reason
+        assert (status.state.waiting.message == "no such file") is (reason == "RunContainerError")
+        assert status.last_state.terminated is not None
+        assert (status.last_state.terminated.reason, status.last_state.terminated.exit_code) == ("StartError", 128)
+        assert status.restart_count == attempt
 
 
 def test_transition_times_change_only_with_the_status() -> None:
