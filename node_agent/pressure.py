@@ -37,7 +37,7 @@ from node_agent.plan.view import Eviction
 from node_agent.pods import Pods
 from node_agent.runtime.port import Runtime, RuntimeFailure, Usage
 from node_agent.settings import AgentSettings
-from node_agent.storage.port import Space, Storage
+from node_agent.storage.port import PodSpace, Storage
 from proto.clock import Clock, Instant
 from proto.objects.meta import Condition
 from proto.objects.pod import Pod
@@ -184,18 +184,20 @@ class Pressure:
             log.info("no_figures problem=%s", problem)
             usage = {}
         uids = [pod.metadata.uid for pod in pods]
-        spaces = await asyncio.gather(*map(self._storage.space_of, uids)) if signal in _DISK else [Space()] * len(uids)
+        spaces = (
+            await asyncio.gather(*map(self._storage.space_of, uids)) if signal in _DISK else [PodSpace()] * len(uids)
+        )
         return [figures_of(pod, usage, space) for pod, space in zip(pods, spaces, strict=True)]
 
 
-def figures_of(pod: Pod, usage: Mapping[str, Usage], space: Space) -> Figures:
+def figures_of(pod: Pod, usage: Mapping[str, Usage], space: PodSpace) -> Figures:
     """What a pod uses, from the usage of all containers by their ids."""
     keys = ((parse_container_id(container_id), used) for container_id, used in usage.items())
     own = {key.container: used for key, used in keys if key is not None and key.pod_uid == pod.metadata.uid}
     return Figures(
         pod=pod,
         memory_bytes={name: used.memory_bytes or 0 for name, used in own.items()},
-        disk_bytes=space.bytes,
-        inodes=space.inodes,
+        disk_bytes=space.total.bytes,
+        inodes=space.total.inodes,
         pids=sum(used.pids or 0 for used in own.values()),
     )

@@ -28,6 +28,7 @@ from node_agent.lease import Lease
 from node_agent.leaving import handed_over
 from node_agent.leftovers import LeftoverServer
 from node_agent.level_bounds import LevelBounds
+from node_agent.local_storage import LocalStorage
 from node_agent.machine import Machine, MemoryMachine
 from node_agent.membership import Membership
 from node_agent.operations import Operations
@@ -223,6 +224,7 @@ class NodeAgent:
             self._machine, self._runtime, self._storage, self.pods, self._cleanup, self._clock, settings
         )
         self.pods.refusal = self._pressure.refusal
+        self._local_storage = LocalStorage(self.pods, self._storage, self._clock, settings.storage_every_s)
         self._leftovers = LeftoverServer(self._bus, self._clock, self._background, settings.node, self._cleanup)
         self._streams = StreamServers(
             self._bus, self._clock, self._background, settings.node, self.pods, self._containers, self._operations,
@@ -291,6 +293,7 @@ class NodeAgent:
         spawn(self._levels.run(), "levels")
         spawn(self._problems.run(), "problems")
         spawn(self._pressure.run(), "pressure")
+        spawn(self._local_storage.run(), "local storage")
         spawn(self._cleanup.run(), "cleanup")
         spawn(self._membership.run(), "membership")
 

@@ -42,6 +42,9 @@ class AgentSettings:
     eviction_grace_s: float = 0.0
     """How long an evicted pod's programs have to end, at most, when a soft threshold is met."""
 
+    storage_every_s: float = 10.0
+    """How often pods with limits of local storage are measured."""
+
     usage_every_s: float = 5.0
     pod_usage_every_s: float = 15.0
     cleanup_every_s: float = 60.0

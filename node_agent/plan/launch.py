@@ -68,7 +68,7 @@ def prepare(
     except CannotKeep as problem:
         return Hold(CREATE_ERROR, str(problem))
     try:
-        volumes = volumes_of(pod, container, config, host)
+        volumes = volumes_of(pod, container, config, host, env)
     except ConfigProblem as problem:
         return Hold(CREATING, str(problem))
     argv = tuple(expand(word, env) for word in (*container.command, *container.args))

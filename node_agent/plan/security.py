@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node_agent.plan.config import ConfigProblem
+from node_agent.plan.isolation import unkept
 from node_agent.runtime.port import Security
 from proto.objects.pod import Container, Pod
 from proto.objects.security import PodSecurityContext, SecurityContext
@@ -37,8 +38,10 @@ def security_of(pod: Pod, container: Container, agent: Account) -> Security:
 
     Raises:
         ConfigProblem: it would run as root, and may not.
-        CannotKeep: the agent has not the rights for it.
+        CannotKeep: the agent has not the rights for it, or no process can have it.
     """
+    if problem := unkept(pod, container):
+        raise CannotKeep(problem)
     common = pod.spec.security_context or PodSecurityContext()
     own = container.security_context or SecurityContext()
     further = (*common.supplemental_groups, *(() if common.fs_group is None else (common.fs_group,)))
@@ -57,6 +60,8 @@ def security_of(pod: Pod, container: Container, agent: Account) -> Security:
     if own.run_as_non_root if own.run_as_non_root is not None else common.run_as_non_root:
         _check_non_root(pod, container, security, agent)
     if agent.uid != 0:
+        if own.privileged:
+            raise CannotKeep(f"securityContext.privileged: {agent.other} and has no more rights to give")
         _check_possible(security, agent)
         if container.volume_mounts:
             raise CannotKeep(f"volumeMounts: {agent.other} and cannot mount volumes")

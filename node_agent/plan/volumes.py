@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from node_agent.plan.config import Config, ConfigProblem, Texts
 from node_agent.plan.environment import Host, pod_field, resource_amount
+from node_agent.plan.expansion import expand
 from proto.base64_text import decoded
 from proto.objects.pod import Container, Pod
-from proto.objects.volumes import DownwardAPIVolumeFile, HostPathVolumeSource, KeyToPath, Volume
+from proto.objects.volumes import DownwardAPIVolumeFile, HostPathVolumeSource, KeyToPath, Volume, VolumeMount
+from proto.quantity import whole
 
 MEMORY = "Memory"
 
@@ -30,11 +32,13 @@ class File:
 class Content:
     """A volume as it should be: exactly one of the three.
 
-    `files` (by their paths), an empty folder (`medium` is where), or something of the machine.
+    `files` (by their paths), an empty folder (`medium` is where), or something of the machine. `size_bytes` is what an
+    empty folder in memory may hold, None where only the machine's memory bounds it.
     """
 
     files: Mapping[str, File] | None = None
     medium: str | None = None
+    size_bytes: int | None = None
     host: HostPathVolumeSource | None = None
 
 
@@ -56,8 +60,8 @@ class Volumes:
     mounts: tuple[MountPoint, ...] = ()
 
 
-def volumes_of(pod: Pod, container: Container, config: Config, host: Host) -> Volumes:
-    """What the container mounts.
+def volumes_of(pod: Pod, container: Container, config: Config, host: Host, env: Mapping[str, str]) -> Volumes:
+    """What the container mounts; `env` are its variables.
 
     Raises:
         ConfigProblem: a ConfigMap, a Secret or a key of it is missing and not optional.
@@ -68,11 +72,15 @@ def volumes_of(pod: Pod, container: Container, config: Config, host: Host) -> Vo
     }
     mounts = tuple(
         MountPoint(
-            mount.name, mount.mount_path, mount.sub_path, mount.read_only or _is_made_of_files(contents[mount.name])
+            mount.name, mount.mount_path, _part(mount, env), mount.read_only or _is_made_of_files(contents[mount.name])
         )
         for mount in container.volume_mounts
     )
     return Volumes(contents, mounts)
+
+
+def _part(mount: VolumeMount, env: Mapping[str, str]) -> str:
+    return expand(mount.sub_path_expr, env) if mount.sub_path_expr else mount.sub_path
 
 
 def changing_files(pod: Pod, config: Config, host: Host) -> dict[str, Mapping[str, File]]:
@@ -96,12 +104,25 @@ def content_of(volume: Volume, pod: Pod, config: Config, host: Host) -> Content:
     """
     try:
         if volume.empty_dir is not None:
-            return Content(medium=volume.empty_dir.medium)
+            in_memory = volume.empty_dir.medium == MEMORY
+            return Content(medium=volume.empty_dir.medium, size_bytes=_memory_size(volume, pod) if in_memory else None)
         if volume.host_path is not None:
             return Content(host=volume.host_path)
         return Content(files=dict(_files(volume, pod, config, host)))
     except ConfigProblem as problem:
         raise ConfigProblem(f'MountVolume.SetUp failed for volume "{volume.name}" : {problem}') from None
+
+
+def _memory_size(volume: Volume, pod: Pod) -> int | None:
+    """How large a file system in memory is: its limit, and no more than all memory that the pod may use.
+
+    What is in it counts as memory of the container that wrote it (Kubernetes: `SizeMemoryBackedVolumes`).
+    """
+    assert volume.empty_dir is not None
+    containers = (*pod.spec.containers, *pod.spec.init_containers)
+    limits = [whole(container.resources.limits.get("memory", "0")) for container in containers]
+    bounds = [whole(volume.empty_dir.size_limit or "0"), sum(limits) if all(limits) else 0]
+    return min((bound for bound in bounds if bound > 0), default=None)
 
 
 def _is_made_of_files(content: Content) -> bool:
@@ -123,7 +144,9 @@ def _files(volume: Volume, pod: Pod, config: Config, host: Host) -> Iterable[tup
 def _projected(volume: Volume, pod: Pod, config: Config, host: Host) -> Iterator[tuple[str, File]]:
     assert volume.projected is not None
     mode = volume.projected.default_mode
-    for source in volume.projected.sources:
+    for index, source in enumerate(volume.projected.sources):
+        if source.config_map is None and source.secret is None and source.downward_api is None:
+            raise ConfigProblem(f"sources[{index}] is none that this version knows: configMap, secret, downwardAPI")
         if (one := source.config_map) is not None:
             yield from _of_config_map(one.name, one.items, mode, one.optional, config)
         if (secret := source.secret) is not None:

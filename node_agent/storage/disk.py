@@ -18,7 +18,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from node_agent.storage.port import Identity, PodRecord, Space, StateDirHeld, StorageFailure, valid_uid
+from node_agent.storage.port import Identity, PodRecord, PodSpace, StateDirHeld, StorageFailure, valid_uid
+from node_agent.storage.spaces import pod_space, unmount_in
 from proto import codec
 from proto.objects.meta import Model
 
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
 
 _RECORD = "record.msgpack"
-_MEMORY = Path("/dev/shm") / f"setpoint-{os.geteuid()}"
 _CHECK_BYTES = 4096
 """A page: what a full file system refuses, though it may still take an empty file."""
 
@@ -111,28 +111,22 @@ class DiskStorage:
             raise _failure("make", files, error) from None
         return files
 
-    def volume_dir(self, uid: str, volume: str, *, in_memory: bool = False) -> Path:
-        """See the port. Every user of the machine may write into its memory, so the folder there must be ours."""
+    def volume_dir(self, uid: str, volume: str) -> Path:
+        """See the port."""
+        above = self._pods / uid / "volumes"
         try:
-            if in_memory:
-                if not _MEMORY.parent.is_mount():
-                    raise StorageFailure(f"{_MEMORY.parent} is no file system in memory")
-                _MEMORY.mkdir(mode=0o700, exist_ok=True)
-                if _MEMORY.stat().st_uid != os.geteuid():
-                    raise StorageFailure(f"{_MEMORY} belongs to somebody else")
-            above = _MEMORY / uid if in_memory else self._pods / uid / "volumes"
             above.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageFailure(f"cannot make {error.filename}: {error.strerror}") from None
+            raise _failure("make", above, error) from None
         return above / volume
 
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """See the port."""
         return self._pods / uid / "logs" / container / f"{attempt}.log"
 
-    async def space_of(self, uid: str) -> Space:
+    async def space_of(self, uid: str) -> PodSpace:
         """See the port."""
-        return await asyncio.to_thread(_space, self._pods / uid)
+        return await asyncio.to_thread(pod_space, self._pods / uid)
 
     async def empty_pod(self, uid: str) -> None:
         """See the port."""
@@ -142,23 +136,16 @@ class DiskStorage:
     async def remove_pod(self, uid: str) -> None:
         """See the port. A large directory takes its time, so a thread does it."""
         try:
-            await asyncio.to_thread(shutil.rmtree, _MEMORY / uid, ignore_errors=True)
-            await asyncio.to_thread(shutil.rmtree, self._pods / uid)
+            await asyncio.to_thread(_remove, self._pods / uid)
         except FileNotFoundError:
             return
         except OSError as error:
             raise _failure("remove", error.filename, error) from None
 
 
-def _space(directory: Path) -> Space:
-    """What is below a directory; files that vanish meanwhile take nothing."""
-    taken = inodes = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            with contextlib.suppress(OSError):
-                taken += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118 - many files
-        inodes += 1 + len(names)
-    return Space(taken, inodes)
+def _remove(directory: Path) -> None:
+    unmount_in(directory / "volumes")
+    shutil.rmtree(directory)
 
 
 def _read(path: Path, model: type[M]) -> M | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from node_agent.storage.port import Identity, PodRecord, Space, StateDirHeld
+from node_agent.storage.port import Identity, PodRecord, PodSpace, StateDirHeld
 
 
 class MemoryStorage:
@@ -15,7 +15,7 @@ class MemoryStorage:
         self._identity = Identity()
         self._records: dict[str, PodRecord] = {}
         self._directories: set[str] = set()
-        self.spaces: dict[str, Space] = {}
+        self.spaces: dict[str, PodSpace] = {}
         self._held = False
 
     def open(self) -> None:
@@ -56,7 +56,7 @@ class MemoryStorage:
         self._directories.add(uid)
         return self.root / uid / "files"
 
-    def volume_dir(self, uid: str, volume: str, *, in_memory: bool = False) -> Path:
+    def volume_dir(self, uid: str, volume: str) -> Path:
         """See the port."""
         return self.prepare_pod(uid) / "volumes" / volume
 
@@ -64,9 +64,9 @@ class MemoryStorage:
         """See the port."""
         return self.root / uid / "logs" / container / f"{attempt}.log"
 
-    async def space_of(self, uid: str) -> Space:
+    async def space_of(self, uid: str) -> PodSpace:
         """See the port."""
-        return self.spaces.get(uid, Space())
+        return self.spaces.get(uid, PodSpace())
 
     async def empty_pod(self, uid: str) -> None:
         """See the port."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -49,6 +51,23 @@ class Space(NamedTuple):
 
     bytes: int = 0
     inodes: int = 0
+
+    def plus(self, other: Space) -> Space:
+        """Both together."""
+        return Space(self.bytes + other.bytes, self.inodes + other.inodes)
+
+
+class PodSpace(NamedTuple):
+    """What a pod takes of the disk: its working directory, the output by container, the volumes by name."""
+
+    files: Space = Space()
+    logs: Mapping[str, Space] = {}
+    volumes: Mapping[str, Space] = {}
+
+    @property
+    def total(self) -> Space:
+        """All of it."""
+        return reduce(Space.plus, (*self.logs.values(), *self.volumes.values()), self.files)
 
 
 class StorageFailure(Exception):
@@ -117,7 +136,7 @@ class Storage(Protocol):
             StorageFailure
         """
 
-    def volume_dir(self, uid: str, volume: str, *, in_memory: bool = False) -> Path:
+    def volume_dir(self, uid: str, volume: str) -> Path:
         """Where a volume of a pod is; only the agent may enter the folder that it is in, which is made.
 
         Raises:
@@ -127,14 +146,14 @@ class Storage(Protocol):
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """The file that one attempt's output goes to."""
 
-    async def space_of(self, uid: str) -> Space:
-        """What the pod's working directory and its output take; nothing where that cannot be told."""
+    async def space_of(self, uid: str) -> PodSpace:
+        """What the pod takes of the disk; nothing where that cannot be told. What is in memory does not count."""
 
     async def empty_pod(self, uid: str) -> None:
         """Remove the working directory and the output of a pod that has ended; its record stays."""
 
     async def remove_pod(self, uid: str) -> None:
-        """Remove everything of a pod; it may not exist.
+        """Remove everything of a pod, what is mounted in it first; it may not exist.
 
         Raises:
             StorageFailure

@@ -80,6 +80,15 @@ def mount(source: str, target: str, flags: int, kind: str = "", options: str = "
     _checked(load().mount(*words, ctypes.c_ulong(flags), options.encode() or None))
 
 
+def unmount(target: str, flags: int = 0) -> None:
+    """umount2(2).
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    _checked(load().umount2(os.fsencode(target), ctypes.c_int(flags)))
+
+
 def _checked(result: int) -> None:
     if result != 0:
         number = ctypes.get_errno()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from node_agent.plan.volumes import MEMORY, Content, File, Volumes
 from node_agent.storage.port import Storage, StorageFailure
+from node_agent.storage.spaces import mount_memory
 from node_agent.volumes.atomic_files import write_files
 from node_agent.volumes.places import WrongPlace, host_place
 
@@ -76,8 +77,10 @@ class VolumeKeeper:
         try:
             if content.host is not None:
                 return host_place(content.host)
-            folder = self._storage.volume_dir(uid, name, in_memory=content.medium == MEMORY)
+            folder = self._storage.volume_dir(uid, name)
             folder.mkdir(exist_ok=True)
+            if content.medium == MEMORY:
+                mount_memory(folder, content.size_bytes)
             if content.files is not None:
                 folder.chmod(0o755)
                 write_files(folder, content.files, group)

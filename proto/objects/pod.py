@@ -157,11 +157,11 @@ class PodSpec(Model):
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
         {"automountServiceAccountToken", "dnsConfig", "dnsPolicy",
-         "enableServiceLinks", "ephemeralContainers", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostUsers",
+         "enableServiceLinks", "ephemeralContainers", "hostAliases",
          "hostname", "hostnameOverride", "imagePullSecrets", "os", "overhead",
          "resourceClaims", "resources", "runtimeClassName",
          "schedulerName", "schedulingGates", "serviceAccount", "serviceAccountName",
-         "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "topologySpreadConstraints",
+         "setHostnameAsFQDN", "subdomain", "topologySpreadConstraints",
          "workloadRef"}
     )  # fmt: skip
 
@@ -198,6 +198,16 @@ class PodSpec(Model):
     """Files and folders that its containers mount."""
     security_context: PodSecurityContext | None = None
     """As whom its programs run."""
+    host_network: bool = False
+    """Whether its programs use the machine's network; they do, either way."""
+    host_pid: bool = Field(default=False, alias="hostPID")
+    """Whether its programs see the machine's processes; they do, either way."""
+    host_ipc: bool = Field(default=False, alias="hostIPC")
+    """Whether its programs share memory and queues with the machine's; they may, either way."""
+    share_process_namespace: bool | None = None
+    """Whether its programs see each other's processes; they do, either way."""
+    host_users: bool | None = None
+    """false: its users are others than the machine's, which no driver here can do: its programs do not start."""
 
 
 class ContainerStateWaiting(Model):

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from proto.objects.meta import INT32_MAX, INT64_MAX, Many, Model
+from proto.objects.meta import INT32_MAX, INT64_MAX, Many, Model, Text
 
 SystemId = Annotated[int, Field(ge=0, le=INT32_MAX)]
 """The number of a user or a group."""
@@ -40,12 +40,61 @@ class Rlimit(Model):
     """How far the program may raise it; left out, not at all."""
 
 
+class SELinuxOptions(Model):
+    """A label of SELinux. No driver here can give one: a program with it does not start."""
+
+    user: Text = ""
+    """The label's user."""
+    role: Text = ""
+    """The label's role."""
+    type: Text = ""
+    """The label's type."""
+    level: Text = ""
+    """The label's level."""
+
+
+class SeccompProfile(Model):
+    """Which system calls a program may make."""
+
+    type: Literal["Unconfined", "RuntimeDefault", "Localhost"]
+    """Unconfined: all of them. With another one a program does not start: no driver here has such filters."""
+    localhost_profile: Text = ""
+    """The filter's file, with Localhost."""
+
+
+class AppArmorProfile(Model):
+    """What AppArmor lets a program do."""
+
+    type: Literal["Unconfined", "RuntimeDefault", "Localhost"]
+    """Unconfined: everything. With another one a program does not start: no driver here has such profiles."""
+    localhost_profile: Text = ""
+    """The profile's name, with Localhost."""
+
+
+class WindowsSecurityContextOptions(Model):
+    """For Windows; a program with any of them does not start."""
+
+    gmsa_credential_spec_name: Text = ""
+    """Which credentials."""
+    gmsa_credential_spec: Text = ""
+    """The credentials."""
+    run_as_user_name: Text = ""
+    """The user's name."""
+    host_process: bool | None = None
+    """Whether it is a program of the machine."""
+
+
+class Sysctl(Model):
+    """A parameter of the kernel."""
+
+    name: str
+    """Which one, such as `net.core.somaxconn`."""
+    value: str
+    """Its value."""
+
+
 class SecurityContext(Model):
     """As whom one program runs, and what it may. What is said here counts more than what is said for the pod."""
-
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"appArmorProfile", "privileged", "procMount", "seLinuxOptions", "seccompProfile", "windowsOptions"}
-    )
 
     run_as_user: SystemId | None = None
     """The user; left out, that of the node's agent."""
@@ -61,15 +110,24 @@ class SecurityContext(Model):
     """Whether all file systems but its volumes, /dev and /proc are read-only to it."""
     rlimits: Many[Rlimit] = ()
     """An extension: resource limits of its processes."""
+    privileged: bool | None = None
+    """true: it has all that the node's agent has, which must be root; nothing stands between it and the machine."""
+    proc_mount: Literal["Default", "Unmasked"] | None = None
+    """How much of /proc it sees: that of the machine, either way."""
+    seccomp_profile: SeccompProfile | None = None
+    """Which system calls it may make; left out, the pod's."""
+    app_armor_profile: AppArmorProfile | None = None
+    """What AppArmor lets it do; left out, the pod's."""
+    se_linux_options: SELinuxOptions | None = None
+    """Its label of SELinux; a program with one does not start."""
+    windows_options: WindowsSecurityContextOptions | None = None
+    """For Windows; a program with any of them does not start."""
 
 
 class PodSecurityContext(Model):
     """As whom the programs of a pod run."""
 
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"appArmorProfile", "fsGroupChangePolicy", "seLinuxChangePolicy", "seLinuxOptions", "seccompProfile",
-         "sysctls", "windowsOptions"}
-    )  # fmt: skip
+    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"seLinuxChangePolicy"})
 
     run_as_user: SystemId | None = None
     """The user; left out, that of the node's agent."""
@@ -83,3 +141,15 @@ class PodSecurityContext(Model):
     """Whether they are in the user's own groups, too; left out: Merge, which says yes."""
     fs_group: SystemId | None = None
     """A further group that they are in, which the pod's own folder and volumes belong to."""
+    fs_group_change_policy: Literal["Always", "OnRootMismatch"] | None = None
+    """When the owner of what is in a volume is changed; the volumes that there are belong to it from the beginning."""
+    sysctls: Many[Sysctl] = ()
+    """Parameters of the kernel; programs that want any do not start, since these are the whole machine's."""
+    seccomp_profile: SeccompProfile | None = None
+    """Which system calls they may make."""
+    app_armor_profile: AppArmorProfile | None = None
+    """What AppArmor lets them do."""
+    se_linux_options: SELinuxOptions | None = None
+    """Their label of SELinux; programs with one do not start."""
+    windows_options: WindowsSecurityContextOptions | None = None
+    """For Windows; programs with any of them do not start."""

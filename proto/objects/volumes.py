@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from proto.objects.core import Quantity
 from proto.objects.env import ObjectFieldSelector, ResourceFieldSelector
 from proto.objects.meta import Many, Model, Text
 
@@ -133,10 +134,10 @@ class ProjectedVolumeSource(Model):
 class EmptyDirVolumeSource(Model):
     """A folder that is empty when the pod comes to its node, and removed with it. Its containers share it."""
 
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"sizeLimit"})
-
     medium: Literal["", "Memory"] = ""
     """Memory: in the machine's memory (tmpfs); otherwise on the disk of the node's state directory."""
+    size_limit: Quantity | None = None
+    """How much it may hold. In memory no more fits into it; on the disk the pod is evicted soon after it holds more."""
 
 
 class HostPathVolumeSource(Model):
@@ -176,13 +177,19 @@ class Volume(Model):
 class VolumeMount(Model):
     """Where a container finds a volume."""
 
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"mountPropagation", "recursiveReadOnly", "subPathExpr"})
-
     name: str
     """The volume."""
     mount_path: str
     """The path, which is made if it is not there. Only the container sees the volume in its place."""
     sub_path: Text = ""
     """A file or folder of the volume that is mounted instead of all of it; it does not change with its source."""
+    sub_path_expr: Text = ""
+    """The same, with `$(NAME)` for a variable of the container's environment."""
+    mount_propagation: Literal["None", "HostToContainer", "Bidirectional"] | None = None
+    """Whether later mounts of the machine are seen in it; they are, either way. The other direction is not to be had:
+    with Bidirectional the container does not start."""
+    recursive_read_only: Literal["Disabled", "IfPossible", "Enabled"] | None = None
+    """Whether what is mounted below it is read-only, too; with Enabled the container does not start, as that cannot be
+    kept."""
     read_only: bool = False
     """Whether the container may only read it; it may never write to what is made of ConfigMaps, Secrets and the pod."""

@@ -22,7 +22,7 @@ from node_agent.plan.eviction import (
 )
 from node_agent.storage.disk import DiskStorage
 from node_agent.storage.memory import MemoryStorage
-from node_agent.storage.port import Space
+from node_agent.storage.port import PodSpace, Space
 from node_agent.thresholds import DEFAULT_HARD, read_period, read_thresholds
 from proto.objects.meta import evolve, find_condition
 from proto.objects.pod import Pod
@@ -191,10 +191,10 @@ async def test_the_space_of_a_pod_and_its_end(tmp_path: Any) -> None:
     storage.open()
     (storage.prepare_pod("u") / "big").write_bytes(b"x" * 100_000)
     space = await storage.space_of("u")
-    assert space.bytes >= 100_000 and space.inodes >= 2
+    assert space.total.bytes >= 100_000 and space.total.inodes >= 2
     await storage.empty_pod("u")
-    assert (await storage.space_of("u")).bytes == 0
-    assert await storage.space_of("unknown") == Space()
+    assert (await storage.space_of("u")).total.bytes == 0
+    assert await storage.space_of("unknown") == PodSpace()
     storage.close()
 
 
@@ -273,7 +273,7 @@ async def test_a_full_disk_takes_what_is_dead_before_it_takes_pods(cluster: Clus
     await cluster.hub.assign(pod("web"))
     await cluster.hub.running("u-web")
     await eventually(lambda: cluster.hub.status("u-done").phase == "Succeeded")
-    cluster.storage.spaces["u-done"] = Space(300 * MIB, 1)
+    cluster.storage.spaces["u-done"] = PodSpace(Space(300 * MIB, 1))
     cluster.machine.observed = disk(90)
     await eventually(lambda: "u-done" not in cluster.storage.spaces)
     await cluster.clock.sleep(5)

@@ -44,6 +44,14 @@ CASES = [
         Security(rlimits=(("nofile", 10, 10), ("core", 0, -1))),
     ),
     ("read-only", {"readOnlyRootFilesystem": True}, {}, Security(read_only_root=True)),
+    ("privileged", {"privileged": True}, {}, Security()),
+    (
+        "unconfined-after-all",
+        {"seccompProfile": {"type": "Unconfined"}},
+        {"seccompProfile": {"type": "RuntimeDefault"}},
+        Security(),
+    ),
+    ("as-it-is-anyway", {"privileged": False, "procMount": "Unmasked"}, {"fsGroupChangePolicy": "Always"}, Security()),
     ("no-root-with-user", {"runAsNonRoot": True, "runAsUser": 5}, {}, Security(uid=5)),
     ("no-root-taken-back", {"runAsNonRoot": False}, {"runAsNonRoot": True}, Security()),
 ]
@@ -53,6 +61,55 @@ CASES = [
 def test_what_a_driver_is_told(own: dict[str, Any], common: dict[str, Any], security: Security) -> None:
     launch = prepared(own, common, ROOT)
     assert isinstance(launch, Launch) and launch.security == security
+
+
+def test_what_is_the_machines_anyway_may_be_asked_for() -> None:
+    shares = {"hostPID": True, "hostIPC": True, "hostNetwork": True, "shareProcessNamespace": False, "hostUsers": True}
+    described = pod("web", **shares)
+    assert isinstance(prepare(described, described.spec.containers[0], Config(), {}, Host("n", "::1")), Launch)
+
+
+NO_PROFILE = "the programs of this node run without one: leave it out, or say Unconfined"
+UNKEPT = [
+    ({"seccompProfile": {"type": "RuntimeDefault"}}, {},
+     f"securityContext.seccompProfile: RuntimeDefault: {NO_PROFILE}"),
+    ({}, {"seccompProfile": {"type": "Localhost", "localhostProfile": "a.json"}},
+     f"securityContext.seccompProfile: Localhost a.json: {NO_PROFILE}"),
+    ({"appArmorProfile": {"type": "RuntimeDefault"}}, {},
+     f"securityContext.appArmorProfile: RuntimeDefault: {NO_PROFILE}"),
+    ({"seLinuxOptions": {"level": "s0"}}, {},
+     "securityContext.seLinuxOptions: the programs of this node cannot be given a label of SELinux"),
+    ({}, {"windowsOptions": {"runAsUserName": "x"}}, "securityContext.windowsOptions: this node runs Linux"),
+    ({}, {"sysctls": [{"name": "net.core.somaxconn", "value": "1"}]},
+     "securityContext.sysctls: net.core.somaxconn: the kernel's parameters on this node are the machine's, "
+     "not a pod's"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("own", "common", "message"), UNKEPT, ids=[case[2].split(":")[0] for case in UNKEPT])
+@pytest.mark.parametrize("agent", [ROOT, USER], ids=["root", "user"])
+def test_what_no_process_can_have_is_refused(
+    own: dict[str, Any], common: dict[str, Any], message: str, agent: Account
+) -> None:
+    assert prepared(own, common, agent) == Hold("CreateContainerError", message)
+
+
+@pytest.mark.parametrize(
+    ("mount", "spec", "message"),
+    [
+        ({}, {"hostUsers": False},
+         "hostUsers: the programs of this node have the machine's users, and cannot be given others"),
+        ({"mountPropagation": "Bidirectional"}, {},
+         "volumeMounts: v: mountPropagation: what programs of this node mount is theirs alone"),
+        ({"readOnly": True, "recursiveReadOnly": "Enabled"}, {},
+         "volumeMounts: v: recursiveReadOnly: this node makes only the mount itself read-only"),
+    ],
+)  # fmt: skip
+def test_what_no_view_can_have_is_refused(mount: dict[str, Any], spec: dict[str, Any], message: str) -> None:
+    mounts = [{"name": "v", "mountPath": "/v", **mount}]
+    described = pod("web", {"command": ["x"], "volumeMounts": mounts}, volumes=[{"name": "v", "emptyDir": {}}], **spec)
+    launch = prepare(described, described.spec.containers[0], Config(), {}, Host("n", "10.0.0.1"))
+    assert launch == Hold("CreateContainerError", message)
 
 
 WHO = '(pod: "web_default(u-web)", container: app)'
@@ -72,6 +129,8 @@ REFUSED = [
      f"securityContext.capabilities.add: {NOT_ROOT} has no NET_ADMIN to give"),
     ("drop", USER, {"capabilities": {"drop": ["ALL"]}}, {}, "CreateContainerError",
      f"securityContext.capabilities.drop: {NOT_ROOT} can keep that only with allowPrivilegeEscalation: false"),
+    ("privileged", USER, {"privileged": True}, {}, "CreateContainerError",
+     f"securityContext.privileged: {NOT_ROOT} has no more rights to give"),
     ("read-only", USER, {"readOnlyRootFilesystem": True}, {}, "CreateContainerError",
      f"securityContext.readOnlyRootFilesystem: {NOT_ROOT} cannot give a program a view of its own of the file systems"),
 ]  # fmt: skip

@@ -56,6 +56,10 @@ def test_what_is_in_a_volume(source: dict[str, Any], files: dict[str, tuple[byte
 @pytest.mark.parametrize(
     ("source", "why"),
     [
+        (
+            {"projected": {"sources": [{}]}},
+            "sources[0] is none that this version knows: configMap, secret, downwardAPI",
+        ),
         ({"configMap": {"name": "none"}}, 'configmap "none" not found'),
         ({"secret": {"secretName": "none"}}, 'secret "none" not found'),
         (
@@ -68,7 +72,7 @@ def test_what_is_in_a_volume(source: dict[str, Any], files: dict[str, tuple[byte
         ),
         ({}, "it has no source that this version knows"),
     ],
-    ids=["config", "secret", "secret-key", "config-key", "nothing"],
+    ids=["projected", "config", "secret", "secret-key", "config-key", "nothing"],
 )
 def test_what_is_missing_says_so(source: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigProblem) as problem:
@@ -86,9 +90,17 @@ def mounting(*mounts: dict[str, Any]) -> Pod:
 
 
 def test_a_container_gets_what_it_mounts_and_files_are_read_only() -> None:
-    web = mounting({"name": "c", "mountPath": "/c"}, {"name": "e", "mountPath": "/e", "subPath": "x"})
-    found = volumes_of(web, web.spec.containers[0], CONFIG, HOST)
-    assert found.mounts == (MountPoint("c", "/c", "", True), MountPoint("e", "/e", "x", False))
+    web = mounting(
+        {"name": "c", "mountPath": "/c"},
+        {"name": "e", "mountPath": "/e", "subPath": "x"},
+        {"name": "e", "mountPath": "/f", "subPathExpr": "of/$(NAME)"},
+    )
+    found = volumes_of(web, web.spec.containers[0], CONFIG, HOST, {"NAME": "m"})
+    assert found.mounts == (
+        MountPoint("c", "/c", "", True),
+        MountPoint("e", "/e", "x", False),
+        MountPoint("e", "/f", "of/m", False),
+    )
     assert set(found.contents) == {"c", "e"}
     assert set(changing_files(web, CONFIG, HOST)) == {"c"}
 

@@ -117,6 +117,19 @@ BAD_CONTEXTS = [
      f'{OWN}.rlimits[1].name: Duplicate value: "nofile"'),
     ("capability", secured(capabilities={"add": ["CAP_CHOWN"]}),
      f'{OWN}.capabilities.add[0]: Unsupported value: "CAP_CHOWN": supported values: {CAPS}'),
+    ("privileged", secured(privileged=True, allowPrivilegeEscalation=False),
+     f'{OWN}: Invalid value: "": cannot set `allowPrivilegeEscalation` to false and `privileged` to true'),
+    ("seccomp", secured(seccompProfile={"type": "Strict"}),
+     f'{OWN}.seccompProfile.type: must be one of "Unconfined", "RuntimeDefault", "Localhost", found "Strict"'),
+    ("seccomp-file", secured(seccompProfile={"type": "Localhost"}),
+     f"{OWN}.seccompProfile.localhostProfile: Required value: must be set when the type is Localhost"),
+    ("apparmor-file", pod("x", securityContext={"appArmorProfile": {"type": "Unconfined", "localhostProfile": "a"}}),
+     'spec.securityContext.appArmorProfile.localhostProfile: Invalid value: "a": can only be set when the type is '
+     "Localhost"),
+    ("sysctl", pod("x", securityContext={"sysctls": [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]}),
+     'spec.securityContext.sysctls[1].name: Duplicate value: "a"'),
+    ("two-namespaces", pod("x", hostPID=True, shareProcessNamespace=True),
+     "spec.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled"),
     ("misspelt", secured(runAsUsr=1), f'unknown field "{OWN}.runAsUsr", did you mean "runAsUser"?'),
 ]  # fmt: skip
 
@@ -141,6 +154,11 @@ BAD_VOLUMES = [
      f"{VOLUME}.secret.defaultMode: must be at most 511, found 512"),
     ("medium", mounted(emptyDir={"medium": "Tape"}),
      f'{VOLUME}.emptyDir.medium: must be one of "", "Memory", found "Tape"'),
+    ("size", mounted(emptyDir={"sizeLimit": "-1Mi"}),
+     f'{VOLUME}.emptyDir.sizeLimit: Invalid value: "-1Mi": must be greater than or equal to 0'),
+    ("size-no-quantity", mounted(emptyDir={"sizeLimit": "much"}),
+     f"{VOLUME}.emptyDir.sizeLimit: 'much' is not a quantity: write a number with an optional suffix, such as 500m, 2, "
+     "64Mi or 1G"),
     ("host-path-relative", mounted(hostPath={"path": "x"}),
      f'{VOLUME}.hostPath.path: Invalid value: "x": must be an absolute path'),
     ("host-path-back", mounted(hostPath={"path": "/x/../y"}),
@@ -164,6 +182,14 @@ BAD_VOLUMES = [
      f'{MOUNT}[0].mountPath: Invalid value: "/": must not be the root of the file system'),
     ("sub-path", mounted({"name": "v", "mountPath": "/w", "subPath": "../x"}, emptyDir={}),
      f"{MOUNT}[0].subPath: Invalid value: \"../x\": must not contain '..'"),
+    ("sub-path-expr", mounted({"name": "v", "mountPath": "/w", "subPathExpr": "/$(X)"}, emptyDir={}),
+     f'{MOUNT}[0].subPathExpr: Invalid value: "/$(X)": must be a relative path'),
+    ("sub-paths", mounted({"name": "v", "mountPath": "/w", "subPath": "x", "subPathExpr": "y"}, emptyDir={}),
+     f'{MOUNT}[0].subPathExpr: Invalid value: "y": subPathExpr and subPath are mutually exclusive'),
+    ("propagation", mounted({"name": "v", "mountPath": "/w", "mountPropagation": "Both"}, emptyDir={}),
+     f'{MOUNT}[0].mountPropagation: must be one of "None", "HostToContainer", "Bidirectional", found "Both"'),
+    ("read-only-below", mounted({"name": "v", "mountPath": "/w", "recursiveReadOnly": "Enabled"}, emptyDir={}),
+     f"{MOUNT}[0].recursiveReadOnly: Forbidden: may only be specified when readOnly is true"),
 ]  # fmt: skip
 
 BAD = [

@@ -87,7 +87,7 @@ async def test_a_life_of_a_deployment(rig: Rig) -> None:
 
 
 async def test_a_warning_comes_in_a_header_of_its_own(rig: Rig) -> None:
-    body = json.dumps(pod(hostPID=True, hostNetwork=True)).encode()
+    body = json.dumps(pod(subdomain="web", dnsConfig={})).encode()
     answer = await rig.client.request("sp.api.create.core.pods.default", body, timeout_s=5)
     assert len(answer.headers["Sp-Warning"].split("\n")) == 2
 

@@ -53,11 +53,11 @@ async def test_generated_names_differ(api: Cluster) -> None:
 
 
 async def test_a_warning_for_what_is_not_implemented(api: Cluster) -> None:
-    body = json.dumps(pod(dnsConfig={}, hostNetwork=True)).encode()
+    body = json.dumps(pod(dnsConfig={}, subdomain="web")).encode()
     answer = await api.send("sp.api.create.core.pods.default", body)
     assert answer.headers["Sp-Warning"].split("\n") == [
         "spec.dnsConfig: known to Kubernetes, not implemented here, ignored",
-        "spec.hostNetwork: known to Kubernetes, not implemented here, ignored",
+        "spec.subdomain: known to Kubernetes, not implemented here, ignored",
     ]
     assert "dnsConfig" not in json.loads(answer.data)["spec"]
 

@@ -92,12 +92,12 @@ async def test_a_watch_prints_what_changes(setpoint: Setpoint) -> None:
 
 
 async def test_warnings_are_shown_and_the_object_is_made(setpoint: Setpoint) -> None:
-    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: warned}\nspec:\n  hostNetwork: true\n" + (
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: warned}\nspec:\n  subdomain: web\n" + (
         "  containers: [{name: main, command: [sleep, '100']}]\n  terminationGracePeriodSeconds: 0\n"
     )
     outcome = await setpoint("apply", "-f", "-", stdin=pod)
     assert outcome.out == "pod/warned created\n"
-    assert outcome.err.startswith("Warning: spec.hostNetwork")
+    assert outcome.err.startswith("Warning: spec.subdomain")
     await setpoint("delete", "pod", "warned")
 
 

@@ -30,7 +30,9 @@ async def test_files_of_every_source_are_there_and_only_for_the_pod(machine: See
         f"set -e; cd {inside}; test $(cat config/level) = debug; test $(stat -Lc %a config/level) = 640; "
         "test $(wc -c < config/raw) = 2; test $(cat all/pw/word) = s3cret; test $(cat all/name) = files; "
         "grep -q '^app=\"web\"$' all/labels; test $(cat all/limit) = 250; test $(cat one) = debug; "
-        "! touch config/new 2>/dev/null; touch empty/x other/y; test -e memory/. -a -e empty/y; echo done > host/out"
+        "! touch config/new 2>/dev/null; touch empty/x other/y; test -e empty/y; "
+        "! head -c 2000000 /dev/zero > memory/x 2>/dev/null; test $(stat -c %s memory/x) -le 1048576; "
+        "echo done > host/out"
     )
     projected = {
         "sources": [
@@ -48,7 +50,7 @@ async def test_files_of_every_source_are_there_and_only_for_the_pod(machine: See
         {"name": "config", "configMap": {"name": "files", "defaultMode": 0o640}},
         {"name": "all", "projected": projected},
         {"name": "empty", "emptyDir": {}},
-        {"name": "memory", "emptyDir": {"medium": "Memory"}},
+        {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
         {"name": "host", "hostPath": {"path": f"{tmp_path}/host", "type": "DirectoryOrCreate"}},
     ]
     mounts = [

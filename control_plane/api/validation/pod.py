@@ -12,6 +12,7 @@ from control_plane.api.validation.container import check_containers
 from control_plane.api.validation.health import check_gates
 from control_plane.api.validation.metadata import check_annotations, check_labels
 from control_plane.api.validation.problems import Problems
+from control_plane.api.validation.security import check_pod_security_context
 from control_plane.api.validation.volumes import check_volumes
 from proto import names
 from proto.objects.meta import INT32_MAX, evolve
@@ -64,6 +65,12 @@ def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
             f"{path}.activeDeadlineSeconds",
             spec.active_deadline_seconds,
             f"must be between 1 and {INT32_MAX}, inclusive",
+        )
+    if spec.security_context is not None:
+        check_pod_security_context(spec.security_context, f"{path}.securityContext", problems)
+    if spec.share_process_namespace and spec.host_pid:
+        problems.invalid(
+            f"{path}.shareProcessNamespace", True, "ShareProcessNamespace and HostPID cannot both be enabled"
         )
     check_volumes(spec.volumes, f"{path}.volumes", problems)
     check_labels(spec.node_selector, f"{path}.nodeSelector", problems)

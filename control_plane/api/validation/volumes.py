@@ -12,6 +12,7 @@ from control_plane.api.validation.downward import check_field_path, check_resour
 from control_plane.api.validation.problems import Problems
 from proto import names
 from proto.objects.volumes import DownwardAPIVolumeFile, KeyToPath, Volume, VolumeMount, VolumeProjection
+from proto.quantity import parse_quantity
 
 _SOURCES = ("config_map", "secret", "downward_api", "projected", "empty_dir", "host_path")
 
@@ -42,6 +43,9 @@ def _check_source(volume: Volume, path: str, problems: Problems) -> None:
     if volume.projected is not None:
         for index, source in enumerate(volume.projected.sources):
             _check_projection(source, f"{path}.projected.sources[{index}]", problems)
+    size = volume.empty_dir.size_limit if volume.empty_dir is not None else None
+    if size is not None and parse_quantity(size) < 0:
+        problems.invalid(f"{path}.emptyDir.sizeLimit", size, "must be greater than or equal to 0")
     if (host := volume.host_path) is not None:
         if not host.path:
             problems.required(f"{path}.hostPath.path")
@@ -124,7 +128,17 @@ def check_mounts(mounts: Sequence[VolumeMount], volumes: Sequence[Volume], path:
         elif "\0" in mount.mount_path:
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must not contain the NUL character")
         seen.add(mount.mount_path)
-        if mount.sub_path.startswith("/"):
-            problems.invalid(f"{own}.subPath", mount.sub_path, "must be a relative path")
-        elif ".." in mount.sub_path.split("/"):
-            problems.invalid(f"{own}.subPath", mount.sub_path, "must not contain '..'")
+        _check_part(mount, own, problems)
+
+
+def _check_part(mount: VolumeMount, path: str, problems: Problems) -> None:
+    """A part of a volume, and whether what is below it is read-only."""
+    if mount.sub_path and mount.sub_path_expr:
+        problems.invalid(f"{path}.subPathExpr", mount.sub_path_expr, "subPathExpr and subPath are mutually exclusive")
+    for field, part in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
+        if part.startswith("/"):
+            problems.invalid(f"{path}.{field}", part, "must be a relative path")
+        elif ".." in part.split("/"):
+            problems.invalid(f"{path}.{field}", part, "must not contain '..'")
+    if mount.recursive_read_only not in (None, "Disabled") and not mount.read_only:
+        problems.forbidden(f"{path}.recursiveReadOnly", "may only be specified when readOnly is true")

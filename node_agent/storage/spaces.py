@@ -1,0 +1,73 @@
+"""File systems in the folders of pods: how much pods take of the disk, and those in memory that their volumes have.
+
+Blocks: it is called in a thread. Reads: directories. Writes: mounts. Never: removes a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from node_agent.storage.port import PodSpace, Space
+from node_agent.supervisor import kernel
+
+_NOSUID_NODEV = 2 | 4
+_LAZILY = 2
+"""MNT_DETACH: it is gone at once, and for good when the last program that still uses it has ended."""
+
+
+def pod_space(directory: Path) -> PodSpace:
+    """What is below a pod's directory; what vanishes meanwhile takes nothing."""
+    return PodSpace(space_below(directory / "files"), _each(directory / "logs"), _each(directory / "volumes"))
+
+
+def space_below(directory: Path) -> Space:
+    """What is below a directory, itself included, on its own file system; what is mounted below it does not count."""
+    try:
+        status = directory.lstat()
+    except OSError:
+        return Space()
+    device, taken, inodes = status.st_dev, status.st_blocks * 512, 1
+    waiting = [os.fspath(directory)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    if status.st_dev != device:
+                        continue
+                    taken, inodes = taken + status.st_blocks * 512, inodes + 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+    return Space(taken, inodes)
+
+
+def mount_memory(folder: Path, size_bytes: int | None) -> None:
+    """Makes a folder a file system in memory that holds so much (None: half of the machine's); once is enough.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    if not folder.is_mount():
+        kernel.mount("tmpfs", os.fspath(folder), _NOSUID_NODEV, "tmpfs", f"size={size_bytes}" if size_bytes else "")
+
+
+def unmount_in(directory: Path) -> None:
+    """Takes away the file systems that are mounted in a directory.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    for folder in directory.iterdir() if directory.is_dir() else ():
+        if folder.is_mount():
+            kernel.unmount(os.fspath(folder), _LAZILY)
+
+
+def _each(directory: Path) -> dict[str, Space]:
+    """What each folder of a directory takes; those that are file systems of their own do not count."""
+    try:
+        folders = [entry for entry in directory.iterdir() if entry.is_dir() and not entry.is_mount()]
+    except OSError:
+        return {}
+    return {folder.name: space_below(folder) for folder in folders}

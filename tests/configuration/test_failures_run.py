@@ -1,0 +1,73 @@
+"""What keeps real programs from running, with the reason where people look for it: the state of the container."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proto.objects.pod import ContainerStatus, Pod
+from tests.configuration.seeing import Seeing, shell
+from tests.waiting import eventually
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can run programs as others"),
+]
+
+RUN, CONFIG, CREATE = "RunContainerError", "CreateContainerConfigError", "CreateContainerError"
+NOT_THERE = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "not-there", "key": "a"}}}
+NO_SECRET = {"secretRef": {"name": "not-there"}}
+FAILING = {"postStart": {"exec": {"command": ["/bin/sh", "-c", "echo no; exit 7"]}}}
+
+
+def cases(place: Path) -> dict[str, tuple[dict[str, Any], str, str]]:
+    """Names to containers, and the reason and a part of the message that are expected of each."""
+    (place / "plain").write_text("true\n")
+    (place / "script").write_text("#!/no/such/interpreter\n")
+    (place / "script").chmod(0o755)
+    (place / "closed").mkdir(mode=0o700)
+    return {
+        "no-program": ({"command": ["no-such-program"]}, RUN, "cannot execute 'no-such-program' (not found in PATH"),
+        "no-file": ({"command": ["/no/such/file"]}, RUN, "cannot execute '/no/such/file': No such file or directory"),
+        "not-executable": ({"command": [f"{place}/plain"]}, RUN, f"cannot execute '{place}/plain': Permission denied"),
+        "interpreter": ({"command": [f"{place}/script"]}, RUN, f"'{place}/script' (its interpreter is missing)"),
+        "no-folder": ({"workingDir": "/no/such"}, RUN, "cannot enter working directory '/no/such'"),
+        "hook": ({"lifecycle": FAILING}, "PostStartHookError", "failed - error: no"),
+        "no-config-map": ({"env": [NOT_THERE]}, CONFIG, 'configmap "not-there" not found'),
+        "no-secret": ({"envFrom": [NO_SECRET]}, CONFIG, 'secret "not-there" not found'),
+        "root": ({"securityContext": {"runAsNonRoot": True}}, CONFIG, "would run as root"),
+        "seccomp": ({"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}, CREATE, "seccompProfile"),
+        "rlimit": ({"securityContext": {"runAsUser": 1000, "rlimits": [{"name": "nofile", "soft": 2**40}]}}, RUN,
+                   "cannot set resource limit nofile"),
+    }  # fmt: skip
+
+
+async def test_every_failure_has_its_reason_in_the_containers_state(machine: Seeing, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    wanted = cases(tmp_path)
+    await machine.make(*(shell(name, "sleep 100", restart="Always", **what) for name, (what, _, _) in wanted.items()))
+
+    async def status(name: str) -> ContainerStatus | None:
+        pod = await machine.client.get(Pod, name, "default")
+        return next(iter(pod.status.container_statuses), None)
+
+    for name, (_, reason, words) in wanted.items():
+
+        async def told(name: str = name, reason: str = reason, words: str = words) -> bool:
+            found = await status(name)
+            waiting = found.state.waiting if found is not None else None
+            assert waiting is not None and (waiting.reason == reason) and words in waiting.message, f"{found}"
+            return True
+
+        await eventually(told, within_s=8, what=f"{name} waits: {reason}")
+        found = await status(name)
+        assert found is not None
+        ended = found.last_state.terminated
+        if reason == RUN:
+            assert ended is not None and (ended.reason, ended.exit_code) == ("StartError", 128)
+            assert words in await machine.event(name, "Failed")
+    for name in wanted:
+        await machine.client.delete(Pod, name, "default", grace_s=0)
