@@ -10,28 +10,25 @@ children, by a pidfd for adopted processes.
 """
 
 import errno
-import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from node_agent.cgroup.port import Limits
+from node_agent.supervisor.emptying import empty, remove_group
+from node_agent.supervisor.first_process import AdoptedProcess, signal_group
 from node_agent.supervisor.launch import Failure, Launch, Program, launch
 from node_agent.supervisor.logfile import RotatedLog
 from node_agent.supervisor.loop import Loop, Timer, note, now_s
 from node_agent.supervisor.oom import OomWatch
 from node_agent.supervisor.output import Output, make_fifos
-from node_agent.supervisor.processes import exit_status, is_zombie, pidfd_of, start_ticks
+from node_agent.supervisor.processes import start_ticks
 from node_agent.supervisor.record import EXITED, Record, Shelf
 from node_agent.supervisor.security import PLAIN, Security
 from node_agent.supervisor.tree import Trees, place_of
 from node_agent.supervisor.wire import Fence, StartRequest
-
-_FIRST_RETRY_S = 0.005
-_LAST_RETRY_S = 0.25
-_EMPTYING_MAX_S = 10.0
-_REAPED_ELSEWHERE_MAX_S = 0.5
 
 
 class Host(NamedTuple):
@@ -58,7 +55,6 @@ class Life:
         self._log = RotatedLog(record.log_path, record.log_max_bytes, record.log_max_files)
         self._output: Output | None = None
         self._launch: Launch | None = None
-        self._pidfd: int | None = None
         self._failure: Failure | None = None
         self._early_status: int | None = None
         self._kill_timer: Timer | None = None
@@ -160,25 +156,12 @@ class Life:
         make_fifos(self._host.shelf.place(self.record.id))
         self._output = Output(self._host.shelf.place(self.record.id), self._log, self._host.loop)
         pid, ticks = self.record.pid or 0, self.record.start_ticks or 0
-        self._pidfd = pidfd_of(pid, ticks)
-        if self._pidfd is None:
-            self._on_first_process_ended(exit_status(pid, ticks, None))
-        else:
+        adopted = AdoptedProcess(self._host.loop, pid, ticks, self._on_first_process_ended)
+        if adopted.alive:
             self._watch_oom()
-            self._host.loop.watch(self._pidfd, lambda events: self._on_pidfd(now_s() + _REAPED_ELSEWHERE_MAX_S))
-
-    def _on_pidfd(self, patient_until_s: float) -> None:
-        """An adopted process has ended. Its status may show only once its new parent has reaped it."""
-        assert self._pidfd is not None
-        self._host.loop.forget(self._pidfd)
-        pid = self.record.pid or 0
-        status = exit_status(pid, self.record.start_ticks, self._pidfd)
-        if status is None and is_zombie(pid) and now_s() < patient_until_s:
-            self._host.loop.call_later(_FIRST_RETRY_S, lambda: self._on_pidfd(patient_until_s))
-            return
-        os.close(self._pidfd)
-        self._pidfd = None
-        self._on_first_process_ended(status)
+            adopted.follow()
+        else:
+            self._on_first_process_ended(adopted.status())
 
     def _watch_oom(self) -> None:
         self._oom = OomWatch(self._host.loop, self._host.trees, self.place, self._kill)
@@ -208,22 +191,15 @@ class Life:
             self._kill_timer.cancel()
         if self._host.trees.members(self.place, self.leader):
             self._save(ended_record)
-            self._empty(ended_record, _FIRST_RETRY_S, now_s() + _EMPTYING_MAX_S)
+            empty(
+                self._host.loop,
+                self._host.trees,
+                self.place,
+                lambda: self.leader,
+                partial(self._conclude, ended_record),
+            )
         else:
             self._conclude(ended_record)
-
-    def _empty(self, ended_record: Record, wait_s: float, until_s: float) -> None:
-        """Kills what is left, and looks again a little later, until nothing is left."""
-        members = self._host.trees.members(self.place, self.leader)
-        if not members:
-            self._conclude(ended_record)
-        elif now_s() > until_s:
-            note(f"container={self.record.id} cannot be emptied, these processes do not die: {members}")
-            self._conclude(ended_record)
-        else:
-            self._host.trees.kill(self.place, self.leader)
-            longer_s = min(wait_s * 2, _LAST_RETRY_S)
-            self._host.loop.call_later(wait_s, lambda: self._empty(ended_record, longer_s, until_s))
 
     def _conclude(self, ended_record: Record) -> None:
         """Nothing of it lives any more: takes the last output, notes the outcome, tells everyone."""
@@ -236,10 +212,8 @@ class Life:
         self._remove_cgroup()
         self._become_ended(ended_record)
 
-    def _remove_cgroup(self, wait_s: float = _FIRST_RETRY_S) -> None:
-        """Removes the empty cgroup, a little later if another parent has not reaped a process of it yet."""
-        if not self._host.trees.remove(self.place) and wait_s < _EMPTYING_MAX_S:
-            self._host.loop.call_later(wait_s, lambda: self._remove_cgroup(wait_s * 2))
+    def _remove_cgroup(self) -> None:
+        remove_group(self._host.loop, self._host.trees, self.place)
 
     def _become_ended(self, ended_record: Record) -> None:
         self.record, self.ended = ended_record, True
@@ -321,13 +295,8 @@ class Life:
 
     def signal(self, number: int) -> None:
         """Signals the process group; nothing happens when the first process has ended."""
-        pid = self.record.pid
-        if self.ended or pid is None or start_ticks(pid) != self.record.start_ticks:
-            return
-        try:
-            os.killpg(pid, number)
-        except ProcessLookupError:
-            return
+        if not self.ended:
+            signal_group(self.record.pid, self.record.start_ticks, number)
 
     def stop(self, grace_s: float) -> None:
         """SIGTERM now, SIGKILL to everything after the grace; asked again, it can only get shorter."""
