@@ -31,6 +31,7 @@ MEASUREMENTS = (
     "throughput",
     "workloads",
     "processes",
+    "starts",
 )
 RESULTS = Path(__file__).parent / "results"
 
