@@ -4,9 +4,6 @@ This is all that the hybrid layout has of v2, and the foundation of the v2 drive
 5.14) ends a whole tree at once, forks included; on older kernels each process is killed, and the caller
 repeats until none is left.
 """
-# ruff: noqa: PTH103
-
-import os
 
 from node_agent.cgroup import files
 from node_agent.cgroup.port import Usage
@@ -22,9 +19,9 @@ class UnifiedTree:
         """The directory of a group."""
         return f"{self.base}/{path}".rstrip("/")
 
-    def create(self, path: str) -> None:
-        """Makes the group and its parents."""
-        os.makedirs(self.directory(path), exist_ok=True)
+    def create(self, path: str) -> bool:
+        """Makes the group and its parents; whether it is new."""
+        return files.make(self.directory(path))
 
     def entrance(self, path: str) -> str:
         """The file by which a process enters."""

@@ -2,11 +2,11 @@
 
 Rules of the kernel that shape this file: a process enters each tree on its own; nothing kills a whole
 group, so it is killed process by process after further forks were forbidden; memory plus swap may not be
-below memory alone, so the order of the two writes depends on the direction of the change.
+below memory alone, so the order of the two writes depends on the direction of the change. A new group has no
+limits, so there only what differs from that is written.
 
 *Source*: Linux `Documentation/admin-guide/cgroup-v1`; shares and quota as the kubelet computes them.
 """
-# ruff: noqa: PTH103
 
 import os
 from collections.abc import Mapping
@@ -42,15 +42,18 @@ class V1:
 
     def create(self, path: str, limits: Limits) -> None:
         """See the port."""
-        for base in self._trees():
-            os.makedirs(f"{base}/{path}", exist_ok=True)
-        if MEMORY in self._bases:
-            _limit_memory(f"{self._bases[MEMORY]}/{path}", limits.memory_bytes)
-            _request_memory(f"{self._bases[MEMORY]}/{path}", limits.memory_request_bytes)
-        if CPU in self._bases:
-            _limit_cpu(f"{self._bases[CPU]}/{path}", limits)
-        if PIDS in self._bases:
-            files.write(f"{self._bases[PIDS]}/{path}/pids.max", _or_max(limits.pids))
+        new = {base: files.make(f"{base}/{path}") for base in self._trees()}
+        if (base := self._bases.get(MEMORY)) is not None:
+            if limits.memory_bytes is not None or not new[base]:
+                _limit_memory(f"{base}/{path}", limits.memory_bytes)
+            if limits.memory_request_bytes is not None or not new[base]:
+                _request_memory(f"{base}/{path}", limits.memory_request_bytes)
+        if (base := self._bases.get(CPU)) is not None:
+            files.write(f"{base}/{path}/cpu.shares", str(shares_of(limits.cpu_request_millis)))
+            if limits.cpu_millis is not None or not new[base]:
+                _limit_cpu(f"{base}/{path}", limits.cpu_millis)
+        if (base := self._bases.get(PIDS)) is not None and (limits.pids is not None or not new[base]):
+            files.write(f"{base}/{path}/pids.max", _or_max(limits.pids))
 
     def bound(self, path: str, limits: Limits) -> None:
         """See the port."""
@@ -126,13 +129,12 @@ def _or_max(limit: int | None) -> str:
     return "max" if limit is None else str(limit)
 
 
-def _limit_cpu(group: str, limits: Limits) -> None:
-    files.write(group + "/cpu.shares", str(shares_of(limits.cpu_request_millis)))
-    if limits.cpu_millis is None:
+def _limit_cpu(group: str, cpu_millis: int | None) -> None:
+    if cpu_millis is None:
         files.write(group + "/cpu.cfs_quota_us", "-1")
         return
     files.write(group + "/cpu.cfs_period_us", str(PERIOD_US))
-    files.write(group + "/cpu.cfs_quota_us", str(quota_us_of(limits.cpu_millis)))
+    files.write(group + "/cpu.cfs_quota_us", str(quota_us_of(cpu_millis)))
 
 
 def _limit_memory(group: str, memory_bytes: int | None) -> None:

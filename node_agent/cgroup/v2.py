@@ -2,7 +2,8 @@
 
 Rules of the kernel that shape this file: a group whose children have controllers holds no processes itself,
 so controllers are enabled in every parent before a child is made; a controller that the parent lacks simply
-has no files in the child. Swap has a ceiling of its own, hence zero where memory is limited.
+has no files in the child. Swap has a ceiling of its own, hence zero where memory is limited. A new group has
+no limits, so there only what differs from that is written.
 
 *Source*: Linux `Documentation/admin-guide/cgroup-v2`; the weight follows the kubelet's conversion from
 shares.
@@ -47,17 +48,20 @@ class V2:
     def bound(self, path: str, limits: Limits) -> None:
         """See the port."""
         self._prepare_parents(path)
-        self._tree.create(path)
+        new = self._tree.create(path)
         group = self._tree.directory(path)
         if MEMORY in self._controllers:
-            files.write(group + "/memory.max", _or_max(limits.memory_bytes))
-            files.write_if_possible(group + "/memory.swap.max", "max" if limits.memory_bytes is None else "0")
-            files.write_if_possible(group + "/memory.low", str(limits.memory_request_bytes or 0))
+            if limits.memory_bytes is not None or not new:
+                files.write(group + "/memory.max", _or_max(limits.memory_bytes))
+                files.write_if_possible(group + "/memory.swap.max", "max" if limits.memory_bytes is None else "0")
+            if limits.memory_request_bytes or not new:
+                files.write_if_possible(group + "/memory.low", str(limits.memory_request_bytes or 0))
         if CPU in self._controllers:
-            quota = "max" if limits.cpu_millis is None else str(quota_us_of(limits.cpu_millis))
-            files.write(group + "/cpu.max", f"{quota} {PERIOD_US}")
+            if limits.cpu_millis is not None or not new:
+                quota = "max" if limits.cpu_millis is None else str(quota_us_of(limits.cpu_millis))
+                files.write(group + "/cpu.max", f"{quota} {PERIOD_US}")
             files.write(group + "/cpu.weight", str(weight_of(limits.cpu_request_millis)))
-        if PIDS in self._controllers:
+        if PIDS in self._controllers and (limits.pids is not None or not new):
             files.write(group + "/pids.max", _or_max(limits.pids))
 
     def _prepare_parents(self, path: str) -> None:

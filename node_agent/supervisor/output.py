@@ -7,13 +7,13 @@ our sudden death loses nothing.
 *Reads* the FIFOs. *Writes* the log and the pending files. *Never* blocks, and never fails because of a full
 disk.
 """
-# ruff: noqa: PTH103
+# ruff: noqa: PTH102, PTH103
 
 import os
 import time
 
 from node_agent.supervisor.logfile import LineSplitter, RotatedLog
-from node_agent.supervisor.loop import Loop
+from node_agent.supervisor.loop import READABLE, Loop
 from node_agent.supervisor.pending import NOWHERE, Pending
 
 STREAMS = ("stdout", "stderr")
@@ -35,10 +35,11 @@ class Stream:
             log.take_back(position)
         if left_behind:
             self._store(left_behind)
-        loop.watch(self._fd, lambda events: self._on_ready())
+        loop.watch(self._fd, self._on_ready)
 
-    def _on_ready(self) -> None:
-        if self.pump() == 0:
+    def _on_ready(self, events: int) -> None:
+        """Takes a chunk, and lets go once all writers are gone: a hang-up alone says that nothing is left of theirs."""
+        if not events & READABLE or self.pump() == 0:
             self._release()
 
     def pump(self) -> int | None:
@@ -98,7 +99,12 @@ def make_fifos(folder: str) -> None:
     Raises:
         OSError: The disk is full or read-only.
     """
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        os.makedirs(folder, mode=0o700)
     for name in STREAMS:
         try:
             os.mkfifo(f"{folder}/{name}", 0o600)

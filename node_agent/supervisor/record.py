@@ -1,11 +1,13 @@
-"""What is remembered on disk about one container: one small JSON file, replaced atomically.
+"""What is remembered on disk about one container: one small JSON file, replaced in one step.
 
     <state dir>/containers/<id>/state.json     this record
     <state dir>/containers/<id>/stdout stderr  the FIFOs
     <state dir>/containers/<id>/*.pending      output between pipe and log
 
-The file is renamed into place and not synced: it must survive our death, not the machine's, after which no
-process of it lives anyway and the boot id tells so.
+The file is not synced: it must survive our death, not the machine's, after which no process of it lives anyway and the
+boot id tells so. What fits into one page of memory is written in place, over what was there: a kill is noticed between
+two pages and never within one, no other file has to be made for it, and it works while the disk is full. Larger ones
+are renamed into place. A file that is still empty is that of a start which never happened.
 """
 # ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH208
 
@@ -24,6 +26,9 @@ EXITED = "Exited"
 
 COMPLETED, ERROR, OOM_KILLED, UNKNOWN, REBOOT = "Completed", "Error", "OOMKilled", "Unknown", "Reboot"
 FENCED = "Fenced"
+
+
+_PAGE_BYTES = 4096
 
 
 class UnknownFormat(Exception):
@@ -125,10 +130,16 @@ class Shelf:
             OSError: The disk is full or read-only.
         """
         final = self.place(record.id, "state.json")
-        text = json.dumps({"format": FORMAT, **record._asdict()})
-        fd = os.open(final + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(text.encode())
+        data = json.dumps({"format": FORMAT, **record._asdict()}).encode()
+        fd = os.open(final, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            former_bytes = os.fstat(fd).st_size
+            if max(len(data), former_bytes) <= _PAGE_BYTES:
+                os.pwrite(fd, data.ljust(former_bytes), 0)
+                return
+        finally:
+            os.close(fd)
+        _write(final + ".new", data)
         os.rename(final + ".new", final)
 
     def load_all(self) -> Iterator[Record]:
@@ -151,6 +162,8 @@ class Shelf:
             return None
         with os.fdopen(fd, "rb") as file:
             content = file.read()
+        if not content:
+            return None
         try:
             written = json.loads(content)
         except ValueError:
@@ -170,3 +183,9 @@ class Shelf:
             os.rmdir(folder)
         except OSError:
             return
+
+
+def _write(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)

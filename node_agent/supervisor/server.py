@@ -16,7 +16,9 @@ from node_agent.supervisor.loop import READABLE, WRITABLE, Loop
 from node_agent.supervisor.wire import BAD_REQUEST, FAILED, LINE_BYTES_MAX, Refused
 
 _UNSENT_BYTES_MAX = 16 * 1024 * 1024
-_RECEIVE_BYTES = 256 * 1024
+_RECEIVE_BYTES = 64 * 1024
+"""Less than what malloc asks the kernel for, each time anew."""
+
 _BACKLOG = 16
 
 Message = dict[str, Any]
@@ -33,6 +35,7 @@ class Connection:
         self._received = bytearray()
         self._unsent = bytearray()
         self._open = True
+        self._expected = READABLE
         self._when_closed: list[Callable[[], None]] = []
 
     def on_ready(self, events: int) -> None:
@@ -75,7 +78,10 @@ class Connection:
             self.close()
             return
         del self._unsent[:sent]
-        self._server.expect(self._sock.fileno(), READABLE | WRITABLE if self._unsent else READABLE)
+        expected = READABLE | WRITABLE if self._unsent else READABLE
+        if expected != self._expected:
+            self._expected = expected
+            self._server.expect(self._sock.fileno(), expected)
 
     def _receive(self) -> None:
         try:

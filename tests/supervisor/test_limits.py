@@ -65,6 +65,15 @@ async def test_a_limit_that_the_kernel_refuses_is_a_start_error(grouped: Rig) ->
         raise AssertionError("it was started")
 
 
+async def test_a_group_that_was_left_over_keeps_no_limit(grouped: Rig) -> None:
+    await grouped.start("other", "sleep", "100")
+    memory = next(group for group in grouped.cgroups() if "/memory/" in str(group)).parent / "a"
+    memory.mkdir()
+    (memory / "memory.limit_in_bytes").write_text(str(50 * 2**20))
+    await grouped.start("a", "sleep", "100")
+    assert int((memory / "memory.limit_in_bytes").read_text()) > 2**60
+
+
 async def test_nothing_of_a_cgroup_is_left_after_shutdown(grouped: Rig) -> None:
     await grouped.start("a", "sleep", "100")
     assert grouped.cgroups()

@@ -6,7 +6,7 @@ import pytest
 
 from node_agent.runtime.logs import log_files
 from node_agent.supervisor.logfile import RECORD_BYTES_MAX, LineSplitter, RotatedLog, timestamp
-from tests.supervisor.rig import Rig, alive
+from tests.supervisor.rig import Rig, alive, entries
 from tests.waiting import eventually
 
 MOMENT_NS = 1_700_000_000_000_000_042
@@ -151,6 +151,13 @@ async def test_a_program_may_open_its_output_again(grouped: Rig) -> None:
     await grouped.start_shell("a", "echo one > /dev/stdout; echo two > /proc/self/fd/2")
     await grouped.ended("a")
     assert sorted(grouped.text("a")) == ["one", "two"]
+
+
+async def test_a_program_that_says_nothing_makes_no_files(grouped: Rig) -> None:
+    await grouped.start("a", "true")
+    await grouped.ended("a")
+    assert entries(grouped.place.state_dir / "containers" / "a") == ["state.json", "stderr", "stdout"]
+    assert not grouped.log_path("a").exists()
 
 
 async def test_a_program_that_closes_its_output_goes_on(grouped: Rig) -> None:
