@@ -106,11 +106,6 @@ BAD = [
         f'{ROLLING}.maxSurge: Invalid value: "200%": must not be greater than 100%',
     ),
     (
-        "daemon-rolling-on-delete",
-        daemon(updateStrategy={"type": "OnDelete", "rollingUpdate": {}}),
-        f"{ROLLING}: Forbidden: may not be specified when `type` is 'OnDelete'",
-    ),
-    (
         "daemon-type",
         daemon(updateStrategy={"type": "Recreate"}),
         'spec.updateStrategy.type: must be one of "RollingUpdate", "OnDelete", found "Recreate"',

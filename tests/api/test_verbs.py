@@ -446,3 +446,11 @@ async def test_what_is_written_with_another_type_is_judged(api: Cluster) -> None
     code, _, told = await api.refused("patch.apps.deployments.default.web", both)
     assert code == 422
     assert "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'" in told
+
+
+async def test_what_belongs_to_rolling_updates_does_not_matter_on_delete(api: Cluster) -> None:
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": pod()["spec"]}
+    strategy = {"type": "OnDelete", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 0}}
+    spec = {"selector": {"matchLabels": {"app": "x"}}, "template": template, "updateStrategy": strategy}
+    made = await api.ok("create.apps.daemonsets.default", {"metadata": {"name": "x"}, "spec": spec})
+    assert made["spec"]["updateStrategy"]["type"] == "OnDelete"

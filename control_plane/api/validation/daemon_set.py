@@ -24,12 +24,9 @@ def check_update(old: DaemonSet, new: DaemonSet, problems: Problems) -> None:
 
 
 def _check_strategy(strategy: DaemonSetUpdateStrategy, path: str, problems: Problems) -> None:
-    """An update must be able to move, by one way of the two."""
+    """An update must be able to move, by one way of the two. With `OnDelete` it does not matter (as in Kubernetes)."""
     rolling = strategy.rolling_update
-    if rolling is None:
-        return
-    if strategy.type == "OnDelete":
-        problems.forbidden(f"{path}.rollingUpdate", f"may not be specified when `type` is '{strategy.type}'")
+    if rolling is None or strategy.type == "OnDelete":
         return
     surge = check_share(rolling.max_surge, f"{path}.rollingUpdate.maxSurge", problems)
     unavailable = check_share(rolling.max_unavailable, f"{path}.rollingUpdate.maxUnavailable", problems)
