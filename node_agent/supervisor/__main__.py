@@ -5,6 +5,7 @@ cannot start, 75 if another supervisor holds the state folder.
 """
 # ruff: noqa: PTH100, PTH103
 
+import errno
 import fcntl
 import os
 import resource
@@ -127,7 +128,12 @@ def _remove_base(cgroups: Cgroups) -> None:
 
 def _lock(state_dir: str) -> int | None:
     """Locks the state folder for as long as we live; None when another supervisor does."""
-    fd = os.open(state_dir + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(state_dir + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        if problem.errno != errno.EROFS:
+            raise
+        fd = os.open(state_dir + "/lock", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,10 +1,13 @@
-"""A Unix socket's path as the kernel takes it: at most 107 bytes.
+"""A Unix socket's address as the kernel takes it.
 
-State folders may lie deep. A longer path is reached through a descriptor of its folder, by way of
-`/proc/self/fd`.
+A path has at most 107 bytes, and state folders may lie deep: a longer one is reached through a descriptor of its
+folder, by way of `/proc/self/fd`. On a disk that takes no new file, not even a socket's, there is a name that needs
+none: anybody may listen there or connect, so both ends ask the kernel who the other one is.
 """
 
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,3 +30,23 @@ def reachable(path: str) -> Iterator[str]:
         yield f"/proc/self/fd/{fd}/{name}"
     finally:
         os.close(fd)
+
+
+def name_without_file(path: str) -> str:
+    """The name in the abstract namespace that stands for a socket's path: its folder, however that is reached.
+
+    Raises:
+        OSError: The folder does not exist.
+    """
+    folder = os.stat(os.path.dirname(path))  # noqa: PTH116, PTH120
+    return f"\0setpoint-supervisor-{folder.st_dev:x}-{folder.st_ino:x}"
+
+
+def user_behind(connection: socket.socket) -> int:
+    """The user who is at the other end, as the kernel says.
+
+    Raises:
+        OSError: The connection is gone.
+    """
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(uid)

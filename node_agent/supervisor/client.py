@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from node_agent.supervisor.address import reachable
+from node_agent.supervisor.address import name_without_file, reachable, user_behind
 from node_agent.supervisor.scope import scope_command
 from node_agent.supervisor.wire import EXIT_HELD, PROTOCOL
 
@@ -89,9 +89,17 @@ class SupervisorClient:
         """
         try:
             with reachable(str(socket_path)) as path:
-                reader, writer = await asyncio.open_unix_connection(path, limit=_READ_LIMIT_BYTES)
+                return cls(*await asyncio.open_unix_connection(path, limit=_READ_LIMIT_BYTES))
         except OSError as problem:
-            raise SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}") from problem
+            gone = SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}")
+        try:
+            name = name_without_file(str(socket_path))
+            reader, writer = await asyncio.open_unix_connection(name, limit=_READ_LIMIT_BYTES)
+        except OSError:
+            raise gone from None
+        if user_behind(writer.get_extra_info("socket")) != os.geteuid():
+            writer.close()
+            raise gone
         return cls(reader, writer)
 
     async def call(self, operation: str, *, within_s: float = ANSWERED_WITHIN_S, **parameters: Any) -> dict[str, Any]:
@@ -127,6 +135,7 @@ class SupervisorClient:
         """Ends the connection; the supervisor goes on."""
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
+        self._writer.close()  # Reading that was cancelled before it began has not done it.
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 

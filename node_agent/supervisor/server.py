@@ -1,18 +1,19 @@
 """Speaks with agents: a Unix socket, JSON lines, any number of connections.
 
 A client that does not read is cut off once its unread bytes exceed a bound; it never makes anyone wait.
-Whoever may open the socket may start programs as us, hence it is for our own user alone.
+Whoever may open the socket may start programs as us, hence it is for our own user (and root) alone.
 """
 # ruff: noqa: PTH101, PTH108
 
+import errno
 import json
 import os
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from node_agent.supervisor.address import reachable
-from node_agent.supervisor.loop import READABLE, WRITABLE, Loop
+from node_agent.supervisor.address import name_without_file, reachable, user_behind
+from node_agent.supervisor.loop import READABLE, WRITABLE, Loop, note
 from node_agent.supervisor.wire import BAD_REQUEST, FAILED, LINE_BYTES_MAX, Refused
 
 _UNSENT_BYTES_MAX = 16 * 1024 * 1024
@@ -20,6 +21,7 @@ _RECEIVE_BYTES = 64 * 1024
 """Less than what malloc asks the kernel for, each time anew."""
 
 _BACKLOG = 16
+_TAKES_NOTHING = (errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 Message = dict[str, Any]
 Handler = Callable[["Connection", Message], None]
@@ -165,6 +167,9 @@ class Server:
             sock, _ = self._listener.accept()
         except OSError:
             return
+        if user_behind(sock) not in (0, os.geteuid()):
+            sock.close()
+            return
         sock.setblocking(False)
         connection = Connection(sock, self)
         self._connections[sock.fileno()] = connection
@@ -172,15 +177,26 @@ class Server:
 
 
 def _listen(path: str) -> socket.socket:
-    """Binds the socket; a stale one is replaced, since the lock on the state folder proves that nobody serves it."""
+    """Binds the socket; on a disk that takes nothing, to a name that needs no file."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _bind(listener, path)
+    except OSError as problem:
+        if problem.errno not in _TAKES_NOTHING:
+            raise
+        note(f"no socket at {path}, listening without a file: {problem}")
+        listener.bind(name_without_file(path))
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def _bind(listener: socket.socket, path: str) -> None:
+    """Binds to the path; a stale one is replaced, since the lock on the state folder proves that nobody serves it."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         pass
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with reachable(path) as name:
         listener.bind(name)
     os.chmod(path, 0o600)
-    listener.listen(_BACKLOG)
-    listener.setblocking(False)
-    return listener

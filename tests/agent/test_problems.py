@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,10 @@ from proto.objects.meta import Condition
 from tests.agent.cluster import Cluster, ScriptedHub, scenario
 from tests.agent.pods import pod
 from tests.agent.test_program import AgentProgram, hub, shell
+from tests.disks import cover, fill, remount, small
 from tests.waiting import eventually
 
-__all__ = ["hub"]
+__all__ = ["hub", "small"]
 
 NO_EVICTION = "--eviction-hard="
 """A full disk stays full: the agent takes no pod away for it."""
@@ -101,42 +102,6 @@ async def test_a_supervisor_that_hangs_is_told_of(tmp_path: Path) -> None:
     await runtime.shutdown(grace_s=0)
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two megabytes."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("this host lets us mount nothing")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
-
-
-def remount(place: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", place], check=True)
-
-
-def cover(place: Path) -> None:
-    """Makes a folder read-only for whoever opens something in it from now on, as no file open for writing allows it
-    for the file system itself; a disk that fails does not ask."""
-    subprocess.run(["mount", "--bind", place, place], check=True)
-    subprocess.run(["mount", "-o", "remount,ro,bind", place], check=True)
-
-
-def fill(place: Path) -> Path:
-    """A file that takes all that is left."""
-    ballast = place / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return ballast
-
-
 def test_a_full_disk_is_told_by_its_name(small: Path) -> None:
     storage = DiskStorage(small)
     storage.open()
@@ -184,6 +149,7 @@ async def test_what_runs_goes_on_and_what_waits_begins_later(
     await eventually(lambda: says(hub, "StateDirectoryUnwritable", "True", reason), within_s=20)
     await hub.assign(pod("new", shell("exec sleep 100")))
     await on_small.end(signal.SIGKILL)
+    os.kill(on_small.supervisor_pid(), signal.SIGKILL)
     await on_small.start(NO_EVICTION)
     assert await hub.running("u-old") == "u-old.app.0"
     if trouble == "full":
