@@ -21,7 +21,7 @@ from node_agent.runtime.abilities import Executed
 from node_agent.runtime.port import RuntimeFailure, StartFailed
 from node_agent.storage.port import StorageFailure
 from proto.clock import Clock
-from proto.objects.health import ExecAction, HTTPGetAction, LifecycleHandler, Probe, TCPSocketAction
+from proto.objects.health import ExecAction, GRPCAction, HTTPGetAction, LifecycleHandler, Probe, TCPSocketAction
 
 LOCAL = "127.0.0.1"
 """Pods share their machine's network, so that is where their programs listen."""
@@ -47,6 +47,8 @@ class Actions:
                     return await _request(target, probe.http_get)
                 if probe.tcp_socket is not None:
                     return await _connect(target, probe.tcp_socket)
+                if probe.grpc is not None:
+                    return await _call(target, probe.grpc)
         except TimeoutError:
             return Look("failure", _out_of_time(target, probe))
         return SUCCESS
@@ -119,6 +121,21 @@ async def _connect(target: Target, action: TCPSocketAction) -> Look:
     return SUCCESS
 
 
+async def _call(target: Target, action: GRPCAction) -> Look:
+    from node_agent.health.grpc import CheckFailed, check  # Its memory is for agents that need it.
+
+    port = port_number(action.port, target.ports)
+    if port is None:
+        return _no_port(action.port)
+    try:
+        await check(LOCAL, port, action.service)
+    except CheckFailed as failure:
+        return Look("failure", str(failure))
+    except OSError as error:
+        return Look("failure", f'error: failed to connect service "{LOCAL}:{port}": {dial_problem(LOCAL, port, error)}')
+    return SUCCESS
+
+
 def _no_port(reference: int | str) -> Look:
     return Look("unknown", f"couldn't find port: {reference!r}")
 
@@ -136,6 +153,8 @@ def _out_of_time(target: Target, probe: Probe) -> str:
         port = port_number(probe.http_get.port, target.ports) or 0
         words = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         return f'Get "{_url(probe.http_get, port)}": {words}'
+    if probe.grpc is not None:
+        return f"timeout: health rpc did not complete within {probe.timeout_seconds}s"
     assert probe.tcp_socket is not None
     where = f"{probe.tcp_socket.host or LOCAL}:{port_number(probe.tcp_socket.port, target.ports) or 0}"
     return f"dial tcp {where}: i/o timeout"

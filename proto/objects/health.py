@@ -58,6 +58,15 @@ class TCPSocketAction(Model):
     """The host to connect to; left out: 127.0.0.1, since pods share their machine's network."""
 
 
+class GRPCAction(Model):
+    """Calls `Check` of the gRPC health checking protocol, in plain text; the answer `SERVING` is success."""
+
+    port: PortRef
+    """A number from 1 to 65535; as an extension also the name of one of the container's ports."""
+    service: Text = ""
+    """Which service to ask about; left out: the program as a whole."""
+
+
 class SleepAction(Model):
     """Waits."""
 
@@ -66,9 +75,7 @@ class SleepAction(Model):
 
 
 class Probe(Model):
-    """Looks at a container again and again: exactly one of `exec`, `httpGet` and `tcpSocket`, and when."""
-
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"grpc"})
+    """Looks at a container again and again: exactly one of `exec`, `httpGet`, `tcpSocket` and `grpc`, and when."""
 
     exec_: ExecAction | None = Field(default=None, alias="exec")
     """Success is exit code 0."""
@@ -76,6 +83,8 @@ class Probe(Model):
     """Success is a status from 200 to 399."""
     tcp_socket: TCPSocketAction | None = None
     """Success is a connection."""
+    grpc: GRPCAction | None = None
+    """Success is the answer `SERVING`."""
     initial_delay_seconds: Whole = 0
     """So many seconds after the container has started the first look is taken."""
     timeout_seconds: Whole = 1

@@ -36,11 +36,13 @@ def _container(container: Item, status: Item | None) -> list[str]:
 
 def _probe(probe: Item) -> str:
     """`http-get http://:8080/ delay=0s timeout=1s period=10s #success=1 #failure=3`, as kubectl writes it."""
-    http, tcp = probe.get("httpGet"), probe.get("tcpSocket")
+    http, tcp, grpc = probe.get("httpGet"), probe.get("tcpSocket"), probe.get("grpc")
     if http:
         how = f"http-get {http.get('scheme', 'HTTP').lower()}://{http.get('host', '')}:{http['port']}{http.get('path')}"
     elif tcp:
         how = f"tcp-socket {tcp.get('host', '')}:{tcp['port']}"
+    elif grpc:
+        how = f"grpc <pod>:{grpc['port']} {grpc.get('service', '')}".rstrip()
     else:
         how = f"exec [{' '.join(probe.get('exec', {}).get('command', ()))}]"
     times = {"delay": ("initialDelaySeconds", 0), "timeout": ("timeoutSeconds", 1), "period": ("periodSeconds", 10)}

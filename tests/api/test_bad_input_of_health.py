@@ -39,7 +39,10 @@ def init(**fields: Any) -> Raw:
 
 INVALID: list[tuple[str, Raw, str]] = [
     ("no-handler", probe(), f"{C}.livenessProbe: Required value: must specify a handler type"),
-    ("grpc-only", probe(grpc={"port": 1}), f"{C}.livenessProbe: Required value: must specify a handler type"),
+    ("grpc-port", probe(grpc={"port": 0}),
+     f"{C}.livenessProbe.grpc.port: Invalid value: 0: must be between 1 and 65535, inclusive"),
+    ("grpc-nothing", probe(grpc={}), f"{C}.livenessProbe.grpc.port: Required value"),
+    ("grpc-and-exec", probe(**EXEC, grpc={"port": 1}), f"{C}.livenessProbe.grpc: Forbidden: {MORE}"),
     ("two-handlers", probe(**EXEC, tcpSocket={"port": 80}), f"{C}.livenessProbe.tcpSocket: Forbidden: {MORE}"),
     ("three-handlers", probe("readinessProbe", **EXEC, httpGet=HTTP, tcpSocket={"port": 80}),
      f"[{C}.readinessProbe.httpGet: Forbidden: {MORE}, {C}.readinessProbe.tcpSocket: Forbidden: {MORE}]"),

@@ -19,6 +19,7 @@ def test_a_pod_that_is_looked_after() -> None:
                         "name": "app",
                         "livenessProbe": {"httpGet": http, "timeoutSeconds": 2, "failureThreshold": 5},
                         "readinessProbe": {"exec": {"command": ["./ready", "-q"]}},
+                        "startupProbe": {"grpc": {"port": 9001, "service": "shop"}},
                     }
                 ],
                 "readinessGates": [{"conditionType": "example.com/open"}, {"conditionType": "example.com/paid"}],
@@ -28,6 +29,7 @@ def test_a_pod_that_is_looked_after() -> None:
     )
     text = "\n".join(" ".join(line.split()) for line in lines)
     for expected in (
+        "Startup: grpc <pod>:9001 shop delay=0s timeout=1s period=10s #success=1 #failure=3",
         "Init Containers:\nproxy:",
         "Startup: tcp-socket :9000 delay=0s timeout=1s period=10s #success=1 #failure=3",
         "Liveness: http-get http://:web/healthz delay=0s timeout=2s period=10s #success=1 #failure=5",

@@ -12,6 +12,7 @@ from control_plane.api.validation.problems import Problems
 from proto import names
 from proto.objects.health import (
     ExecAction,
+    GRPCAction,
     HTTPGetAction,
     Lifecycle,
     LifecycleHandler,
@@ -71,7 +72,8 @@ def check_probe(probe: Probe | None, path: str, problems: Problems, *, only_once
     """One probe; `only_once`: a single success must do."""
     if probe is None:
         return
-    handlers = {"exec": probe.exec_, "httpGet": probe.http_get, "tcpSocket": probe.tcp_socket}
+    handlers = {"exec": probe.exec_, "httpGet": probe.http_get, "tcpSocket": probe.tcp_socket,
+                "grpc": probe.grpc}  # fmt: skip
     _check_handlers(handlers, path, 0, problems)
     timing = {
         "initialDelaySeconds": probe.initial_delay_seconds,
@@ -100,7 +102,7 @@ def _handlers_of(handler: LifecycleHandler) -> dict[str, ExecAction | HTTPGetAct
 
 
 def _check_handlers(
-    handlers: Mapping[str, ExecAction | HTTPGetAction | TCPSocketAction | SleepAction | None],
+    handlers: Mapping[str, ExecAction | HTTPGetAction | TCPSocketAction | GRPCAction | SleepAction | None],
     path: str,
     grace_s: int,
     problems: Problems,
@@ -119,7 +121,7 @@ def _check_handlers(
                 _check_exec(action, own, problems)
             case HTTPGetAction():
                 _check_http(action, own, problems)
-            case TCPSocketAction():
+            case TCPSocketAction() | GRPCAction():
                 _check_port(action.port, f"{own}.port", problems)
             case SleepAction():
                 _check_sleep(action, own, grace_s, problems)
