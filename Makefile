@@ -23,7 +23,7 @@ demo: $(VENV)/run.stamp ## start a cluster here, pull a machine's plug, watch it
 	@$(BIN)/setpoint demo
 
 test: $(VENV)/dev.stamp ## set up and pass the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint, strict types, import contracts
 	$(BIN)/ruff format --check .
