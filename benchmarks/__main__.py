@@ -32,6 +32,7 @@ MEASUREMENTS = (
     "workloads",
     "processes",
     "starts",
+    "streams",
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -63,6 +63,15 @@ def unpack(data: bytes, model: type[M]) -> M:
     return model.model_validate(unpack_raw(data))
 
 
+def read_request(data: bytes, model: type[M]) -> M:
+    """A request to a node, from msgpack or, for people with nothing but a NATS client, from a JSON object.
+
+    Raises:
+        ValueError: it is neither, or a value does not fit its field.
+    """
+    return model.model_validate_json(data) if data.lstrip().startswith(b"{") else unpack(data, model)
+
+
 def pack_stored(obj: Object) -> bytes:
     """An object as the store keeps it: msgpack without its resourceVersion."""
     raw = to_dict(obj)

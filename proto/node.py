@@ -184,17 +184,34 @@ class CleanReply(Model):
     refused: str = ""
 
 
+class LogMark(Model):
+    """A place in a log from which a reader may go on; see `node_agent.logs.reader.LogPlace`. `life`: of which life."""
+
+    life: str
+    file: str = ""
+    offset: Annotated[int, Field(ge=0)] = 0
+    stamp: str = ""
+    inside_line: bool = False
+
+
 class LogRequest(Model):
-    """Lines of a container's output. `since_s`: age limit in seconds; `tail`: the last n lines; -1 means all."""
+    """Lines of a container's output. `since_s`: age limit in seconds; `tail`: the last n lines; -1 means all.
+
+    `limit_bytes` ends the text after so many bytes. With `marks` the chunks are those of `proto.log_chunks`; the mark
+    of the last one, as `after`, goes on behind it, in the same life of the container.
+    """
 
     namespace: str
     pod: str
     container: str = ""
     follow: bool = False
     previous: bool = False
-    tail: int = -1
+    tail: Annotated[int, Field(ge=-1)] = -1
     since_s: float | None = None
     timestamps: bool = False
+    limit_bytes: Annotated[int, Field(ge=1)] | None = None
+    marks: bool = False
+    after: LogMark | None = None
 
 
 class TerminalSize(Model):

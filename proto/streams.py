@@ -218,6 +218,7 @@ class _Sender:
             async for data in source:
                 for start in range(0, len(data), CHUNK_BYTES_MAX):
                     await self._send(data[start : start + CHUNK_BYTES_MAX])
+                await asyncio.sleep(0)  # A source that never waits must not hold up the loop for a whole window.
         except ApiError as error:
             await self._end(error)
         except BusError:
@@ -247,6 +248,7 @@ class _Sender:
             self._answered = False
             await self._publish(b"", {})
         log.info("stream_receiver_silent")
+        await self._end(Unavailable(f"the receiver of the stream gave no sign of life for {SILENT_S:g} s"))
 
     async def _send(self, chunk: bytes) -> None:
         while self._sent_bytes - self._read_bytes >= self._window_bytes:

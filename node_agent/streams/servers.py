@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node_agent.background import Background
 from node_agent.containers import ContainerTable
-from node_agent.logs import LogServer
+from node_agent.logs.server import LogServer
 from node_agent.operations import Operations
 from node_agent.pods import Pods
 from node_agent.streams.execution import ExecServer

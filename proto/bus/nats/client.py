@@ -6,6 +6,7 @@ Each method here corrects one behaviour of nats-py 2.16 and says which. Never he
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import ParseResult
 
 from nats import errors
 from nats.aio.client import PING_PROTO, Client, Srv
@@ -13,10 +14,19 @@ from nats.aio.transport import TcpTransport
 from nats.protocol.parser import STALE_CONNECTION
 
 CLOSE_WITHIN_S = 1.0
+READ_BYTES = 1024 * 1024
 
 
 class PromptTransport(TcpTransport):
-    """A connection whose end is not waited for when the other side is gone."""
+    """A connection that is read in large pieces, and whose end is not waited for when the other side is gone."""
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        """Connect, with room for a few messages: with less, reading stops and goes on several times in each."""
+        await super().connect(uri, READ_BYTES, connect_timeout)  # type: ignore[no-untyped-call]
+
+    async def read(self, buffer_size: int) -> bytes:
+        """What has arrived."""
+        return await super().read(READ_BYTES)  # type: ignore[no-untyped-call,no-any-return]
 
     async def wait_closed(self) -> None:
         """Wait until what was written has left, but not for long: on a cut cable it never does."""

@@ -7,15 +7,19 @@ threads are daemons, because a read of a terminal cannot be called off.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import queue
 import sys
 import threading
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from proto.frames import how_it_ended
 
 WAITING_MAX = 4
+PIPE_BYTES = 1024 * 1024
+"""What we should like a pipe behind us to hold: several chunks, so that reader and writer seldom wait for each other."""
 
 
 async def input_chunks(fd: int, bytes_max: int) -> AsyncGenerator[bytes, None]:
@@ -73,6 +77,12 @@ class Outlet:
                 self._loop.call_soon_threadsafe(_settle, written, problem)
             except RuntimeError:
                 return  # The loop has ended.
+
+
+def widen(fd: int) -> None:
+    """Let a pipe hold more, if it is one and the kernel lets us."""
+    with suppress(OSError):
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _settle(written: asyncio.Future[None], problem: OSError | None) -> None:

@@ -1,18 +1,20 @@
 """Serves what containers printed: `down.logs`, as a stream of text.
 
 A reader that follows gets new output until the container ends, as with `kubectl logs -f`. Reading goes at the reader's
-pace (see `proto.streams`), so a slow one costs neither memory nor the workload's time.
+pace (see `proto.streams`), so a slow one costs neither memory nor the workload's time. Nothing of a reader is kept
+here: whoever asked for marks goes on with the next agent where the last one ended.
 
-Reads: log files, through `log_reading`. Writes: streams. Never: a container's life.
+Reads: log files, through `reader`. Writes: streams. Never: a container's life.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import timedelta
 
 from node_agent.background import Background
-from node_agent.log_reading import LogChoice, LogReader
+from node_agent.logs.reader import LogChoice, LogPlace, LogReader
 from node_agent.plan.container_ids import parse_container_id
 from node_agent.pod_work import PodWork
 from node_agent.runtime.port import ContainerState
@@ -21,7 +23,8 @@ from proto import codec, subjects
 from proto.bus.port import Bus, Message
 from proto.clock import Clock
 from proto.errors import BadRequest
-from proto.node import LogRequest
+from proto.log_chunks import LogChunk, pack_log_chunk
+from proto.node import LogMark, LogRequest
 from proto.streams import serve_stream
 
 FOLLOW_EVERY_S = 0.1
@@ -43,16 +46,16 @@ class LogServer:
         await self._bus.subscribe(subjects.node_down(self._node, "logs"), self._on_message)
 
     def _on_message(self, message: Message) -> None:
-        self._background.spawn(serve_stream(self._bus, message, self._text(message.data)), "logs")
+        self._background.spawn(serve_stream(self._bus, message, self._chunks(message.data)), "logs")
 
-    async def _text(self, data: bytes) -> AsyncGenerator[bytes, None]:
-        """The text that a request asks for.
+    async def _chunks(self, data: bytes) -> AsyncGenerator[bytes, None]:
+        """The chunks that a request asks for.
 
         Raises:
-            ApiError: it cannot be had; the message says why.
+            ApiError: they cannot be had; the message says why.
         """
         try:
-            request = codec.unpack(data, LogRequest)
+            request = codec.read_request(data, LogRequest)
         except ValueError as error:
             raise BadRequest(f"the log request cannot be read: {error}") from None
         work = self._finder.pod(request.namespace, request.pod)
@@ -60,22 +63,42 @@ class LogServer:
         if state.log_path is None:
             return
         since = None if request.since_s is None else self._clock.now() - timedelta(seconds=request.since_s)
-        reader = LogReader(state.log_path, LogChoice(since, request.tail, request.timestamps))
+        choice = LogChoice(since, request.tail, request.timestamps)
+        reader = LogReader(state.log_path, choice, _place(request.after))
+        left = request.limit_bytes
         try:
-            while True:
-                running = self._runs(work, state.id)
-                while piece := reader.read():
-                    yield piece
-                if not (request.follow and running):
-                    return
-                await self._clock.sleep(FOLLOW_EVERY_S)
+            async with aclosing(self._pieces(reader, work, state, follow=request.follow)) as pieces:
+                async for piece in pieces:
+                    text = piece[:left]
+                    yield _marked(reader, state.id, text) if request.marks else text
+                    left = None if left is None else left - len(text)
+                    if left == 0:
+                        return
         finally:
             reader.close()
 
+    async def _pieces(
+        self, reader: LogReader, work: PodWork, state: ContainerState, *, follow: bool
+    ) -> AsyncGenerator[bytes, None]:
+        """What there is to read, beginning with an empty piece; with `follow` also what comes, until the life ends."""
+        yield b""
+        while True:
+            running = self._runs(work, state.id)
+            while piece := reader.read():
+                yield piece
+            if not (follow and running):
+                return
+            await self._clock.sleep(FOLLOW_EVERY_S)
+
     def _find_life(self, work: PodWork, request: LogRequest) -> ContainerState:
-        """The container's latest life, or the one before it."""
+        """The container's latest life, the one before it, or the one that a reader wants to go on with."""
         container = self._finder.container(work, request.container).name
         states = self._finder.lives(work, container)
+        if request.after is not None:
+            for state in states:
+                if state.id == request.after.life:
+                    return state
+            raise BadRequest(f'that life of container "{container}" in pod "{request.pod}" has been removed')
         if request.previous:
             if len(states) < 2:
                 raise BadRequest(f'previous terminated container "{container}" in pod "{request.pod}" not found')
@@ -89,3 +112,12 @@ class LogServer:
         key = parse_container_id(container_id)
         lives = self._finder.lives(work, key.container) if key is not None else ()
         return any(state.id == container_id and state.running for state in lives)
+
+
+def _place(after: LogMark | None) -> LogPlace | None:
+    return None if after is None else LogPlace(after.file, after.offset, after.stamp, after.inside_line)
+
+
+def _marked(reader: LogReader, life: str, piece: bytes) -> bytes:
+    """The piece with the place behind it."""
+    return pack_log_chunk(LogChunk({"life": life, **reader.place._asdict()}, reader.gap(), piece))
