@@ -28,8 +28,20 @@ class LineSplitter:
 
     def feed(self, chunk: bytes, now_ns: int) -> bytes:
         """The records that the chunk completes; all bear the time of the chunk."""
+        data = self.rest + chunk
+        if _has_a_long_line(data):
+            return self._feed_long(data, now_ns)
+        end = data.rfind(b"\n")
+        self.rest = data[end + 1 :]
+        if end < 0:
+            return b""
+        full = self._prefix(now_ns, b"F")
+        return b"".join((full, data[:end].replace(b"\n", b"\n" + full), b"\n"))
+
+    def _feed_long(self, data: bytes, now_ns: int) -> bytes:
+        """The records of lines of which some are longer than one may be."""
         full, partial = self._prefix(now_ns, b"F"), self._prefix(now_ns, b"P")
-        *lines, rest = (self.rest + chunk).split(b"\n")
+        *lines, rest = data.split(b"\n")
         records = []
         for line in lines:
             while len(line) > RECORD_BYTES_MAX:
@@ -49,6 +61,17 @@ class LineSplitter:
 
     def _prefix(self, now_ns: int, flag: bytes) -> bytes:
         return b"%s %s %s " % (timestamp(now_ns), self._stream, flag)
+
+
+def _has_a_long_line(data: bytes) -> bool:
+    """Whether there are more than `RECORD_BYTES_MAX` bytes without a newline: looked for in leaps, not line by line."""
+    begin = 0
+    while len(data) - begin > RECORD_BYTES_MAX:
+        newline = data.rfind(b"\n", begin, begin + RECORD_BYTES_MAX + 1)
+        if newline < 0:
+            return True
+        begin = newline + 1
+    return False
 
 
 def timestamp(now_ns: int) -> bytes:

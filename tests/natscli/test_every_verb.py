@@ -15,7 +15,7 @@ POD = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "web-1", "labels": {"app": "web"}},
-    "spec": {"containers": [{"name": "main", "command": ["/bin/sleep", "1000"]}], "terminationGracePeriodSeconds": 1},
+    "spec": {"containers": [{"name": "main", "command": ["/bin/sh", "-c", "echo hello; exec sleep 1000"]}], "terminationGracePeriodSeconds": 1},
 }
 
 
@@ -51,6 +51,9 @@ async def test_a_pod_is_created_read_patched_watched_and_deleted(nats: NatsComma
         return (await nats.json("sp.api.get.core.pods.default.web-1"))["status"]["phase"] == "Running"
 
     await eventually(running, within_s=20, what="the pod runs")
+
+    wanted = {"namespace": "default", "pod": "web-1", "tail": 1}
+    assert (await nats.request("sp.node.m1.down.logs", wanted, replies=2)).strip() == "hello"
 
     listed = await nats.json("sp.api.list.core.pods.default", {"labelSelector": "app=web"})
     assert [item["metadata"]["name"] for item in listed["items"]] == ["web-1"]

@@ -1,4 +1,4 @@
-"""One cluster for all tests of streams, with a pod to talk to, and the real program to call."""
+"""One cluster for all tests of streams, with a pod to talk to and one that talks, and the real program to call."""
 
 from __future__ import annotations
 
@@ -25,6 +25,20 @@ spec:
       env: [{name: COLOR, value: red}]
     - name: side
       command: [/bin/sleep, "100000"]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: talk, labels: {app: talk}}
+spec:
+  terminationGracePeriodSeconds: 1
+  initContainers:
+    - name: early
+      command: [/bin/echo, "it begins"]
+  containers:
+    - name: count
+      command: [/bin/sh, -c, "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"]
+    - name: much
+      command: [/bin/sh, -c, "yes a line of much output | head -n 500000; exec sleep 100000"]
 """
 
 
@@ -51,6 +65,6 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             return (await made.call("apply", "-f", str(manifest), ok=False)).status == 0
 
         await eventually(applied, within_s=30, what="the pod is applied")
-        await made.call("wait", "--for=condition=Ready", "pod/web", "--timeout=30s")
+        await made.call("wait", "--for=condition=Ready", "pod/web", "pod/talk", "--timeout=30s")
         yield made
         await bus.close()

@@ -14,7 +14,7 @@ async def test_pods_and_their_containers(stage: Stage) -> None:
     assert shown[0].split() == ["POD", "NAME", "CPU(cores)", "MEMORY(bytes)"]
     assert [line.split()[:2] for line in shown[1:]] == [["web", "app"], ["web", "side"]]
     assert all(line.split()[2].endswith("m") and line.split()[3].endswith("Mi") for line in shown[1:])
-    whole = (await stage.call("top", "pods", "-A", "--sort-by", "memory", "--sum")).out.splitlines()
+    whole = (await stage.call("top", "pods", "-A", "-l", "app=web", "--sort-by", "memory", "--sum")).out.splitlines()
     assert whole[0].split() == ["NAMESPACE", "NAME", "CPU(cores)", "MEMORY(bytes)"]
     assert whole[1].split()[:2] == ["default", "web"]
     assert whole[-1].split() == whole[1].split()[2:]

@@ -22,11 +22,11 @@ class PromptTransport(TcpTransport):
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connect, with room for a few messages: with less, reading stops and goes on several times in each."""
-        await super().connect(uri, READ_BYTES, connect_timeout)  # type: ignore[no-untyped-call]
+        await super().connect(uri, READ_BYTES, connect_timeout)
 
     async def read(self, buffer_size: int) -> bytes:
         """What has arrived."""
-        return await super().read(READ_BYTES)  # type: ignore[no-untyped-call,no-any-return]
+        return await super().read(READ_BYTES)  # type: ignore[no-any-return]
 
     async def wait_closed(self) -> None:
         """Wait until what was written has left, but not for long: on a cut cable it never does."""

@@ -19,7 +19,7 @@ from proto.frames import how_it_ended
 
 WAITING_MAX = 4
 PIPE_BYTES = 1024 * 1024
-"""What we should like a pipe behind us to hold: several chunks, so that reader and writer seldom wait for each other."""
+"""What a pipe behind us should hold: several chunks, so that reader and writer seldom wait for each other."""
 
 
 async def input_chunks(fd: int, bytes_max: int) -> AsyncGenerator[bytes, None]:
