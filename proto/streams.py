@@ -11,9 +11,9 @@
 - *Flow*: at most `window_bytes` (and one chunk) are on their way or unread. The receiver grants credit as it reads, so
   a slow reader slows the source and costs no memory.
 - *Life*: every `PULSE_S` the sender sends an empty chunk with the number of the last one, which the receiver answers
-  at once, even while its reader pauses. A receiver that closed is known by the 503 of the next message, one that fell
-  silent by `SILENT_S` without an answer; a sender that fell silent by as long without a pulse. A connection to the
-  server that broke ends the stream at both ends within seconds.
+  at once, even while its reader pauses. A receiver for whom nothing comes asks as often whether its sender is there. An
+  end that closed, or whose program died, is known by the 503 of the next message to it; one that fell silent by
+  `SILENT_S` without a word. A connection to the server that broke ends the stream at both ends within seconds.
 
 Never here: what the bytes mean, and going on after a break (the receiver asks again, from where it was).
 """
@@ -38,7 +38,7 @@ SILENT_S = 16.0
 """Three pulses and a little."""
 
 LOOK_S = 1.0
-"""How often a receiver for whom nothing comes looks whether the bus is still there."""
+"""How often a receiver for whom nothing comes looks whether the bus and the sender are still there."""
 
 SEQUENCE, CREDIT, WINDOW, END, ERROR = "Sp-Seq", "Sp-Credit", "Sp-Window", "Sp-End", "Sp-Error"
 
@@ -63,8 +63,8 @@ async def open_stream(
         ApiError: the sender ended the stream with an error.
         StreamBroken: a chunk was lost, or nothing came for `SILENT_S`.
     """
-    receiver = _Receiver(bus, window_bytes)
     inbox = bus.inbox()
+    receiver = _Receiver(bus, inbox, window_bytes)
     subscription = await bus.subscribe(inbox, receiver.take)
     try:
         await bus.publish(subject, request, reply=inbox, headers={**(headers or {}), WINDOW: str(window_bytes)})
@@ -99,8 +99,9 @@ async def serve_stream(bus: Bus, message: Message, source: AsyncIterator[bytes])
 class _Receiver:
     """The reading end: checks the numbers, grants credit, answers pulses."""
 
-    def __init__(self, bus: Bus, window_bytes: int):
+    def __init__(self, bus: Bus, inbox: str, window_bytes: int):
         self._bus = bus
+        self._inbox = inbox
         self._grant_bytes = max(1, window_bytes // 4)
         self._arrived: asyncio.Queue[Message] = asyncio.Queue()
         self._sender = ""
@@ -147,12 +148,16 @@ class _Receiver:
             except TimeoutError:
                 if not self._bus.connected:
                     raise StreamBroken("the connection to the NATS server broke") from None
+                if self._sender:
+                    await self._tell({CREDIT: str(self._read_bytes)})
         raise StreamBroken(f"the stream from {subject} fell silent")
 
     def _check(self, message: Message, subject: str) -> None:
         """Look at the number and at the end."""
         if message.headers.get("Status") == "503":
             self._ended = True
+            if self._sender:
+                raise StreamBroken(f"the sender of the stream from {subject} is gone")
             raise NoResponders(f"nobody listens on {subject}")
         sequence = int(message.headers.get(SEQUENCE, "0"))
         if sequence != (self._last + 1 if message.data else self._last):
@@ -170,7 +175,7 @@ class _Receiver:
 
     async def _tell(self, headers: dict[str, str]) -> None:
         try:
-            await self._bus.publish(self._sender, headers=headers)
+            await self._bus.publish(self._sender, reply=self._inbox, headers=headers)
         except BusError as error:
             log.debug("sender_not_told error=%s", error)  # It will notice the silence.
 

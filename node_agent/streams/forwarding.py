@@ -19,6 +19,7 @@ from proto.bus.port import Bus, BusError, Message
 from proto.duplex import answered
 from proto.errors import ApiError, BadRequest, Unavailable
 from proto.node import ForwardRequest
+from proto.resetting import reset
 from proto.streams import CHUNK_BYTES_MAX, StreamBroken, serve_stream
 
 LOOPBACKS = ("127.0.0.1", "::1")
@@ -93,7 +94,7 @@ async def _say(words: AsyncGenerator[bytes, None], writer: asyncio.StreamWriter)
             writer.write_eof()
         await writer.drain()
     except (OSError, ApiError, BusError, StreamBroken):
-        writer.transport.abort()  # The program learns it as from a peer that crashed.
+        reset(writer)  # The program learns it as from a peer that crashed.
     except asyncio.CancelledError:
-        writer.transport.abort()
+        reset(writer)
         raise

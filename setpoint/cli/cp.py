@@ -115,11 +115,13 @@ async def _local(direction: str, path: str, **pipes: int) -> asyncio.subprocess.
 
 
 async def _end(local: asyncio.subprocess.Process) -> None:
-    """See that our end is gone; it clears away what it had begun."""
+    """See that our end is gone; it clears away what it had begun, and may first have to get rid of what it says."""
     if local.returncode is None:
         with suppress(ProcessLookupError):
             local.terminate()
-        await local.wait()
+    while local.stdout is not None and await local.stdout.read(CONTENT_BYTES_MAX):
+        continue
+    await local.wait()
 
 
 async def _words(local: asyncio.subprocess.Process) -> AsyncGenerator[bytes, None]:

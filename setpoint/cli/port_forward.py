@@ -20,6 +20,7 @@ from proto import subjects
 from proto.bus.port import Bus, BusError
 from proto.duplex import converse
 from proto.errors import ApiError
+from proto.resetting import reset
 from proto.streams import CHUNK_BYTES_MAX, StreamBroken
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
@@ -140,9 +141,9 @@ class Forwarder:
                         writer.write_eof()
         except (ApiError, BusError, StreamBroken) as error:
             print(f"error forwarding port {self._port} to pod {self._name}: {error}", file=sys.stderr, flush=True)
-            writer.transport.abort()
+            reset(writer)
         except OSError:
-            writer.transport.abort()  # Who connected has gone.
+            reset(writer)  # Who connected has gone.
         finally:
             writer.close()
 

@@ -172,6 +172,16 @@ async def test_a_sender_that_stops_says_so(connect: Connect, serve: Serve) -> No
             pass
 
 
+async def test_a_sender_whose_program_died_is_known_soon(connect: Connect, serve: Serve) -> None:
+    agent = await connect("agent")
+    await serve(agent, silent_once)
+    stream = open_stream(await connect("client"), "logs")
+    assert await anext(stream) == b"once"
+    await agent.close()
+    with pytest.raises(StreamBroken, match="the sender of the stream from logs is gone"):
+        await asyncio.wait_for(anext(stream), 2 * streams.LOOK_S + 1)
+
+
 async def silent_once(request: bytes) -> AsyncGenerator[bytes, None]:
     yield b"once"
     await asyncio.Event().wait()

@@ -15,7 +15,10 @@ POD = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "web-1", "labels": {"app": "web"}},
-    "spec": {"containers": [{"name": "main", "command": ["/bin/sh", "-c", "echo hello; exec sleep 1000"]}], "terminationGracePeriodSeconds": 1},
+    "spec": {
+        "containers": [{"name": "main", "command": ["/bin/sh", "-c", "echo hello; exec sleep 1000"]}],
+        "terminationGracePeriodSeconds": 1,
+    },
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from proto import streams
 from tests.cli.conftest import Setpoint
 from tests.streams.cable import Cable
 from tests.streams.conftest import Stage
@@ -31,6 +33,11 @@ async def ends(call: Process) -> str:
     _, err = await asyncio.wait_for(call.communicate(), 20)
     assert (call.returncode, b"Traceback" in err) == (1, False), err
     return err.decode()
+
+
+async def answers(stage: Stage) -> bool:
+    """Whether the agent can be talked to."""
+    return (await stage.call("exec", "web", "-c", "app", "--", "true", ok=False)).status == 0
 
 
 async def first_line(call: Process) -> str:
@@ -102,7 +109,10 @@ async def test_a_follower_goes_on_after_breaks_without_a_line_lost_or_twice(
     await cable.mend()
     await reads(60)
     stage.cluster.agents["m1"].program.signal(signal.SIGKILL)
+    begun_s = time.monotonic()
     await reads(60)
+    assert time.monotonic() - begun_s < streams.SILENT_S / 2, "the death of the agent is known, not waited for"
     call.terminate()
     await call.communicate()
+    await eventually(lambda: answers(stage), what="the next agent has begun")
     assert numbers == list(range(numbers[0], numbers[0] + 131))

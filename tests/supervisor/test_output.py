@@ -31,6 +31,11 @@ PREFIX = b"2023-11-14T22:13:20.000000042Z stdout "
             [b"P " + b"x" * RECORD_BYTES_MAX] * 2 + [b"F x"],
             id="much too long, no newline",
         ),
+        pytest.param(
+            [b"a\n" + b"x" * (RECORD_BYTES_MAX + 1) + b"\nb\nc"],
+            [b"F a", b"P " + b"x" * RECORD_BYTES_MAX, b"F x", b"F b", b"F c"],
+            id="a long one among short ones",
+        ),
         pytest.param([], [], id="nothing"),
     ],
 )
