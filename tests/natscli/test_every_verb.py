@@ -56,7 +56,7 @@ async def test_a_pod_is_created_read_patched_watched_and_deleted(nats: NatsComma
     await eventually(running, within_s=20, what="the pod runs")
 
     wanted = {"namespace": "default", "pod": "web-1", "tail": 1}
-    assert (await nats.request("sp.node.m1.down.logs", wanted, replies=2)).strip() == "hello"
+    assert (await nats.request("sp.node.m1.down.logs", wanted)).strip() == "hello"
 
     listed = await nats.json("sp.api.list.core.pods.default", {"labelSelector": "app=web"})
     assert [item["metadata"]["name"] for item in listed["items"]] == ["web-1"]
