@@ -28,10 +28,10 @@ PASSED_S_MIN = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a container uses."""
+    """What a container uses: processors as a rate, and the runtime's figures as they are."""
 
     cpu_millis: int
-    memory_bytes: int
+    figures: Usage
 
 
 class UsageSampler:
@@ -57,7 +57,7 @@ class UsageSampler:
         return pods
 
     async def containers(self) -> dict[str, Use]:
-        """What each container uses now, by its id: its memory, and its processor time since the last sample.
+        """What each container uses now, by its id: its processor time is that since the last sample.
 
         Raises:
             RuntimeFailure: the runtime cannot tell now.
@@ -67,7 +67,7 @@ class UsageSampler:
         return {
             container_id: Use(
                 cpu_millis=round(max((usage.cpu_ns or 0) - self._cpu_ns.get(container_id, 0), 0) / 1e6 / passed_s),
-                memory_bytes=usage.memory_bytes or 0,
+                figures=usage,
             )
             for container_id, usage in stats.items()
         }

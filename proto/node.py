@@ -249,13 +249,24 @@ class UsageRequest(Model):
 
 
 class UsageOfContainer(Model):
-    """What one container uses: processor in thousandths of a core, memory in bytes."""
+    """What one container uses: processor in thousandths of a core, memory in bytes (its working set).
+
+    Of its quota periods `throttled_periods` were used up before they were over. The pressures are the percentage of the
+    last ten seconds in which some process waited for the resource. None: the node cannot tell.
+    """
 
     namespace: str
     pod: str
     container: str
     cpu_millis: int = 0
     memory_bytes: int = 0
+    pids: int | None = None
+    periods: int | None = None
+    throttled_periods: int | None = None
+    cpu_pressure: float | None = None
+    memory_pressure: float | None = None
+    io_pressure: float | None = None
+    oom_kills: int = 0
 
 
 class UsageReply(Model):

@@ -11,7 +11,7 @@ from node_agent.background import Background
 from node_agent.plan.container_ids import parse_container_id
 from node_agent.pods import Pods
 from node_agent.runtime.port import RuntimeFailure
-from node_agent.usage import UsageSampler
+from node_agent.usage import UsageSampler, Use
 from proto import codec, subjects
 from proto.bus.port import Bus, Disconnected, Message
 from proto.node import UsageOfContainer, UsageReply
@@ -54,11 +54,23 @@ class UsageServer:
         for container_id, use in (await self._sampler.containers()).items():
             key = parse_container_id(container_id)
             if key is not None and key.pod_uid in keys:
-                namespace, pod = keys[key.pod_uid]
-                found.append(
-                    UsageOfContainer(
-                        namespace=namespace, pod=pod, container=key.container,
-                        cpu_millis=use.cpu_millis, memory_bytes=use.memory_bytes,
-                    )
-                )  # fmt: skip
+                found.append(_told(keys[key.pod_uid], key.container, use))
         return tuple(found)
+
+
+def _told(pod: tuple[str, str], container: str, use: Use) -> UsageOfContainer:
+    figures = use.figures
+    return UsageOfContainer(
+        namespace=pod[0],
+        pod=pod[1],
+        container=container,
+        cpu_millis=use.cpu_millis,
+        memory_bytes=figures.memory_bytes or 0,
+        pids=figures.pids,
+        periods=figures.periods,
+        throttled_periods=figures.throttled_periods,
+        cpu_pressure=figures.cpu_pressure,
+        memory_pressure=figures.memory_pressure,
+        io_pressure=figures.io_pressure,
+        oom_kills=figures.oom_kills,
+    )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, NamedTuple
 
 import msgpack
@@ -25,6 +27,7 @@ from setpoint.cli.session import add_cluster_arguments, connect
 
 ANSWER_S = 3.0
 NODES_AT_ONCE = 64
+WAITS = ["PROCESSES", "THROTTLED", "CPU-WAIT", "MEMORY-WAIT", "IO-WAIT", "OOM-KILLS"]
 _MEBI = 1024 * 1024
 
 Item = dict[str, Any]
@@ -33,10 +36,30 @@ Key = tuple[str, str, str]
 
 
 class Use(NamedTuple):
-    """Processor in thousandths of a core, memory in bytes."""
+    """Processor in thousandths of a core, memory in bytes; the rest as `proto.node.UsageOfContainer` has it."""
 
     cpu_millis: int
     memory_bytes: int
+    pids: int = 0
+    periods: int = 0
+    throttled_periods: int = 0
+    cpu_pressure: float | None = None
+    memory_pressure: float | None = None
+    io_pressure: float | None = None
+    oom_kills: int = 0
+
+    def and_of(self, other: Use) -> Use:
+        """Of both together: sums, and of the pressures the higher one, since the pod waits at least as long."""
+        pairs = zip(self._fields, self, other, strict=True)
+        return Use(**{name: _together(name, mine, theirs) for name, mine, theirs in pairs})
+
+
+NOTHING = Use(0, 0)
+
+
+def _together(name: str, mine: float | None, theirs: float | None) -> Any:
+    told = [figure for figure in (mine, theirs) if figure is not None]
+    return max(told, default=None) if name.endswith("_pressure") else sum(told)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="pods of every namespace")
     parser.add_argument("-l", "--selector", default="", help="those with these labels")
     parser.add_argument("--containers", action="store_true", help="a line for every container")
+    parser.add_argument("--waits", action="store_true", help="also what pods wait for, and processes killed for memory")
     parser.add_argument("--sort-by", choices=("cpu", "memory"), default="", help="the greatest first")
     parser.add_argument("--sum", action="store_true", help="the sum of all pods at the end")
     parser.add_argument("--no-headers", action="store_true", help="print no headers")
@@ -90,8 +114,7 @@ async def _pods(client: RawClient, options: argparse.Namespace) -> list[list[str
     for (pod_namespace, pod, container), use in used.items():
         if (pod_namespace, pod) in wanted:
             key = (pod_namespace, pod, container if options.containers else "")
-            before = figures.get(key, Use(0, 0))
-            figures[key] = Use(before.cpu_millis + use.cpu_millis, before.memory_bytes + use.memory_bytes)
+            figures[key] = figures.get(key, NOTHING).and_of(use)
     if options.name and not figures:
         raise CliError(f"pod {options.name} uses nothing that is known: it does not run, or its node does not answer")
     return _pod_rows(figures, options)
@@ -101,14 +124,15 @@ def _pod_rows(figures: dict[Key, Use], options: argparse.Namespace) -> list[list
     def cells(key: Key) -> list[str]:
         namespace, pod, container = key
         names = [namespace] if options.all_namespaces else []
-        return [*names, pod, *([container] if options.containers else []), _cpu(figures[key]), _memory(figures[key])]
+        named = [*names, pod, *([container] if options.containers else [])]
+        return [*named, _cpu(figures[key]), _memory(figures[key]), *(_waits(figures[key]) if options.waits else [])]
 
     header = ["NAMESPACE"] if options.all_namespaces else []
     header += ["POD", "NAME"] if options.containers else ["NAME"]
-    rows = [[*header, "CPU(cores)", "MEMORY(bytes)"]]
+    rows = [[*header, "CPU(cores)", "MEMORY(bytes)", *(WAITS if options.waits else [])]]
     rows += [cells(key) for key in _sorted(list(figures), figures, options.sort_by)]
     if options.sum:
-        total = Use(sum(use.cpu_millis for use in figures.values()), sum(use.memory_bytes for use in figures.values()))
+        total = reduce(Use.and_of, figures.values(), NOTHING)
         rows.append(["", *[""] * (len(header) - 1), "________", "________"])
         rows.append([*[""] * len(header), _cpu(total), _memory(total)])
     return rows
@@ -127,10 +151,16 @@ async def _chosen(client: RawClient, options: argparse.Namespace, kind: str, nam
 async def _asked(bus: Bus, nodes: list[str]) -> dict[Key, Use]:
     """What all containers of these nodes use."""
     return {
-        (each["namespace"], each["pod"], each["container"]): Use(each.get("cpuMillis", 0), each.get("memoryBytes", 0))
+        (each["namespace"], each["pod"], each["container"]): _use(each)
         for reply in (await _replies(bus, nodes)).values()
         for each in reply.get("containers", ())
     }
+
+
+def _use(told: Item) -> Use:
+    """From the words of the bus; what a node cannot tell is left out there."""
+    named = {re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), key): value for key, value in told.items()}
+    return NOTHING._replace(**{name: named[name] for name in Use._fields if named.get(name) is not None})
 
 
 async def _replies(bus: Bus, nodes: list[str]) -> dict[str, Item]:
@@ -155,8 +185,19 @@ async def _replies(bus: Bus, nodes: list[str]) -> dict[str, Item]:
 
 def _sorted(keys: list[Any], used: Mapping[Any, Use], by: str) -> list[Any]:
     """By name, or the greatest first."""
-    field = 0 if by == "cpu" else 1
-    return sorted(sorted(keys), key=lambda key: -used.get(key, Use(0, 0))[field] if by else 0)
+
+    def greatest_first(key: Any) -> int:
+        use = used.get(key, NOTHING)
+        return -{"cpu": use.cpu_millis, "memory": use.memory_bytes}.get(by, 0)
+
+    return sorted(sorted(keys), key=greatest_first)
+
+
+def _waits(use: Use) -> list[str]:
+    throttled = _percent(use.throttled_periods, use.periods) if use.periods else "-"
+    pressures = (use.cpu_pressure, use.memory_pressure, use.io_pressure)
+    waits = ["<unknown>" if pressure is None else f"{pressure:.0f}%" for pressure in pressures]
+    return [str(use.pids), throttled, *waits, str(use.oom_kills)]
 
 
 def _percent(used: int, of: int) -> str:

@@ -20,6 +20,14 @@ async def test_pods_and_their_containers(stage: Stage) -> None:
     assert whole[-1].split() == whole[1].split()[2:]
 
 
+async def test_what_pods_wait_for(stage: Stage) -> None:
+    header, line = (await stage.call("top", "pod", "web", "--waits")).out.splitlines()
+    assert header.split()[3:] == ["PROCESSES", "THROTTLED", "CPU-WAIT", "MEMORY-WAIT", "IO-WAIT", "OOM-KILLS"]
+    processes, throttled, *waits, oom_kills = line.split()[3:]
+    assert (int(processes) >= 3, throttled, oom_kills) == (True, "-", "0")
+    assert all(wait.endswith("%") for wait in waits)
+
+
 async def test_nodes(stage: Stage) -> None:
     line = (await stage.call("top", "node", "m1", "--no-headers")).out.split()
     assert (line[0], line[2][-1], line[4][-1]) == ("m1", "%", "%")
