@@ -1,6 +1,7 @@
 """`setpoint set image | env | resources`: change the programs of a pod template without writing a patch.
 
-The containers are changed on the object as it is read, and written against that revision. From kubectl `pkg/cmd/set`.
+The containers are changed on the object as it is read, and written against that revision. A pod that is there has its
+resources changed while it runs, through its subresource `resize`. From kubectl `pkg/cmd/set`.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ async def _set(client: RawClient, each: Chosen, changes: dict[str, Change], opti
     if changed == item:
         return
     dry = api_options(options.dry_run)
-    reply = await client.call("update", each.kind, each.namespace, each.name, body=changed, options=dry)
+    part = "resize" if each.kind.kind == "Pod" and options.subverb == "resources" else ""
+    reply = await client.call(
+        "update", each.kind, each.namespace, each.name, subresource=part, body=changed, options=dry
+    )
     warn(reply.warnings)
     what = {"image": "image", "env": "env", "resources": "resource requirements"}[options.subverb]
     print(f"{each} {what} updated{NOTES[options.dry_run]}")
