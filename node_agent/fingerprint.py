@@ -5,18 +5,19 @@ Reads: the machine, the driver's fingerprint, the settings. Returns values; writ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from node_agent.machine import Machine
-from node_agent.runtime.port import Fingerprint
+from node_agent.runtime.port import HUGETLB, Fingerprint
 from node_agent.settings import AgentSettings
 from proto.clock import Instant
 from proto.names import label_value_problem
 from proto.node import Registration
 from proto.objects.core import NodeAddress, ResourceList
 from proto.objects.meta import Condition
-from proto.quantity import format_cpu
+from proto.quantity import HUGE_PAGES, format_bytes, format_cpu
 
 VERSION_LABEL = "setpoint.dev/agent-version"
 
@@ -49,13 +50,15 @@ def describe_machine(
             VERSION_LABEL: running,
             **settings.labels,
         },
-        capacity=_resources(machine.cpu_millis, machine.memory_bytes, machine.storage_bytes, settings.pods_max),
+        capacity=_resources(machine.cpu_millis, machine.memory_bytes, machine.storage_bytes, settings.pods_max)
+        | _huge_pages(machine),
         allocatable=_resources(
             max(machine.cpu_millis - settings.reserved.cpu_millis, 0),
-            max(machine.memory_bytes - settings.reserved.memory_bytes, 0),
+            memory_for_pods(settings, machine),
             max(machine.storage_bytes - settings.reserved.storage_bytes, 0),
             settings.pods_max,
-        ),
+        )
+        | _huge_pages(machine),
         addresses=(
             NodeAddress(type="InternalIP", address=settings.address),
             NodeAddress(type="Hostname", address=machine.hostname),
@@ -68,13 +71,25 @@ def describe_machine(
                 "container_runtime_version": f"{fingerprint.driver}://{fingerprint.version}",
             }
         ),
-        conditions=(limits_condition(fingerprint, now),),
+        conditions=(limits_condition(missing_abilities(fingerprint, machine), now),),
     )
 
 
-def limits_condition(fingerprint: Fingerprint, now: Instant) -> Condition:
+def memory_for_pods(settings: AgentSettings, machine: Machine) -> int:
+    """The bytes that pods can have: not what is reserved, nor what is kept for huge pages (the kubelet: the same)."""
+    return max(machine.memory_bytes - settings.reserved.memory_bytes - sum(machine.huge_pages.values()), 0)
+
+
+def missing_abilities(fingerprint: Fingerprint, machine: Machine) -> Mapping[str, str]:
+    """The limits that cannot be kept here, each with the reason."""
+    if not machine.huge_pages or HUGETLB in fingerprint.abilities or HUGETLB in fingerprint.missing:
+        return fingerprint.missing
+    return {**fingerprint.missing, HUGETLB: "the runtime knew of no huge pages when it started"}
+
+
+def limits_condition(unkept: Mapping[str, str], now: Instant) -> Condition:
     """Whether limits are kept here; a message names each ability that is missing and why."""
-    missing = [f"{ability}: {why}" for ability, why in sorted(fingerprint.missing.items())]
+    missing = [f"{ability}: {why}" for ability, why in sorted(unkept.items())]
     return Condition(
         type="CgroupLimits",
         status="False" if missing else "True",
@@ -82,6 +97,10 @@ def limits_condition(fingerprint: Fingerprint, now: Instant) -> Condition:
         message="; ".join(missing),
         last_transition_time=now,
     )
+
+
+def _huge_pages(machine: Machine) -> ResourceList:
+    return {f"{HUGE_PAGES}{format_bytes(size)}": format_bytes(kept) for size, kept in machine.huge_pages.items()}
 
 
 def _resources(cpu_millis: int, memory_bytes: int, storage_bytes: int, pods: int) -> ResourceList:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from node_agent.cgroup.hugepages import pools
 from node_agent.machine import MachineUsage
 from node_agent.plan.eviction import Observed, Signal
 from proto.objects.core import NodeSystemInfo
@@ -49,6 +50,11 @@ class HostMachine:
     def storage_bytes(self) -> int:
         """All of the file system of the state directory."""
         return shutil.disk_usage(self._state_dir).total
+
+    @cached_property
+    def huge_pages(self) -> Mapping[int, int]:
+        """The pools that the administrator has filled by now."""
+        return pools()
 
     def system_info(self) -> NodeSystemInfo:
         """What `/etc` and `/proc` say."""

@@ -40,6 +40,10 @@ class Machine(Protocol):
     def storage_bytes(self) -> int:
         """The size of the file system on which pods write."""
 
+    @property
+    def huge_pages(self) -> Mapping[int, int]:
+        """The memory that is kept for huge pages, by the size of a page; all in bytes."""
+
     def system_info(self) -> NodeSystemInfo:
         """Kernel, operating system, architecture, machine id."""
 
@@ -61,6 +65,7 @@ class MemoryMachine:
     cpu_millis: int = 4000
     memory_bytes: int = 8 * 2**30
     storage_bytes: int = 64 * 2**30
+    huge_pages: dict[int, int] = field(default_factory=dict)
     taken_ports: set[int] = field(default_factory=set)
     observed: dict[Signal, Observed] = field(default_factory=dict)
 

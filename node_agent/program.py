@@ -20,7 +20,7 @@ from node_agent.assignments import AssignmentIntake
 from node_agent.background import Background
 from node_agent.cleanup import Cleanup
 from node_agent.containers import ContainerTable
-from node_agent.fingerprint import describe_machine
+from node_agent.fingerprint import describe_machine, memory_for_pods, missing_abilities
 from node_agent.health.actions import Actions
 from node_agent.health.hooks import Hooks
 from node_agent.health.prober import Prober
@@ -172,8 +172,7 @@ class NodeAgent:
 
     def _host(self, registration: Registration, fingerprint: Fingerprint) -> Host:
         """What pods learn of this machine, and what it keeps of their limits."""
-        settings, memory_bytes = self._settings, self._machine.memory_bytes
-        enforced_bytes = max(memory_bytes - settings.reserved.memory_bytes, 0)
+        settings, machine = self._settings, self._machine
         return Host(
             node=settings.node,
             address=settings.address,
@@ -181,9 +180,9 @@ class NodeAgent:
             base_env=settings.base_env,
             pids_limit=settings.pids_limit,
             account=settings.account,
-            memory_bytes=memory_bytes,
-            enforced_memory_bytes=enforced_bytes if settings.enforce_allocatable else None,
-            unkept=dict(fingerprint.missing) if settings.refuse_unkept_limits else {},
+            memory_bytes=machine.memory_bytes,
+            enforced_memory_bytes=memory_for_pods(settings, machine) if settings.enforce_allocatable else None,
+            unkept=missing_abilities(fingerprint, machine) if settings.refuse_unkept_limits else {},
             resizes=isinstance(self._runtime, Resizes),
         )
 

@@ -22,6 +22,9 @@ _FORM = re.compile(
 
 _SHOWN_LENGTH_MAX = 40
 
+HUGE_PAGES = "hugepages-"
+"""What the name of a resource begins with that counts huge pages, before their size: `hugepages-2Mi`."""
+
 AMOUNT_MAX = 2**53
 """More than any machine has (8 PiB, or as many thousandths of a core): larger amounts count as this much, so that
 sums of them stay exact in 64 bits."""

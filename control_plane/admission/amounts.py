@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proto.quantity import cpu_millis, format_bytes, format_cpu, whole
+from proto.quantity import HUGE_PAGES, cpu_millis, format_bytes, format_cpu, whole
 
 Amounts = Mapping[str, int]
 """Resource name to a whole number of its unit."""
@@ -31,7 +31,7 @@ def written(resource: str, count: int) -> str:
     base = _base(resource)
     if base == "cpu":
         return format_cpu(count)
-    if base.endswith(_BYTES) or base.startswith("hugepages-"):
+    if base.endswith(_BYTES) or base.startswith(HUGE_PAGES):
         return format_bytes(count)
     return str(count)
 

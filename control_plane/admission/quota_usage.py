@@ -19,6 +19,7 @@ from proto.objects.pod import Container, Pod
 from proto.objects.quota import ResourceQuota, ScopedResourceSelectorRequirement
 from proto.pod_amounts import every_container, most_at_once
 from proto.qos import qos_class
+from proto.quantity import HUGE_PAGES
 
 ENDED = ("Succeeded", "Failed")
 
@@ -146,7 +147,7 @@ def _asked_by(container: Container) -> dict[str, int]:
     asked: dict[str, int] = {}
     for name, quantity in container.resources.requests.items():
         asked[f"requests.{name}"] = count = amount(name, quantity)
-        if name in _UNPREFIXED or name.startswith("hugepages-"):
+        if name in _UNPREFIXED or name.startswith(HUGE_PAGES):
             asked[name] = count
     for name, quantity in container.resources.limits.items():
         asked[f"limits.{name}"] = amount(name, quantity)

@@ -14,13 +14,13 @@ this process and its parent into a leaf, because a group that hands controllers 
 import os
 import zlib
 
-from node_agent.cgroup import files
+from node_agent.cgroup import disks, files, hugepages
 from node_agent.cgroup.hybrid import Hybrid
 from node_agent.cgroup.none import NoCgroups
-from node_agent.cgroup.port import Cgroups, Located
+from node_agent.cgroup.port import HUGETLB, Cgroups, Located
 from node_agent.cgroup.unified import UnifiedTree
-from node_agent.cgroup.v1 import V1
-from node_agent.cgroup.v2 import V2, WANTED_CONTROLLERS, enable_controllers
+from node_agent.cgroup.v1 import BLKIO, V1
+from node_agent.cgroup.v2 import V2, WANTED_CONTROLLERS, WELCOME_CONTROLLERS, enable_controllers
 
 LEAF = "supervisor"
 _OWN_LEAVES = frozenset({LEAF, "agent"})
@@ -32,20 +32,22 @@ def base_name(node_name: str, state_dir: str) -> str:
     return f"{node_name}-{zlib.crc32(os.fsencode(os.path.realpath(state_dir))):08x}"
 
 
-def detect(name: str, proc: str = "/proc") -> Cgroups:
+def detect(name: str, proc: str = "/proc", pools: str = hugepages.POOLS) -> Cgroups:
     """The best driver that works here.
 
     Args:
         name: Names the base directory where it has to be told from others on the same host.
         proc: Where proc is mounted; tests bring their own.
+        pools: Where the kernel tells of huge pages. Without any, nothing has to be limited.
     """
     located = _located(proc)
+    page_sizes = tuple(sorted(hugepages.pools(pools)))
     v1 = {c: place for place in located if not _is_v2(place) for c in place.controllers}
     v2 = next((place for place in located if _is_v2(place)), None)
     if not v1.keys().isdisjoint(_V1_CONTROLLERS):
-        return _detect_v1(name, v1, v2)
+        return _detect_v1(name, v1, v2, page_sizes)
     if v2 is not None:
-        return _detect_v2(v2)
+        return _detect_v2(v2, page_sizes)
     return NoCgroups("no cgroup hierarchy is mounted")
 
 
@@ -105,10 +107,10 @@ def _is_v2(place: Located) -> bool:
     return not place.controllers
 
 
-def _detect_v1(name: str, v1: dict[str, Located], v2: Located | None) -> Cgroups:
+def _detect_v1(name: str, v1: dict[str, Located], v2: Located | None, page_sizes: tuple[int, ...]) -> Cgroups:
     bases: dict[str, str] = {}
     missing: dict[str, str] = {}
-    for controller in _V1_CONTROLLERS:
+    for controller in (*_V1_CONTROLLERS, *([HUGETLB] if page_sizes else [])):
         if controller not in v1:
             missing[controller] = f"the {controller} controller is not mounted"
         elif (base := _writable_base(v1[controller], name)) is not None:
@@ -119,7 +121,9 @@ def _detect_v1(name: str, v1: dict[str, Located], v2: Located | None) -> Cgroups
     if not bases:
         mounts = sorted({place.mount for place in v1.values() if place.controllers & set(_V1_CONTROLLERS)})
         return NoCgroups(f"no permission to make groups in {', '.join(mounts)}")
-    limiting = V1(bases, missing)
+    if BLKIO in v1 and disks.any_weighed_by_bfq() and (base := _writable_base(v1[BLKIO], name)) is not None:
+        bases[BLKIO] = base
+    limiting = V1(bases, missing, page_sizes)
     unified = _writable_base(v2, name) if v2 is not None else None
     return limiting if unified is None else Hybrid(limiting, UnifiedTree(unified))
 
@@ -137,7 +141,7 @@ def _writable_base(place: Located, name: str) -> str | None:
     return None
 
 
-def _detect_v2(place: Located) -> Cgroups:
+def _detect_v2(place: Located, page_sizes: tuple[int, ...]) -> Cgroups:
     base = delegated_base(place)
     if not os.access(base, os.W_OK):
         return NoCgroups(f"{base} is not delegated to us (systemd: Delegate=yes)")
@@ -149,9 +153,10 @@ def _detect_v2(place: Located) -> Cgroups:
     if not _move_into_leaf(base):
         return NoCgroups(f"processes cannot be moved below {base}")
     offered = frozenset((files.read(base + "/cgroup.controllers") or "").split())
-    enabled = enable_controllers(base, offered & frozenset(WANTED_CONTROLLERS))
-    missing = {c: f"the {c} controller is not delegated to {base}" for c in WANTED_CONTROLLERS if c not in enabled}
-    return V2(base, enabled, missing)
+    enabled = enable_controllers(base, offered & frozenset((*WANTED_CONTROLLERS, *WELCOME_CONTROLLERS)))
+    wanted = (*WANTED_CONTROLLERS, *([HUGETLB] if page_sizes else []))
+    missing = {c: f"the {c} controller is not delegated to {base}" for c in wanted if c not in enabled}
+    return V2(base, enabled, missing, page_sizes)
 
 
 def delegated_base(place: Located) -> str:

@@ -28,7 +28,8 @@ class Hybrid:
 
     def bound(self, path: str, limits: Limits) -> None:
         """See the port."""
-        self.create(path, limits)
+        self._tree.create(path)
+        self._limiting.bound(path, limits)
 
     def watch_oom(self, path: str) -> int | None:
         """See the port."""

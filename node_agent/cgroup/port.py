@@ -6,11 +6,15 @@ taken from `abilities`.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 MEMORY = "memory"
 CPU = "cpu"
 PIDS = "pids"
+IO = "io"
+"""Weights for the disk. Most machines cannot weigh it, and no field of a pod asks for it: it is never missing."""
+HUGETLB = "hugetlb"
+"""Limits of huge pages; asked for only where the machine keeps some."""
 TREE_KILL = "tree-kill"
 """Membership in a group is inescapable, so that everything a workload ever forked can be found and killed."""
 
@@ -21,8 +25,9 @@ class Limits(NamedTuple):
     """What one group may use; `None` means unlimited.
 
     `cpu_millis` is a ceiling (a quota per period), `cpu_request_millis` a weight that counts only while
-    processors are scarce, `memory_request_bytes` memory that is reclaimed last. Swap never adds to `memory_bytes`
-    (Kubernetes: no swap for pods by default).
+    processors (or the disk) are scarce, `memory_request_bytes` memory that is reclaimed last. Swap never adds to
+    `memory_bytes` (Kubernetes: no swap for pods by default). `hugepages` are pairs of a page size and how many bytes of
+    it there may be, the smallest pages first; a container gets none of the sizes that are left out.
     """
 
     memory_bytes: int | None = None
@@ -30,9 +35,17 @@ class Limits(NamedTuple):
     cpu_request_millis: int | None = None
     pids: int | None = None
     memory_request_bytes: int | None = None
+    hugepages: tuple[tuple[int, int], ...] = ()
 
 
 NO_LIMITS = Limits()
+
+
+def limits_in(told: Mapping[str, Any]) -> Limits:
+    """The limits in JSON. Fields that another version has and this one has not are left out."""
+    known = {name: told[name] for name in Limits._fields if name in told}
+    hugepages = tuple((int(size), int(amount)) for size, amount in known.get("hugepages") or ())
+    return Limits(**{**known, "hugepages": hugepages})
 
 
 class Usage(NamedTuple):

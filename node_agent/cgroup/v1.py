@@ -11,11 +11,12 @@ limits, so there only what differs from that is written.
 import os
 from collections.abc import Mapping
 
-from node_agent.cgroup import files
-from node_agent.cgroup.port import CPU, MEMORY, PIDS, TREE_KILL, Limits, Usage
+from node_agent.cgroup import disks, files, hugepages
+from node_agent.cgroup.port import CPU, HUGETLB, IO, MEMORY, PIDS, TREE_KILL, Limits, Usage
 
 PERIOD_US = 100_000
 MINIMUM_QUOTA_US = 1_000
+BLKIO = "blkio"
 _NO_MEMORY_LIMIT = "-1"
 
 
@@ -34,13 +35,20 @@ class V1:
 
     name = "v1"
 
-    def __init__(self, bases: Mapping[str, str], missing: Mapping[str, str]) -> None:
+    def __init__(self, bases: Mapping[str, str], missing: Mapping[str, str], page_sizes: tuple[int, ...] = ()) -> None:
         self._bases = dict(bases)
+        self._page_sizes = page_sizes
         self.missing: Mapping[str, str] = dict(missing)
-        present = {CPU, MEMORY, PIDS} & self._bases.keys()
-        self.abilities = frozenset(present | {TREE_KILL}) if self._bases else frozenset()
+        present = {CPU, MEMORY, PIDS, HUGETLB} & self._bases.keys()
+        self.abilities = frozenset(present | ({IO} if BLKIO in bases else set()) | ({TREE_KILL} if bases else set()))
 
     def create(self, path: str, limits: Limits) -> None:
+        """See the port."""
+        self.bound(path, limits)
+        if (base := self._bases.get(HUGETLB)) is not None:
+            hugepages.limit(f"{base}/{path}", self._page_sizes, limits.hugepages, "limit_in_bytes")
+
+    def bound(self, path: str, limits: Limits) -> None:
         """See the port."""
         new = {base: files.make(f"{base}/{path}") for base in self._trees()}
         if (base := self._bases.get(MEMORY)) is not None:
@@ -54,10 +62,9 @@ class V1:
                 _limit_cpu(f"{base}/{path}", limits.cpu_millis)
         if (base := self._bases.get(PIDS)) is not None and (limits.pids is not None or not new[base]):
             files.write(f"{base}/{path}/pids.max", _or_max(limits.pids))
-
-    def bound(self, path: str, limits: Limits) -> None:
-        """See the port."""
-        self.create(path, limits)
+        if (base := self._bases.get(BLKIO)) is not None:
+            weight = str(disks.bfq_weight_of(limits.cpu_request_millis))
+            files.write_if_possible(f"{base}/{path}/{disks.V1_WEIGHT}", weight)
 
     def watch_oom(self, path: str) -> int | None:
         """See the port. The kernel signals an eventfd, and keeps it signalled once the group is gone."""

@@ -13,12 +13,14 @@ shares.
 import os
 from collections.abc import Mapping
 
-from node_agent.cgroup import files
-from node_agent.cgroup.port import CPU, MEMORY, PIDS, TREE_KILL, Limits, Usage
+from node_agent.cgroup import disks, files, hugepages
+from node_agent.cgroup.port import CPU, HUGETLB, IO, MEMORY, PIDS, TREE_KILL, Limits, Usage
 from node_agent.cgroup.unified import UnifiedTree
 from node_agent.cgroup.v1 import PERIOD_US, quota_us_of, shares_of
 
 WANTED_CONTROLLERS = (CPU, MEMORY, PIDS)
+WELCOME_CONTROLLERS = (IO, HUGETLB)
+"""What is used where it is offered, and whose absence alone is no fault."""
 
 
 def weight_of(cpu_request_millis: int | None) -> int:
@@ -32,18 +34,23 @@ class V2:
 
     name = "v2"
 
-    def __init__(self, base: str, controllers: frozenset[str], missing: Mapping[str, str]) -> None:
+    def __init__(
+        self, base: str, controllers: frozenset[str], missing: Mapping[str, str], page_sizes: tuple[int, ...] = ()
+    ) -> None:
         self._tree = UnifiedTree(base)
         self._controllers = controllers
         self._prepared: set[str] = set()
+        self._page_sizes = page_sizes if HUGETLB in controllers else ()
         self.missing: Mapping[str, str] = dict(missing)
         self.abilities = frozenset({*controllers, TREE_KILL})
 
     def create(self, path: str, limits: Limits) -> None:
         """See the port. Whichever process is out of memory, the kernel ends the whole group (Kubernetes: the same)."""
         self.bound(path, limits)
+        group = self._tree.directory(path)
         if MEMORY in self._controllers:
-            files.write_if_possible(self._tree.directory(path) + "/memory.oom.group", "1")
+            files.write_if_possible(group + "/memory.oom.group", "1")
+        hugepages.limit(group, self._page_sizes, limits.hugepages, "max")
 
     def bound(self, path: str, limits: Limits) -> None:
         """See the port."""
@@ -61,6 +68,10 @@ class V2:
                 quota = "max" if limits.cpu_millis is None else str(quota_us_of(limits.cpu_millis))
                 files.write(group + "/cpu.max", f"{quota} {PERIOD_US}")
             files.write(group + "/cpu.weight", str(weight_of(limits.cpu_request_millis)))
+        if IO in self._controllers:
+            files.write_if_possible(group + "/io.weight", str(weight_of(limits.cpu_request_millis)))
+            weight = str(disks.bfq_weight_of(limits.cpu_request_millis))
+            files.write_if_possible(f"{group}/{disks.V2_BFQ_WEIGHT}", weight)
         if PIDS in self._controllers and (limits.pids is not None or not new):
             files.write(group + "/pids.max", _or_max(limits.pids))
 

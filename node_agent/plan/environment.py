@@ -26,7 +26,7 @@ _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 HOSTNAME_LENGTH_MAX = 63
 """Longer names of pods are cut short, as the kubelet does."""
 
-_RESOURCE = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|pids)")
+_RESOURCE = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|pids|hugepages-.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Host:
     """What a pod can learn about its machine, and what the machine keeps of its limits.
 
     `base_env` is what every program here starts with (`PATH`, …). `enforced_memory_bytes` is what all pods together may
-    use, None where that is not enforced. `unkept` names the limits (`cpu`, `memory`, `pids`) that stop a container from
-    starting here because they cannot be kept, each with the reason. `account` is who the
-    agent is, and so its programs where nothing else is said.
+    use, None where that is not enforced. `unkept` names the limits (`cpu`, `memory`, `pids`, `hugetlb`) that
+    stop a container from starting here because they cannot be kept, each with the reason. `account` is who the agent
+    is, and so its programs where nothing else is said.
     """
 
     node: str

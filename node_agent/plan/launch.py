@@ -16,10 +16,10 @@ from node_agent.plan.levels import level_of, oom_score_adj
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.security import CannotKeep, security_of
 from node_agent.plan.volumes import Volumes, volumes_of
-from node_agent.runtime.port import NO_LIMITS, PLAIN, Limits, Security
+from node_agent.runtime.port import HUGETLB, NO_LIMITS, PLAIN, Limits, Security
 from proto.objects.core import ResourceList
 from proto.objects.pod import Container, Pod, ResourceRequirements
-from proto.quantity import cpu_millis, whole
+from proto.quantity import HUGE_PAGES, cpu_millis, whole
 
 CONFIG_ERROR = "CreateContainerConfigError"
 CREATING = "ContainerCreating"
@@ -106,8 +106,9 @@ def _env_problem(env: Mapping[str, str]) -> str:
 
 def _limit_problem(container: Container, host: Host) -> str:
     """Why a limit of the container cannot be kept here, if that is a reason not to start it."""
-    for resource, why in host.unkept.items():
-        if resource in container.resources.limits:
+    for resource in container.resources.limits:
+        why = host.unkept.get(HUGETLB if resource.startswith(HUGE_PAGES) else resource)
+        if why is not None:
             return f"this node cannot keep the {resource} limit of container {container.name!r}: {why}"
     return ""
 
@@ -121,7 +122,18 @@ def limits_of(resources: ResourceRequirements, host: Host) -> Limits:
         cpu_request_millis=_cpu_request(requests, limits),
         pids=_amount(limits, "pids") or host.pids_limit,
         memory_request_bytes=_amount(requests, "memory") or _amount(limits, "memory") or 0,
+        hugepages=_huge_pages(limits),
     )
+
+
+def _huge_pages(limits: ResourceList) -> tuple[tuple[int, int], ...]:
+    """Of each page size how many bytes, both as whole numbers: `hugepages-2Mi: 4Mi` is (2097152, 4194304)."""
+    sizes = {
+        whole(name.removeprefix(HUGE_PAGES)): whole(amount)
+        for name, amount in limits.items()
+        if name.startswith(HUGE_PAGES)
+    }
+    return tuple(sorted((size, amount) for size, amount in sizes.items() if amount))
 
 
 def _amount(amounts: ResourceList, resource: str) -> int | None:

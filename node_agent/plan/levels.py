@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from node_agent.plan.environment import Host
 from node_agent.plan.init_containers import sidecars
 from node_agent.runtime.port import Limits
-from proto.objects.core import ResourceList
 from proto.objects.pod import Container, Pod
 from proto.qos import QosClass, qos_class
 from proto.quantity import cpu_millis, whole
@@ -64,7 +63,7 @@ def level_limits(pods: Iterable[Pod], host: Host) -> Mapping[str, Limits]:
             memory_request_bytes=sum(requested_bytes(container) for _, container in containers),
         ),
         BURSTABLE: Limits(
-            cpu_request_millis=sum(_cpu(container.resources.requests) for container in burstable),
+            cpu_request_millis=sum(requested_millis(container) for container in burstable),
             memory_request_bytes=sum(requested_bytes(container) for container in burstable),
         ),
         BEST_EFFORT: Limits(cpu_request_millis=0, memory_request_bytes=0),
@@ -77,5 +76,7 @@ def requested_bytes(container: Container) -> int:
     return whole(resources.requests.get("memory", resources.limits.get("memory", "0")))
 
 
-def _cpu(amounts: ResourceList) -> int:
-    return cpu_millis(amounts.get("cpu", "0"))
+def requested_millis(container: Container) -> int:
+    """The processors that it asks for, in thousandths; its limit if it asks for none by itself."""
+    resources = container.resources
+    return cpu_millis(resources.requests.get("cpu", resources.limits.get("cpu", "0")))

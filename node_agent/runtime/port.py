@@ -26,11 +26,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from node_agent.cgroup.port import NO_LIMITS, NO_USAGE, Limits, Usage
+from node_agent.cgroup.port import HUGETLB, NO_LIMITS, NO_USAGE, Limits, Usage
 from node_agent.supervisor.security import PLAIN, Security
 from node_agent.supervisor.wire import Fence
 
 __all__ = [
+    "HUGETLB",
     "NO_LIMITS",
     "NO_USAGE",
     "PLAIN",
@@ -164,7 +165,7 @@ class ContainerState:
 class Fingerprint:
     """What this driver can do on this machine, for the Node's conditions and labels.
 
-    `abilities` are words such as `memory`, `cpu`, `pids`, `tree-kill` (see `node_agent.cgroup.port`) and
+    `abilities` are words such as `memory`, `cpu`, `pids`, `hugetlb`, `tree-kill` (see `node_agent.cgroup.port`) and
     `outlives-agent`. `missing` maps an ability that does not work here to one sentence that says why.
     """
 

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from node_agent.cgroup.port import limits_in
 from node_agent.runtime.port import (
     ContainerPhase,
     ContainerSpec,
     ContainerState,
     ExitReason,
-    Limits,
     NoSuchContainer,
     RuntimeFailure,
     Security,
@@ -58,7 +58,7 @@ def state_of(container: dict[str, Any]) -> ContainerState:
         oom_killed=container["oom_killed"],
         log_path=Path(container["log_path"]) if container["log_path"] else None,
         annotations=container["annotations"],
-        limits=Limits(**container["limits"]),
+        limits=limits_in(container["limits"]),
     )
 
 

@@ -82,8 +82,7 @@ class Containers:
             security=None if request.security == PLAIN else request.security,
             level=request.level,
             oom_score_adj=request.oom_score_adj,
-            limits=request.limits,
-        )
+        ).with_limits(request.limits)
         life = Life(self._host, record)
         life.begin(request)
         assert life.record.pid is not None

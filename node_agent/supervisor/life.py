@@ -253,16 +253,16 @@ class Life:
         """
         if self.ended:
             return
-        former = self.record.limits
+        former = self.record.limits_in_force
         used_bytes = self._host.trees.usage(self.place, None).memory_bytes or 0
         if limits.memory_bytes is not None and limits.memory_bytes < used_bytes:
             raise OSError(errno.EBUSY, f"{used_bytes} bytes of memory are in use, more than {limits.memory_bytes}")
         try:
             self._host.trees.prepare(self.place, limits)
         except OSError:
-            self._host.trees.prepare(self.place, Limits(*former))
+            self._host.trees.prepare(self.place, former)
             raise
-        self.record = self.record._replace(limits=limits)
+        self.record = self.record.with_limits(limits)
         self._save(self.record)
         self._host.changed(self)
 

@@ -17,9 +17,10 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from node_agent.cgroup.port import NO_LIMITS, Limits
+from node_agent.cgroup.port import Limits, limits_in
 
 FORMAT = 1
+_OLD_LIMITS = tuple(name for name in Limits._fields if name != "hugepages")
 
 RUNNING = "Running"
 EXITED = "Exited"
@@ -39,7 +40,8 @@ class Record(NamedTuple):
     """One container. Times are Unix seconds; see `node_agent.runtime.port` for the meaning of the outcome.
 
     `fence` is its `wire.Fence` as a list; `fenced`: it was told to end because the node's lease had run out. `level` is
-    where its group stands (see `tree`), `limits` what is in force, in the order of `Limits`.
+    where its group stands (see `tree`). `limits` is what is in force, in the order of `Limits` and without huge pages:
+    they have a field of their own, since versions that know nothing of them read this, too; see `limits_in_force`.
 
     `security` is its `Security` as a list, None where that is plain.
 
@@ -66,7 +68,8 @@ class Record(NamedTuple):
     security: Sequence[Any] | None = None
     level: str = ""
     oom_score_adj: int | None = None
-    limits: Sequence[int | None] = NO_LIMITS
+    limits: Sequence[int | None] = ()
+    hugepages: Sequence[Sequence[int]] = ()
 
     def ended(self, status: int | None, at_s: float) -> "Record":
         """After its first process ended. `status` is a wait status, None where nobody knows."""
@@ -106,9 +109,19 @@ class Record(NamedTuple):
             "level",
             "oom_score_adj",
             "security",
+            "hugepages",
         ):
             del shown[internal]
-        return {**shown, "limits": Limits(*self.limits)._asdict()}
+        return {**shown, "limits": self.limits_in_force._asdict()}
+
+    @property
+    def limits_in_force(self) -> Limits:
+        """The limits, also of a record that another version wrote: it may know more of them, or fewer."""
+        return limits_in({**dict(zip(_OLD_LIMITS, self.limits, strict=False)), "hugepages": self.hugepages})
+
+    def with_limits(self, limits: Limits) -> "Record":
+        """With other limits in force."""
+        return self._replace(limits=[getattr(limits, name) for name in _OLD_LIMITS], hugepages=limits.hugepages)
 
 
 class Shelf:

@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from node_agent.cgroup.port import Limits
+from node_agent.cgroup.port import Limits, limits_in
 from node_agent.supervisor.security import PLAIN, Security, security_of
 from node_agent.supervisor.tree import LEVELS, TOP
 
-PROTOCOL = 5
+PROTOCOL = 6
 EXIT_HELD = 75
 """The exit status of a supervisor whose state folder is held by another one."""
 
@@ -159,9 +159,18 @@ def container_id_of(message: dict[str, Any]) -> str:
 
 
 def limits_of(message: dict[str, Any]) -> Limits:
-    """The limits in a message; what is left out is unlimited."""
+    """The limits in a message; what is left out is unlimited, and of huge pages nothing is allowed.
+
+    Raises:
+        Refused: One is no number, or is negative.
+    """
     limits = _object(message, "limits")
-    return Limits(**{name: whole_number(limits, name) for name in Limits._fields})
+    for name in limits.keys() & set(Limits._fields) - {"hugepages"}:
+        whole_number(limits, name)
+    try:
+        return limits_in(limits)
+    except (TypeError, ValueError):
+        raise Refused(BAD_REQUEST, "hugepages must be pairs of a page size and an amount, in bytes") from None
 
 
 def level_of(message: dict[str, Any]) -> str:

@@ -9,19 +9,23 @@ import pytest
 
 from node_agent.__main__ import check_reserved
 from node_agent.arguments import BadArgument, read_arguments
+from node_agent.fingerprint import describe_machine
 from node_agent.machine import MemoryMachine
 from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.levels import level_limits, level_of, oom_score_adj
 from node_agent.reserved import Reserved, read_reserved
-from node_agent.runtime.port import Limits
+from node_agent.runtime.port import Fingerprint, Limits
+from node_agent.settings import AgentSettings
+from proto.clock import EPOCH
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
+from proto.quantity import whole
 from tests.agent.cluster import Cluster, scenario
 from tests.agent.pods import pod
 from tests.waiting import eventually
 
-GIB = 2**30
+MIB, GIB = 2**20, 2**30
 HOST = Host(
     node="n", address="10.0.0.1", allocatable={"cpu": "3500m"}, memory_bytes=8 * GIB, enforced_memory_bytes=7 * GIB
 )
@@ -58,7 +62,7 @@ def test_a_launch_says_where_it_stands() -> None:
 
 
 def test_a_level_weighs_what_its_pods_ask_for() -> None:
-    pods = [GUARANTEED, BEST_EFFORT, asking({"cpu": "250m", "memory": "1Gi"}), asking({"cpu": "500m"})]
+    pods = [GUARANTEED, BEST_EFFORT, asking({"cpu": "250m", "memory": "1Gi"}), asking({}, {"cpu": "500m"})]
     assert level_limits(pods, HOST) == {
         "": Limits(memory_bytes=7 * GIB, cpu_request_millis=3500, memory_request_bytes=2 * GIB),
         "burstable": Limits(cpu_request_millis=750, memory_request_bytes=GIB),
@@ -80,6 +84,32 @@ def test_a_limit_that_cannot_be_kept_can_be_a_reason_to_wait(limits: dict[str, s
             "CreateContainerConfigError",
             "this node cannot keep the memory limit of container 'app': the memory controller is not delegated",
         )
+
+
+HUGE = {"memory": "64Mi", "hugepages-2Mi": "4Mi"}
+
+
+def test_huge_pages_are_limited_and_a_limit_that_cannot_be_kept_is_a_reason_to_wait() -> None:
+    of = asking({}, HUGE)
+    launched = prepare(of, of.spec.containers[0], {}, {}, HOST)
+    assert isinstance(launched, Launch) and launched.limits.hugepages == ((2 * MIB, 4 * MIB),)
+    held = prepare(of, of.spec.containers[0], {}, {}, replace(HOST, unkept={"hugetlb": "it is not mounted"}))
+    assert isinstance(held, Hold)
+    assert held.message == "this node cannot keep the hugepages-2Mi limit of container 'app': it is not mounted"
+
+
+def test_huge_pages_are_offered_and_taken_from_the_memory_of_the_pods() -> None:
+    machine, settings = MemoryMachine(huge_pages={2 * MIB: 8 * MIB}), AgentSettings(node="n")
+    can = Fingerprint("fake", "1", "boot", frozenset({"memory", "hugetlb"}))
+    told = describe_machine(settings, machine, can, "i", "m", EPOCH)
+    assert told.capacity["hugepages-2Mi"] == told.allocatable["hugepages-2Mi"] == "8Mi"
+    taken = whole(told.capacity["memory"]) - whole(told.allocatable["memory"])
+    assert (taken, told.conditions[0].status) == (8 * MIB, "True")
+    cannot = replace(can, abilities=frozenset({"memory"}))
+    (condition,) = describe_machine(settings, machine, cannot, "i", "m", EPOCH).conditions
+    assert (condition.status, condition.message) == (
+        "False", "hugetlb: the runtime knew of no huge pages when it started",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from node_agent.cgroup.detect import base_name, delegated_base, detect, locate, only_v2
 from node_agent.cgroup.port import Limits, Located
+from tests.cgroup.made_up import made_up_proc, made_up_v2
 
 V1_MOUNTS = """\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
@@ -39,28 +40,9 @@ def test_the_delegated_group_is_ours_or_the_one_above_our_leaf(own_path: str, ba
     assert delegated_base(Located("/cg", own_path)) == base
 
 
-def made_up_proc(folder: Path, mountinfo: str, groups: str) -> str:
-    (folder / "self").mkdir(parents=True)
-    (folder / "self" / "mountinfo").write_text(mountinfo)
-    (folder / "self" / "cgroup").write_text(groups)
-    return str(folder)
-
-
-def made_up_v2(folder: Path, procs: str, controllers: str = "cpu io memory pids", unit: str = "unit") -> str:
-    """A delegated v2 group whose processes cannot really be moved, so it starts without any. We are in `unit`."""
-    mount = folder / "cgroup"
-    group = mount / unit
-    group.mkdir(parents=True)
-    for above in (group, group.parent):
-        (above / "cgroup.procs").write_text(procs)
-        (above / "cgroup.controllers").write_text(controllers)
-        (above / "cgroup.subtree_control").write_text("")
-    return made_up_proc(folder / "proc", f"24 1 0:2 / {mount} rw - cgroup2 cgroup2 rw\n", f"0::/{unit}\n")
-
-
 def test_a_v2_host_gets_the_v2_driver_below_its_own_group(tmp_path: Path) -> None:
     driver = detect("n", proc=made_up_v2(tmp_path, procs=""))
-    assert (driver.name, driver.abilities) == ("v2", {"cpu", "memory", "pids", "tree-kill"})
+    assert (driver.name, driver.abilities) == ("v2", {"cpu", "io", "memory", "pids", "tree-kill"})
     assert driver.entrances("a") == (f"{tmp_path}/cgroup/unit/a/cgroup.procs",)
     assert (tmp_path / "cgroup" / "unit" / "supervisor").is_dir()
 

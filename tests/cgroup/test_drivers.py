@@ -8,15 +8,9 @@ from node_agent.cgroup.none import NoCgroups
 from node_agent.cgroup.port import ABILITIES, NO_LIMITS, NO_USAGE, Limits, Usage
 from node_agent.cgroup.v1 import V1, quota_us_of, shares_of
 from node_agent.cgroup.v2 import V2, weight_of
+from tests.cgroup.made_up import contents, seed
 
 GROUP = "workloads/a"
-
-
-def seed(folder: Path, **files: str) -> None:
-    """Makes a group's files; `__` stands for the dot in a name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name.replace("__", ".")).write_text(text)
 
 
 V2_FILES = {"memory__max": "max\n", "memory__swap__max": "max\n", "memory__oom__group": "0\n", "cpu__max": "max\n"}
@@ -34,10 +28,6 @@ def unified(tmp_path: Path) -> Path:
 
 def v2(base: Path) -> V2:
     return V2(str(base), frozenset({"cpu", "memory", "pids"}), {})
-
-
-def contents(group: Path, *names: str) -> list[str]:
-    return [(group / name).read_text().strip() for name in names]
 
 
 LIMITED = ("memory.max", "memory.swap.max", "cpu.max", "cpu.weight", "pids.max")

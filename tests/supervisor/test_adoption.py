@@ -156,6 +156,17 @@ async def test_a_state_of_the_first_version_is_taken_up(grouped: Rig) -> None:
     assert (await grouped.call("stop", container="a", grace_s=5))["exit_code"] == 143
 
 
+async def test_a_state_reads_as_the_versions_before_wrote_it(grouped: Rig) -> None:
+    """A downgrade: those take the limits by their places in a list of five."""
+    limits = {"memory_bytes": 1 << 25, "pids": 9, "hugepages": [[2 << 20, 4 << 20]]}
+    await grouped.start("a", "sleep", "100", limits=limits)
+    written = json.loads((grouped.place.state_dir / "containers" / "a" / "state.json").read_text())
+    assert written["limits"] == [1 << 25, None, None, 9, None]
+    await grouped.kill()
+    await grouped.attach()
+    assert limits.items() <= (await grouped.listed("a"))["limits"].items()
+
+
 async def test_a_second_supervisor_is_refused(grouped: Rig) -> None:
     status, said = _run_second(grouped)
     assert status == 75 and "another supervisor holds" in said

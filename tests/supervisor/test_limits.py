@@ -158,8 +158,13 @@ async def test_a_level_survives_a_supervisor_that_was_killed(grouped: Rig) -> No
 
 @pytest.mark.parametrize(
     ("message", "words"),
-    [({"level": "gold"}, "unknown level 'gold'"), ({"oom_score_adj": 1001}, "oom_score_adj must be")],
-    ids=["an unknown level", "a score out of range"],
+    [
+        ({"level": "gold"}, "unknown level 'gold'"),
+        ({"oom_score_adj": 1001}, "oom_score_adj must be"),
+        ({"limits": {"pids": -1}}, "pids must be a whole number that is not negative"),
+        ({"limits": {"hugepages": [2]}}, "hugepages must be pairs of a page size and an amount"),
+    ],
+    ids=["an unknown level", "a score out of range", "a negative limit", "no pairs"],
 )
 async def test_bad_words(grouped: Rig, message: dict[str, object], words: str) -> None:
     assert words in str(await grouped.refusal("a", "sleep", "100", **message))

@@ -15,7 +15,7 @@ from control_plane.api.validation.volumes import check_mounts
 from proto import names
 from proto.objects.env import EnvFromSource, EnvVar, EnvVarSource
 from proto.objects.pod import Container, ContainerPort, PodSpec, ResourceRequirements
-from proto.quantity import parse_quantity
+from proto.quantity import HUGE_PAGES, parse_quantity
 from proto.schema import join
 
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage", "pids")
@@ -154,7 +154,9 @@ def check_reference(name: str, path: str, problems: Problems) -> None:
 
 def resource_name_problem(name: str) -> str | None:
     """What keeps `name` from being a resource that a container may ask for."""
-    if "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
+    if name.startswith(HUGE_PAGES):
+        return None if _page_bytes(name) else "must name a page size, such as hugepages-2Mi"
+    if "/" not in name and name not in _STANDARD_RESOURCES:
         return "must be a standard resource for containers"
     return names.label_key_problem(name)
 
@@ -166,6 +168,15 @@ def _check_resize_policy(container: Container, path: str, problems: Problems) ->
         if policy.resource_name in seen:
             problems.duplicate(f"{path}[{index}]", policy.resource_name)
         seen.add(policy.resource_name)
+
+
+def _page_bytes(name: str) -> int:
+    """The page size in the name of a resource of huge pages; 0 if there is none."""
+    try:
+        size = parse_quantity(name.removeprefix(HUGE_PAGES))
+    except ValueError:
+        return 0
+    return int(size) if size > 0 and size == int(size) else 0
 
 
 def check_resources(resources: ResourceRequirements, path: str, problems: Problems) -> None:
@@ -180,3 +191,26 @@ def check_resources(resources: ResourceRequirements, path: str, problems: Proble
         limit = resources.limits.get(name)
         if limit is not None and parse_quantity(wanted) > parse_quantity(limit):
             problems.invalid(f"{path}.requests", wanted, f"must be less than or equal to {name} limit of {limit}")
+    _check_huge_pages(resources, path, problems)
+
+
+def _check_huge_pages(resources: ResourceRequirements, path: str, problems: Problems) -> None:
+    """They are had or not had: a limit that is the request, in whole pages, beside something of the usual kind."""
+    limits, requests = resources.limits, resources.requests
+    for name, amount in {**requests, **limits}.items():
+        size = _page_bytes(name) if name.startswith(HUGE_PAGES) else 0
+        if size and parse_quantity(amount) % size:
+            field = "limits" if name in limits else "requests"
+            problems.invalid(
+                join(f"{path}.{field}", name), amount, f"must be a multiple of the page size, {size} bytes"
+            )
+    for name, wanted in requests.items():
+        if not name.startswith(HUGE_PAGES):
+            continue
+        if name not in limits:
+            problems.required(join(f"{path}.limits", name), "Limit must be set for non overcommitable resources")
+        elif parse_quantity(wanted) < parse_quantity(limits[name]):
+            problems.invalid(f"{path}.requests", wanted, f"must be equal to {name} limit of {limits[name]}")
+    named = {**requests, **limits}
+    if any(name.startswith(HUGE_PAGES) for name in named) and not named.keys() & {"cpu", "memory"}:
+        problems.forbidden(path, "HugePages require cpu or memory")

@@ -15,6 +15,7 @@ _FIELD_PATHS = ("metadata.name", "metadata.namespace", "metadata.uid", "spec.nod
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 _RESOURCE_FIELDS = ("limits.cpu", "limits.memory", "limits.ephemeral-storage", "limits.pids", "requests.cpu",
                     "requests.memory", "requests.ephemeral-storage", "requests.pids")  # fmt: skip
+_HUGE_PAGES = ("limits.hugepages-", "requests.hugepages-")
 
 _WHOLE = ("metadata.labels", "metadata.annotations")
 
@@ -35,5 +36,5 @@ def check_field_path(field_path: str, path: str, problems: Problems, *, whole: b
 
 def check_resource_field(resource: str, path: str, problems: Problems) -> None:
     """A request or a limit of a container."""
-    if resource not in _RESOURCE_FIELDS:
+    if resource not in _RESOURCE_FIELDS and not resource.startswith(_HUGE_PAGES):
         problems.unsupported(path, resource, _RESOURCE_FIELDS)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from control_plane.api.validation.problems import Problems
 from proto import names
 from proto.objects.quota import ResourceQuota, ResourceQuotaSpec, ScopedResourceSelectorRequirement
-from proto.quantity import parse_quantity
+from proto.quantity import HUGE_PAGES, parse_quantity
 
 OBJECT_COUNTS = frozenset(
     {"pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims",
@@ -59,7 +59,7 @@ def _check_resource(name: str, quantity: str, path: str, problems: Problems) -> 
 
 def _is_extended(name: str) -> bool:
     """Large pages, which are named by their size."""
-    return name.removeprefix("requests.").startswith("hugepages-")
+    return name.removeprefix("requests.").startswith(HUGE_PAGES)
 
 
 def _check_scopes(scopes: Sequence[str], spec: ResourceQuotaSpec, path: str, problems: Problems) -> None:
