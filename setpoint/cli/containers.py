@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from setpoint.cli.page_parts import Item, field, indented
 from setpoint.cli.pages_of_config import environment
+from setpoint.cli.pages_of_volumes import mounts
 
 
 def containers(title: str, containers: Iterable[Item], statuses: Iterable[Item]) -> list[str]:
@@ -31,7 +32,7 @@ def _container(container: Item, status: Item | None) -> list[str]:
     for title, name in (("Liveness", "livenessProbe"), ("Readiness", "readinessProbe"), ("Startup", "startupProbe")):
         if container.get(name):
             details.append(field(title, _probe(container[name])))
-    return lines + indented(details + environment(container))
+    return lines + indented(details + environment(container) + mounts(container))
 
 
 def _probe(probe: Item) -> str:

@@ -1,20 +1,19 @@
 """Simple objects from flags, a function for each kind: the object in dict form. Source: kubectl `pkg/cmd/create`.
 
-Reads: the flags, files of a ConfigMap, a CronJob to make a Job from. Writes nothing.
+Reads: the flags, a CronJob to make a Job from. Writes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from proto.catalog import BY_KIND
+from setpoint.cli.creating_data import config_map, data_arguments, secret, secret_arguments
 from setpoint.cli.errors import CliError
-from setpoint.cli.making import comma_pairs, container, manifest, pairs
+from setpoint.cli.making import comma_pairs, container, manifest
 from setpoint.cli.session import connect
 
 Item = dict[str, Any]
@@ -111,77 +110,6 @@ async def _cron_job(options: argparse.Namespace) -> Item:
     return manifest("CronJob", options.name, spec={"schedule": options.schedule, "jobTemplate": job})
 
 
-def _data_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from-literal", action="append", default=[], metavar="KEY=VALUE", help="may be repeated")
-    parser.add_argument(
-        "--from-file", action="append", default=[], metavar="[KEY=]FILE", help="a file, or a folder's files"
-    )
-    parser.add_argument("--from-env-file", action="append", default=[], metavar="FILE", help="lines of KEY=VALUE")
-
-
-async def _config_map(options: argparse.Namespace) -> Item:
-    texts, binaries = _data(options)
-    body = manifest("ConfigMap", options.name)
-    if texts:
-        body["data"] = texts
-    if binaries:
-        body["binaryData"] = {key: base64.b64encode(data).decode() for key, data in binaries.items()}
-    return body
-
-
-def _secret_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--type", default="Opaque", help="default: %(default)s")
-    _data_arguments(parser)
-
-
-async def _secret(options: argparse.Namespace) -> Item:
-    texts, binaries = _data(options)
-    whole = {key: text.encode() for key, text in texts.items()} | binaries
-    data = {key: base64.b64encode(each).decode() for key, each in whole.items()}
-    return manifest("Secret", options.name, type=options.type, data=data)
-
-
-def _data(options: argparse.Namespace) -> tuple[dict[str, str], dict[str, bytes]]:
-    """Texts, and what is no text, by key.
-
-    Raises:
-        CliError: a key is there twice, or a file cannot be read.
-    """
-    found: dict[str, bytes] = {}
-
-    def add(key: str, data: bytes) -> None:
-        if key in found:
-            raise CliError(f'the key "{key}" is there twice')
-        found[key] = data
-
-    for key, value in pairs(options.from_literal, "--from-literal").items():
-        add(key, value.encode())
-    for word in options.from_file:
-        key, equals, name = word.partition("=")
-        path = Path(name if equals else word)
-        for file in sorted(path.iterdir()) if path.is_dir() and not equals else [path]:
-            if path.is_dir() and not file.is_file():
-                continue
-            add(key if equals else file.name, _read(file))
-    for name in options.from_env_file:
-        lines = (line.strip() for line in _read(Path(name)).decode(errors="replace").splitlines())
-        for key, value in pairs([line for line in lines if line and not line.startswith("#")], name).items():
-            add(key, value.encode())
-    texts, binaries = {}, {}
-    for key, data in found.items():
-        try:
-            texts[key] = data.decode()
-        except UnicodeDecodeError:
-            binaries[key] = data
-    return texts, binaries
-
-
-def _read(path: Path) -> bytes:
-    if not path.exists():
-        raise CliError(f"{path}: there is no such file or folder")
-    return path.read_bytes()
-
-
 def _budget_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--selector", required=True, help="the pods it protects, such as app=web")
     parser.add_argument("--min-available", default="", help="so many stay available: a number or a percentage")
@@ -233,8 +161,8 @@ SIMPLE: dict[str, Simple] = {
     "deployment": Simple("Deployment", "equal pods of one program", _deployment_arguments, _deployment, ("deploy",)),
     "job": Simple("Job", "a program that ends", _job_arguments, _job),
     "cronjob": Simple("CronJob", "a program on a schedule", _cron_job_arguments, _cron_job, ("cj",)),
-    "configmap": Simple("ConfigMap", "settings from texts and files", _data_arguments, _config_map, ("cm",)),
-    "secret": Simple("Secret", "secrets from texts and files", _secret_arguments, _secret),
+    "configmap": Simple("ConfigMap", "settings from texts and files", data_arguments, config_map, ("cm",)),
+    "secret": Simple("Secret", "secrets: [generic | tls] NAME", secret_arguments, secret),
     "poddisruptionbudget": Simple(
         "PodDisruptionBudget", "how many pods may be missing", _budget_arguments, _budget, ("pdb",)
     ),

@@ -13,6 +13,7 @@ from setpoint.cli.output import columns
 from setpoint.cli.page_parts import Item, field, indented, mapping
 from setpoint.cli.pages_of_config import config_map, secret
 from setpoint.cli.pages_of_policies import limit_range, priority_class, resource_quota
+from setpoint.cli.pages_of_volumes import volumes
 
 _AT_RETURN = {UNCORDON_AT_RETURN: "uncordoned at its return", STAY_CORDONED: "stays cordoned at its return"}
 
@@ -90,7 +91,7 @@ def _pod(item: Item) -> list[str]:
     lines += [field("IP", status.get("podIP", "")), field("Restart Policy", spec.get("restartPolicy", ""))]
     lines += containers("Init Containers", spec.get("initContainers", ()), status.get("initContainerStatuses", ()))
     lines += containers("Containers", spec.get("containers", ()), status.get("containerStatuses", ()))
-    lines += _gates(spec, status)
+    lines += volumes(spec) + _gates(spec, status)
     lines += _conditions(status)
     lines.append(field("QoS Class", status.get("qosClass", "")))
     lines += mapping("Node-Selectors", spec.get("nodeSelector", {}))
@@ -127,7 +128,7 @@ def template_lines(spec: Item) -> list[str]:
     inner = template.get("spec", {})
     lines = mapping("Labels", template.get("metadata", {}).get("labels", {}))
     lines += containers("Init Containers", inner.get("initContainers", ()), ())
-    lines += containers("Containers", inner.get("containers", ()), ())
+    lines += containers("Containers", inner.get("containers", ()), ()) + volumes(inner)
     return ["Pod Template:", *indented(lines)]
 
 
