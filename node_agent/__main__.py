@@ -120,6 +120,7 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             eviction_grace_s=arguments.eviction_grace_s,
             enforce_allocatable=arguments.enforce_allocatable,
             refuse_unkept_limits=arguments.refuse_unkept_limits,
+            crash_loop_max_s=arguments.crash_loop_max_s,
             account=Account(os.geteuid(), os.getegid(), frozenset(os.getgroups())),
         ),
         machine=machine,

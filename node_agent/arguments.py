@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from node_agent.plan.eviction import Threshold
+from node_agent.plan.restarts import MAX_BACK_OFF_S
 from node_agent.reserved import Reserved, read_reserved
 from node_agent.thresholds import DEFAULT_HARD, read_period, read_thresholds
 from proto.names import label_key_problem, label_value_problem, subdomain_problem
@@ -41,6 +42,7 @@ class Arguments:
     thresholds: tuple[Threshold, ...]
     pressure_transition_s: float
     eviction_grace_s: float
+    crash_loop_max_s: int
     drain_s: float
     log_level: str
 
@@ -84,6 +86,7 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         thresholds=_thresholds(given),
         pressure_transition_s=_transition(given.eviction_pressure_transition_period),
         eviction_grace_s=given.eviction_max_pod_grace_period,
+        crash_loop_max_s=_crash_loop_max(given.crash_loop_max),
         drain_s=given.drain_on_exit,
         log_level=given.log_level.upper(),
     )
@@ -103,6 +106,17 @@ def _transition(text: str) -> float:
         return read_period(text)
     except ValueError as problem:
         raise BadArgument(f"--eviction-pressure-transition-period: {problem}") from None
+
+
+def _crash_loop_max(text: str) -> int:
+    """Kubernetes allows the same (kubelet: crashLoopBackOff.maxContainerRestartPeriod)."""
+    try:
+        seconds = read_period(text)
+    except ValueError as problem:
+        raise BadArgument(f"--crash-loop-max: {problem}") from None
+    if not 1 <= seconds <= MAX_BACK_OFF_S:
+        raise BadArgument(f"--crash-loop-max must be from 1s to {MAX_BACK_OFF_S}s, not {text}")
+    return int(seconds)
 
 
 def _reserved(option: str, text: str) -> Reserved:
@@ -176,6 +190,10 @@ def _parser() -> argparse.ArgumentParser:
         "--unkept-limits", default="announce", choices=("announce", "refuse"),
         help="what becomes of containers with limits that cannot be kept here: they start and the node's condition "
         "CgroupLimits tells, or they wait (default: announce)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--crash-loop-max", default="5m", metavar="PERIOD",
+        help="how long a container that keeps ending waits at most for its next life, 1s to 5m (default: 5m)",
     )  # fmt: skip
     _add_eviction(parser)
     parser.add_argument(

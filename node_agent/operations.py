@@ -78,6 +78,7 @@ class Operations:
                 fence=_fence(pod),
                 level=launch.level,
                 oom_score_adj=launch.oom_score_adj,
+                stop_signal=launch.stop_signal,
                 security=launch.security._replace(mounts=mounts),
             )
         )

@@ -180,6 +180,7 @@ class NodeAgent:
             base_env=settings.base_env,
             pids_limit=settings.pids_limit,
             account=settings.account,
+            crash_loop_max_s=settings.crash_loop_max_s,
             memory_bytes=machine.memory_bytes,
             enforced_memory_bytes=memory_for_pods(settings, machine) if settings.enforce_allocatable else None,
             unkept=missing_abilities(fingerprint, machine) if settings.refuse_unkept_limits else {},

@@ -45,6 +45,9 @@ class AgentSettings:
     storage_every_s: float = 10.0
     """How often pods with limits of local storage are measured."""
 
+    crash_loop_max_s: int = 300
+    """How long a container that keeps ending waits at most for its next life."""
+
     usage_every_s: float = 5.0
     pod_usage_every_s: float = 15.0
     cleanup_every_s: float = 60.0

@@ -17,6 +17,7 @@ from decimal import ROUND_CEILING
 from node_agent.plan.config import Config, ConfigProblem, Texts, key_of
 from node_agent.plan.expansion import expand
 from node_agent.plan.ports import port_variables
+from node_agent.plan.restarts import MAX_BACK_OFF_S
 from node_agent.plan.security import Account
 from proto.objects.env import EnvFromSource, EnvVarSource, ResourceFieldSelector
 from proto.objects.pod import Container, Pod
@@ -48,6 +49,8 @@ class Host:
     enforced_memory_bytes: int | None = None
     unkept: Mapping[str, str] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
+    crash_loop_max_s: int = MAX_BACK_OFF_S
+    """How long a container that keeps ending waits at most for its next life."""
     resizes: bool = False
     """Whether limits can be changed while a container runs."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from signal import SIGTERM
 
 from node_agent.plan.config import Config, ConfigProblem
 from node_agent.plan.environment import Host, environment
@@ -20,6 +21,7 @@ from node_agent.runtime.port import HUGETLB, NO_LIMITS, PLAIN, Limits, Security
 from proto.objects.core import ResourceList
 from proto.objects.pod import Container, Pod, ResourceRequirements
 from proto.quantity import HUGE_PAGES, cpu_millis, whole
+from proto.signals import signal_number
 
 CONFIG_ERROR = "CreateContainerConfigError"
 CREATING = "ContainerCreating"
@@ -40,6 +42,7 @@ class Launch:
     oom_score_adj: int | None = None
     security: Security = PLAIN
     volumes: Volumes = field(default_factory=Volumes)
+    stop_signal: int = SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,13 @@ def prepare(
         security=security,
         volumes=volumes,
         oom_score_adj=oom_score_adj(pod, container, host.memory_bytes),
+        stop_signal=_stop_signal(container),
     )
+
+
+def _stop_signal(container: Container) -> int:
+    named = container.lifecycle.stop_signal if container.lifecycle is not None else ""
+    return signal_number(named) or SIGTERM
 
 
 def _argv_problem(container: Container, argv: tuple[str, ...]) -> str:

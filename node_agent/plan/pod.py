@@ -18,7 +18,7 @@ from node_agent.plan.init_containers import all_containers, last_reboot, must_re
 from node_agent.plan.launch import CREATING, Hold, Launch, prepare
 from node_agent.plan.lives import Life
 from node_agent.plan.resizing import Resizing, resizing
-from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF_S, Restart, duration_text, next_restart
+from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF, Restart, duration_text, next_restart
 from node_agent.plan.scene import Scene, deadline, scene_of, status_of, superseded, target_of, why_ends
 from node_agent.plan.status import ENDED
 from node_agent.plan.view import PodPlan, PodView, PostStart, Start, Step, Target
@@ -120,7 +120,7 @@ def _is_greeting(scene: Scene, container: Container, verdict: _Verdict) -> bool:
 def _start(scene: Scene, container: Container, *, turn: bool) -> _Verdict:
     """A container that does not run: its next life, if it should have one, it is its turn, and the time has come."""
     view, latest = scene.view, scene.latest(container.name)
-    restart = next_restart(scene.policies[container.name], latest) if latest else None
+    restart = next_restart(scene.policies[container.name], latest, view.host.crash_loop_max_s) if latest else None
     again = latest is not None and restart is None and must_rerun(latest, last_reboot(scene.lives))
     again = again and container in view.pod.spec.init_containers
     tidying = superseded(scene, container)
@@ -132,7 +132,7 @@ def _start(scene: Scene, container: Container, *, turn: bool) -> _Verdict:
     if str(next_id) in view.busy:
         return _Verdict(tidying, failure)
     if restart is not None and not restart.is_due(scene.now):
-        told = failure if restart.back_off_s <= FIRST_BACK_OFF_S else None
+        told = failure if restart.series <= FIRST_BACK_OFF else None
         return _Verdict(tidying, told or _crash_loop(view.pod, container, restart), restart.due)
     launch = _launch(view, container)
     if isinstance(launch, Hold):

@@ -1,8 +1,8 @@
 """Whether an ended container runs again, and when.
 
-The first restart comes at once, the next ones 10 s, 20 s, 40 s … and at most 300 s after the end; ten minutes of
-running begin the series anew. Source: Kubernetes, pod-lifecycle "Container restarts" and the kubelet's back-off
-(`MaxContainerBackOff`, reset after twice that).
+The first restart comes at once, the next ones 10 s, 20 s, 40 s … and at most 300 s after the end, or what the node was
+told instead; ten minutes of running begin the series anew. Source: Kubernetes, pod-lifecycle "Container restarts" and
+the kubelet's back-off (`MaxContainerBackOff`, reset after twice that; `maxContainerRestartPeriod`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from node_agent.plan.lives import Ending, Life
 from node_agent.runtime.port import ExitReason
 from proto.objects.pod import RestartPolicy
+
+FIRST_BACK_OFF = 2
+"""The number in its series of the first restart that waits."""
 
 FIRST_BACK_OFF_S = 10
 MAX_BACK_OFF_S = 300
@@ -41,21 +44,21 @@ def restarts_after(policy: RestartPolicy, ending: Ending) -> bool:
     return policy == "Always" or (policy == "OnFailure" and ending.exit_code != 0)
 
 
-def back_off_s(series: int) -> int:
-    """How long restart number `series` (from 1) of a series waits after the end."""
+def back_off_s(series: int, max_s: int = MAX_BACK_OFF_S) -> int:
+    """How long restart number `series` (from 1) of a series waits after the end, at most `max_s`."""
     if series <= 1:
         return 0
-    return min(FIRST_BACK_OFF_S << min(series - 2, 10), MAX_BACK_OFF_S)
+    return min(FIRST_BACK_OFF_S << min(series - 2, 10), max_s)
 
 
-def next_restart(policy: RestartPolicy, life: Life) -> Restart | None:
-    """The restart that follows an ended life; None when it stays ended."""
+def next_restart(policy: RestartPolicy, life: Life, max_s: int = MAX_BACK_OFF_S) -> Restart | None:
+    """The restart that follows an ended life, at most `max_s` after it; None when it stays ended."""
     if life.ending is None or not restarts_after(policy, life.ending):
         return None
     ran_s = (life.ending.at - life.started_at).total_seconds() if life.started_at else 0.0
     # A program that was stopped for the node's lease has done nothing wrong.
     series = 1 if ran_s >= QUIET_S or life.ending.reason == ExitReason.FENCED else life.series + 1
-    delay_s = back_off_s(series)
+    delay_s = back_off_s(series, max_s)
     return Restart(life.ending.at + timedelta(seconds=delay_s), series, delay_s)
 
 

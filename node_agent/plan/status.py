@@ -135,6 +135,7 @@ def container_status(
         image=container.image,
         container_id=latest.container_id if latest else "",
         ports=ports_in_force(container, chosen_ports),
+        stop_signal=container.lifecycle.stop_signal if container.lifecycle is not None else "",
     )
 
 

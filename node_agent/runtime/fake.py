@@ -47,8 +47,9 @@ _FATAL_SIGNALS = frozenset({signals.SIGHUP, signals.SIGINT, signals.SIGQUIT, sig
 class _FakeProcess:
     """One living or ended container and the timers that will end it."""
 
-    def __init__(self, state: ContainerState, behaviour: FakeBehaviour) -> None:
+    def __init__(self, state: ContainerState, behaviour: FakeBehaviour, stop_signal: int) -> None:
         self.state = state
+        self.stop_signal = stop_signal
         self.behaviour = behaviour
         self.ended = asyncio.Event()
         self.timers: list[asyncio.TimerHandle] = []
@@ -117,7 +118,7 @@ class FakeRuntime:
             annotations=dict(spec.annotations),
             limits=spec.limits,
         )
-        process = _FakeProcess(state, behaviour)
+        process = _FakeProcess(state, behaviour, spec.stop_signal)
         self._processes[spec.id] = process
         self._feed.publish(state)
         if spec.fence is not None:
@@ -156,7 +157,7 @@ class FakeRuntime:
         process = self._process(container_id)
         if not process.told_to_stop:
             process.told_to_stop = True
-            self._deliver(process, signals.SIGTERM)
+            self._deliver(process, process.stop_signal)
         self._kill_after(process, grace_s)
         await process.ended.wait()
         return process.state
@@ -237,7 +238,7 @@ class FakeRuntime:
         elif process.state.running:
             process.fenced = True
             self._later(process, max(0.0, self._grant.kill_at_s(fence) - loop.time()), 0, signals.SIGKILL)
-            self._deliver(process, signals.SIGTERM)
+            self._deliver(process, process.stop_signal)
 
     async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
         """Constant memory, and processor time that grows with the scripted rate."""

@@ -20,6 +20,7 @@ Executing commands in a container, attach, images, resizing, levels and sweeping
 """
 
 import re
+import signal
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -119,7 +120,7 @@ class ContainerSpec:
     know. `fence` says how long it may run without a grant (see `Runtime.grant`). `level` is the group of
     containers that it counts with (see `Levels`), `oom_score_adj` (-1000 to 1000) how readily the kernel ends it
     when the machine is out of memory; a driver that may not set it leaves it alone. `security` says as whom it
-    runs, and what it may; what a driver cannot keep of it makes `start` fail.
+    runs, and what it may; what a driver cannot keep of it makes `start` fail. `stop_signal` is what asks it to end.
     """
 
     id: str
@@ -133,6 +134,7 @@ class ContainerSpec:
     level: str = ""
     oom_score_adj: int | None = None
     security: Security = PLAIN
+    stop_signal: int = signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +262,7 @@ class Runtime(Protocol):
         """
 
     async def stop(self, container_id: str, grace_s: float) -> ContainerState:
-        """Sends SIGTERM to its process group, and SIGKILL to all of it after `grace_s`; returns when it has ended.
+        """Sends the stop signal to its process group, SIGKILL to all of it after `grace_s`; returns when it has ended.
 
         A second call may only shorten the grace. Cancelling the call does not cancel the stop.
 

@@ -40,6 +40,7 @@ def start_message(spec: ContainerSpec, security: Security) -> dict[str, Any]:
         "level": spec.level,
         "oom_score_adj": spec.oom_score_adj,
         "security": security._asdict(),
+        "stop_signal": int(spec.stop_signal),
     }
 
 

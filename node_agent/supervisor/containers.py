@@ -82,6 +82,7 @@ class Containers:
             security=None if request.security == PLAIN else request.security,
             level=request.level,
             oom_score_adj=request.oom_score_adj,
+            stop_signal=request.stop_signal,
         ).with_limits(request.limits)
         life = Life(self._host, record)
         life.begin(request)

@@ -299,12 +299,12 @@ class Life:
             signal_group(self.record.pid, self.record.start_ticks, number)
 
     def stop(self, grace_s: float) -> None:
-        """SIGTERM now, SIGKILL to everything after the grace; asked again, it can only get shorter."""
+        """Its stop signal now, SIGKILL to everything after the grace; asked again, it can only get shorter."""
         if self.ended:
             return
         if not self._told_to_stop and grace_s > 0:
             self._told_to_stop = True
-            self.signal(signal.SIGTERM)
+            self.signal(self.record.stop_signal)
         self.kill_after(grace_s)
 
     def kill_after(self, grace_s: float) -> None:

@@ -30,6 +30,7 @@ FENCED = "Fenced"
 
 
 _PAGE_BYTES = 4096
+_SIGTERM = int(signal.SIGTERM)
 
 
 class UnknownFormat(Exception):
@@ -43,7 +44,7 @@ class Record(NamedTuple):
     where its group stands (see `tree`). `limits` is what is in force, in the order of `Limits` and without huge pages:
     they have a field of their own, since versions that know nothing of them read this, too; see `limits_in_force`.
 
-    `security` is its `Security` as a list, None where that is plain.
+    `security` is its `Security` as a list, None where that is plain. `stop_signal` is what asks it to end.
 
     A value: what happens to a container makes a new record of it.
     """
@@ -70,6 +71,7 @@ class Record(NamedTuple):
     oom_score_adj: int | None = None
     limits: Sequence[int | None] = ()
     hugepages: Sequence[Sequence[int]] = ()
+    stop_signal: int = _SIGTERM
 
     def ended(self, status: int | None, at_s: float) -> "Record":
         """After its first process ended. `status` is a wait status, None where nobody knows."""
@@ -110,6 +112,7 @@ class Record(NamedTuple):
             "oom_score_adj",
             "security",
             "hugepages",
+            "stop_signal",
         ):
             del shown[internal]
         return {**shown, "limits": self.limits_in_force._asdict()}

@@ -10,6 +10,7 @@ as lone surrogates, as Python's file system encoding has them.
 """
 
 import re
+import signal
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -75,6 +76,7 @@ class StartRequest(NamedTuple):
     level: str
     oom_score_adj: int | None
     security: Security = PLAIN
+    stop_signal: int = signal.SIGTERM
 
     @classmethod
     def of(cls, message: dict[str, Any]) -> "StartRequest":
@@ -102,6 +104,7 @@ class StartRequest(NamedTuple):
             level=level_of(message),
             oom_score_adj=_oom_score_adj(message),
             security=_security(message),
+            stop_signal=_stop_signal(message),
         )
 
 
@@ -190,6 +193,13 @@ def _oom_score_adj(message: dict[str, Any]) -> int | None:
     if score is not None and (not isinstance(score, int) or isinstance(score, bool) or not -1000 <= score <= 1000):
         raise Refused(BAD_REQUEST, "oom_score_adj must be a whole number from -1000 to 1000")
     return score
+
+
+def _stop_signal(message: dict[str, Any]) -> int:
+    number = message.get("stop_signal", int(signal.SIGTERM))
+    if number not in signal.valid_signals():
+        raise Refused(BAD_REQUEST, "stop_signal must be the number of a signal")
+    return int(number)
 
 
 def whole_number(message: dict[str, Any], name: str) -> int | None:

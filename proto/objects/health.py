@@ -115,8 +115,8 @@ class LifecycleHandler(Model):
 class Lifecycle(Model):
     """What is done right after a container has started and right before it is stopped."""
 
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"stopSignal"})
-
+    stop_signal: Text = ""
+    """What asks the program to end, such as `SIGINT` or `SIGRTMIN+3`; left out, `SIGTERM`."""
     post_start: LifecycleHandler | None = None
     """Done right after the program has started; until it is done the container counts as not running. If it fails, the
     container is killed, and restarted by its policy."""

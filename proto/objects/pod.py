@@ -268,9 +268,7 @@ class ContainerUsage(Model):
 class ContainerStatus(Model):
     """What is known of one container. `ports` is an extension: the ports in force, with those the agent chose."""
 
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"allocatedResourcesStatus", "stopSignal", "user", "volumeMounts"}
-    )
+    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"allocatedResourcesStatus", "user", "volumeMounts"})
 
     name: str
     """The container."""
@@ -292,6 +290,8 @@ class ContainerStatus(Model):
     """Which life of it."""
     ports: Many[ContainerPort] = ()
     """An extension: the ports in force, with those the agent chose."""
+    stop_signal: Text = ""
+    """What asks it to end, where that is not SIGTERM."""
     resources: ResourceRequirements | None = None
     """What is in force for it now; another amount than in the spec while it is being resized."""
     allocated_resources: ResourceList = {}

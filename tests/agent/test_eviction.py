@@ -178,6 +178,9 @@ def test_periods_are_read(text: str, seconds: float) -> None:
          '"5" is not a duration'),
         (["--eviction-pressure-transition-period", "soon"], '"soon" is not a duration'),
         (["--eviction-max-pod-grace-period", "-1"], "must be 0 or more seconds"),
+        (["--crash-loop-max", "10m"], "--crash-loop-max must be from 1s to 300s, not 10m"),
+        (["--crash-loop-max", "0s"], "--crash-loop-max must be from 1s to 300s, not 0s"),
+        (["--crash-loop-max", "quick"], '--crash-loop-max: "quick" is not a duration'),
     ],
 )  # fmt: skip
 def test_bad_thresholds(arguments: list[str], words: str) -> None:

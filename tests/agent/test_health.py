@@ -228,6 +228,17 @@ async def test_a_failed_hook_after_the_start_kills_the_container(cluster: Cluste
 
 
 @scenario
+async def test_a_program_is_stopped_by_the_signal_that_it_wants(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake(lifecycle={"stopSignal": "SIGINT"})))
+    await cluster.hub.running("u-web")
+    assert cluster.hub.status("u-web").container_statuses[0].stop_signal == "SIGINT"
+    await cluster.hub.delete("u-web", grace_s=10)
+    ended = (await cluster.hub.gone("u-web")).status.container_statuses[0].state.terminated
+    assert ended is not None and (ended.signal, ended.exit_code) == (2, 130)
+
+
+@scenario
 async def test_a_hook_before_the_stop_counts_in_the_grace(cluster: Cluster) -> None:
     await cluster.start_agent()
     hook = {"preStop": {"sleep": {"seconds": 4}}}

@@ -40,6 +40,12 @@ def test_back_off_doubles_to_five_minutes(series: int, delay_s: int) -> None:
     assert back_off_s(series) == delay_s
 
 
+@pytest.mark.parametrize(("series", "delay_s"), [(1, 0), (2, 5), (8, 5)])
+def test_a_node_may_wait_for_less(series: int, delay_s: int) -> None:
+    restart = next_restart("Always", ended(series=series - 1), 5)
+    assert restart is not None and restart.back_off_s == delay_s
+
+
 def test_a_running_container_is_not_restarted() -> None:
     assert next_restart("Always", Life(attempt=0, started_at=EPOCH)) is None
 

@@ -80,6 +80,8 @@ INVALID: list[tuple[str, Raw, str]] = [
     ("path-with-a-space", probe(httpGet={**HTTP, "path": "/a b"}),
      f'{C}.livenessProbe.httpGet.path: Invalid value: "/a b": must not contain white space or control characters'),
     ("hook-without-handler", hook(), f"{C}.lifecycle.preStop: Required value: must specify a handler type"),
+    ("stop-signal", app(lifecycle={"stopSignal": "TERM"}),
+     f'{C}.lifecycle.stopSignal: Invalid value: "TERM": must be the name of a signal, such as SIGINT or SIGRTMIN+3'),
     ("hook-with-two", hook(**EXEC, sleep={"seconds": 1}), f"{C}.lifecycle.preStop.sleep: Forbidden: {MORE}"),
     ("sleep-beyond-the-grace", hook(sleep={"seconds": 31}),
      f"{C}.lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than "

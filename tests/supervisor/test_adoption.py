@@ -49,6 +49,14 @@ async def test_half_a_line_survives_the_supervisor(grouped: Rig) -> None:
     await eventually(lambda: grouped.text("a") == ["halfway"])
 
 
+async def test_an_adopted_process_is_stopped_by_the_signal_that_it_wants(rig: Rig) -> None:
+    await rig.start_shell("a", "trap 'exit 7' USR1; echo up; while :; do sleep 0.02; done", stop_signal=10)
+    await eventually(lambda: rig.text("a"))
+    await rig.kill()
+    await rig.attach()
+    assert (await rig.call("stop", container="a", grace_s=5))["exit_code"] == 7
+
+
 async def test_an_adopted_process_is_stopped_with_all_it_forked(rig: Rig) -> None:
     await rig.start_shell("a", "(setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 100' &) ; exec sleep 100")
     (daemon,) = await eventually(lambda: rig.text("a"))

@@ -22,6 +22,7 @@ from proto.objects.health import (
     TCPSocketAction,
 )
 from proto.objects.pod import Container
+from proto.signals import signal_number
 
 _HEADER = re.compile(r"[-A-Za-z0-9]+")
 _HEADER_WORDS = (
@@ -95,6 +96,10 @@ def _check_lifecycle(lifecycle: Lifecycle, path: str, grace_s: int, problems: Pr
     for name, handler in (("postStart", lifecycle.post_start), ("preStop", lifecycle.pre_stop)):
         if handler is not None:
             _check_handlers(_handlers_of(handler), f"{path}.{name}", grace_s, problems)
+    if lifecycle.stop_signal and signal_number(lifecycle.stop_signal) is None:
+        problems.invalid(
+            f"{path}.stopSignal", lifecycle.stop_signal, "must be the name of a signal, such as SIGINT or SIGRTMIN+3"
+        )
 
 
 def _handlers_of(handler: LifecycleHandler) -> dict[str, ExecAction | HTTPGetAction | SleepAction | None]:

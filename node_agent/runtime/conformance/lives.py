@@ -100,6 +100,11 @@ class RuntimeConformance(RuntimeSuite):
         assert (stopped.running, stopped.exit_code, stopped.signal) == (False, 143, signal.SIGTERM)
         assert await rig.runtime.stop("u.a.0", grace_s=10) == stopped
 
+    async def test_stop_uses_the_signal_that_was_asked_for(self, rig: Rig) -> None:
+        await rig.start("u.a.0", rig.programs.runs, stop_signal=signal.SIGINT)
+        stopped = await rig.runtime.stop("u.a.0", grace_s=10)
+        assert (stopped.exit_code, stopped.signal) == (130, signal.SIGINT)
+
     async def test_stop_kills_after_the_grace(self, rig: Rig) -> None:
         await rig.started_stubborn("u.a.0")
         stopped = await rig.runtime.stop("u.a.0", grace_s=0.3)

@@ -1,6 +1,7 @@
 """One machine with one driver, and an agent of it that can be restarted: the stage of all suites."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -102,6 +103,7 @@ class Rig:
         limits: Limits = NO_LIMITS,
         fence: Fence | None = None,
         log: LogPolicy | None = None,
+        stop_signal: int = signal.SIGTERM,
         **annotations: str,
     ) -> ContainerState:
         """Starts a program as a container of that id."""
@@ -115,6 +117,7 @@ class Rig:
                 limits=limits,
                 annotations=annotations,
                 fence=fence,
+                stop_signal=stop_signal,
             )
         )
 
