@@ -5,7 +5,7 @@ The v2 tree gives what v1 lacks: `cgroup.kill`, which ends a group with all its 
 
 from collections.abc import Mapping
 
-from node_agent.cgroup.port import Limits, Usage
+from node_agent.cgroup.port import Entrances, Limits, Usage
 from node_agent.cgroup.unified import UnifiedTree
 from node_agent.cgroup.v1 import V1
 
@@ -39,9 +39,9 @@ class Hybrid:
         """See the port."""
         return self._limiting.oom_killed(path)
 
-    def entrances(self, path: str) -> tuple[str, ...]:
+    def entrances(self, path: str) -> Entrances:
         """See the port."""
-        return (self._tree.entrance(path), *self._limiting.entrances(path))
+        return self._limiting.entrances(path)._replace(birthplace=self._tree.directory(path))
 
     def procs(self, path: str) -> tuple[int, ...]:
         """See the port."""

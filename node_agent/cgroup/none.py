@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from node_agent.cgroup.port import ABILITIES, NO_USAGE, Limits, Usage
+from node_agent.cgroup.port import ABILITIES, NO_USAGE, Entrances, Limits, Usage
 
 
 class NoCgroups:
@@ -28,9 +28,9 @@ class NoCgroups:
         """Nobody can tell."""
         return False
 
-    def entrances(self, path: str) -> tuple[str, ...]:
+    def entrances(self, path: str) -> Entrances:
         """There is nothing to enter."""
-        return ()
+        return Entrances()
 
     def procs(self, path: str) -> tuple[int, ...]:
         """Membership is unknown."""

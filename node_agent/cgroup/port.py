@@ -73,6 +73,17 @@ class Usage(NamedTuple):
 NO_USAGE = Usage()
 
 
+class Entrances(NamedTuple):
+    """How a process with one thread comes into a group.
+
+    It is born in `birthplace`, a directory of the unified hierarchy, or writes `0` to the `cgroup.procs` there, unless
+    that is None; and it writes `0` to each of `files`.
+    """
+
+    birthplace: str | None = None
+    files: tuple[str, ...] = ()
+
+
 class Cgroups(Protocol):
     """One hierarchy of groups below a base that belongs to this node."""
 
@@ -106,8 +117,8 @@ class Cgroups(Protocol):
     def oom_killed(self, path: str) -> bool:
         """Whether the kernel killed a process of the group itself because memory had run out."""
 
-    def entrances(self, path: str) -> tuple[str, ...]:
-        """The `cgroup.procs` files that a process writes `0` to in order to enter the group."""
+    def entrances(self, path: str) -> Entrances:
+        """How a process that has one thread comes into the group."""
 
     def procs(self, path: str) -> tuple[int, ...]:
         """The pids in the group and in all groups below it; empty when it does not exist."""

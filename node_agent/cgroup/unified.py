@@ -23,10 +23,6 @@ class UnifiedTree:
         """Makes the group and its parents; whether it is new."""
         return files.make(self.directory(path))
 
-    def entrance(self, path: str) -> str:
-        """The file by which a process enters."""
-        return self.directory(path) + "/cgroup.procs"
-
     def procs(self, path: str) -> tuple[int, ...]:
         """All pids in the group and below."""
         return files.pids_below(self.directory(path))

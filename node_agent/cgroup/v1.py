@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 
 from node_agent.cgroup import disks, files, hugepages
-from node_agent.cgroup.port import CPU, HUGETLB, IO, MEMORY, PIDS, TREE_KILL, Limits, Usage
+from node_agent.cgroup.port import CPU, HUGETLB, IO, MEMORY, PIDS, TREE_KILL, Entrances, Limits, Usage
 
 PERIOD_US = 100_000
 MINIMUM_QUOTA_US = 1_000
@@ -87,9 +87,9 @@ class V1:
         """See the port."""
         return MEMORY in self._bases and _oom_kills(f"{self._bases[MEMORY]}/{path}") > 0
 
-    def entrances(self, path: str) -> tuple[str, ...]:
-        """See the port."""
-        return tuple(f"{base}/{path}/cgroup.procs" for base in self._trees())
+    def entrances(self, path: str) -> Entrances:
+        """See the port. A thread that moves itself by `tasks` waits for nobody, as it would by `cgroup.procs`."""
+        return Entrances(files=tuple(f"{base}/{path}/tasks" for base in self._trees()))
 
     def procs(self, path: str) -> tuple[int, ...]:
         """See the port. Any of the trees tells, since a workload enters all."""

@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping
 
 from node_agent.cgroup import disks, files, hugepages
-from node_agent.cgroup.port import CPU, HUGETLB, IO, MEMORY, PIDS, TREE_KILL, Limits, Usage
+from node_agent.cgroup.port import CPU, HUGETLB, IO, MEMORY, PIDS, TREE_KILL, Entrances, Limits, Usage
 from node_agent.cgroup.unified import UnifiedTree
 from node_agent.cgroup.v1 import PERIOD_US, quota_us_of, shares_of
 
@@ -97,9 +97,9 @@ class V2:
             return own["oom_group_kill"] > 0 or own.get("oom_kill", 0) > 0
         return self.usage(path).oom_kills > 0
 
-    def entrances(self, path: str) -> tuple[str, ...]:
+    def entrances(self, path: str) -> Entrances:
         """See the port."""
-        return (self._tree.entrance(path),)
+        return Entrances(self._tree.directory(path))
 
     def procs(self, path: str) -> tuple[int, ...]:
         """See the port."""

@@ -109,7 +109,7 @@ class Execution:
             stderr=files.stderr,
             terminal=files.terminal,
             output_flags=os.O_RDWR if files.terminal else os.O_WRONLY,
-            cgroup_entrances=self._trees.entrances(self._life.place),
+            entrances=self._trees.entrances(self._life.place),
             open_files=open_files,
             oom_score_adj=self._life.oom_score_adj,
             security=self._life.security,

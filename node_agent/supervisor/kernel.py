@@ -5,6 +5,7 @@
 
 import ctypes
 import os
+import signal
 
 PR_SET_KEEPCAPS = 8
 PR_CAPBSET_DROP = 24
@@ -13,6 +14,11 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 
 CLONE_NEWNS = 0x00020000
+
+_CLONE3 = 435
+"""The number of the call, on every architecture."""
+_CLONE_CLEAR_SIGHAND = 0x100000000
+_CLONE_INTO_CGROUP = 0x200000000
 
 _CAPABILITY_VERSION_3 = 0x20080522
 _libc: ctypes.CDLL | None = None
@@ -24,6 +30,43 @@ def load() -> ctypes.CDLL:
     if _libc is None:
         _libc = ctypes.CDLL(None, use_errno=True)
     return _libc
+
+
+class _CloneArguments(ctypes.Structure):
+    """`struct clone_args` of clone3(2)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_uint64)
+        for name in (
+            *("flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack", "stack_size"),
+            *("tls", "set_tid", "set_tid_size", "cgroup"),
+        )
+    )
+
+
+def fork_into(group: str) -> int:
+    """As `os.fork`, but the child is born in a group of the unified hierarchy and has none of our signal handlers.
+
+    Entering a group later means waiting until every processor has noticed (5 to 10 ms on a machine at rest).
+    Python's own hooks for forks do not run: for a process with one thread, whose child executes something or ends.
+
+    Args:
+        group: The group's directory.
+
+    Raises:
+        OSError: The kernel refuses, or does not know the call (Linux before 5.7).
+    """
+    descriptor = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        arguments = _CloneArguments(
+            flags=_CLONE_INTO_CGROUP | _CLONE_CLEAR_SIGHAND, exit_signal=signal.SIGCHLD, cgroup=descriptor
+        )
+        pid = load().syscall(_CLONE3, ctypes.byref(arguments), ctypes.c_size_t(ctypes.sizeof(arguments)))
+    finally:
+        os.close(descriptor)
+    if pid < 0:
+        _checked(pid)
+    return int(pid)
 
 
 def prctl(option: int, *arguments: int) -> None:

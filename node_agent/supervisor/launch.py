@@ -5,9 +5,12 @@ without polling and without blocking which of the two happened: closed means exe
 it failed, with the error number and the file at fault. A failure to execute is therefore never mistaken for
 an exit.
 
-The child waits for one byte before it executes. We send it after its pid was written to disk; if we die
+The child waits for one byte before it does anything. We send it after its pid was written to disk; if we die
 before, the socket closes and the child leaves, so no process can exist that the next supervisor does not
 know of.
+
+What can be set from outside is set by us before that word, and the child is born in its cgroup where the kernel can do
+that: each page of our memory that the child touches is copied for it, which is what a start costs most.
 
 *Never*: the child allocates little, takes no locks and returns to no caller; it ends in `execve` or `_exit`.
 """
@@ -22,6 +25,7 @@ import socket
 from typing import NamedTuple, NoReturn
 
 from node_agent.cgroup import files
+from node_agent.cgroup.port import Entrances
 from node_agent.supervisor import kernel
 from node_agent.supervisor.mounts import bind, enter_private_namespace, make_read_only
 from node_agent.supervisor.privileges import Refusal, assume, set_limits
@@ -42,7 +46,7 @@ class Program(NamedTuple):
     working_dir: str | None
     stdout: str
     stderr: str
-    cgroup_entrances: tuple[str, ...]
+    entrances: Entrances
     open_files: tuple[int, int]
     oom_score_adj: int
     stdin: str = "/dev/null"
@@ -107,60 +111,80 @@ def launch(program: Program) -> Launch:
     kernel.load()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        pid = os.fork()
+        pid, entrances = _fork(program.entrances)
     except OSError:
         ours.close()
         theirs.close()
         raise
     if pid == 0:
-        _become(program, ours, theirs)
+        _become(program, entrances, ours, theirs)
     theirs.close()
-    return Launch(pid, ours)
+    launched = Launch(pid, ours)
+    try:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, program.open_files)
+    except OSError:
+        launched.abort()
+        raise
+    # A courtesy: below what we inherited it needs a privilege, which unprivileged nodes lack.
+    files.write_if_possible(f"/proc/{pid}/oom_score_adj", str(program.oom_score_adj))
+    return launched
 
 
-def _become(program: Program, ours: socket.socket, theirs: socket.socket) -> NoReturn:
+def _fork(entrances: Entrances) -> tuple[int, tuple[str, ...]]:
+    """As `os.fork`; besides, the files by which the child has still to enter its cgroup."""
+    if entrances.birthplace is None:
+        return os.fork(), entrances.files
+    try:
+        return kernel.fork_into(entrances.birthplace), entrances.files
+    except OSError:  # An older kernel, or a sandbox that does not know the call.
+        return os.fork(), (entrances.birthplace + "/cgroup.procs", *entrances.files)
+
+
+def _become(program: Program, entrances: tuple[str, ...], ours: socket.socket, theirs: socket.socket) -> NoReturn:
     """The child's whole life before its program."""
     try:
         ours.close()
-        try:
-            failure = _prepare(program)
-        except Refusal as problem:
-            failure = Failure(problem.errno, str(problem))
-        except (OSError, ValueError) as problem:
-            failure = Failure(getattr(problem, "errno", None) or errno.EINVAL, f"cannot prepare the process: {problem}")
-        # The word is read before a failure is told: closing a socket with unread bytes would discard the
-        # report.
-        told_to_go = theirs.recv(1) == b"g"
-        if failure is None and told_to_go:
-            failure = _execute(program)
-        if failure is not None:
+        # The word is read before a failure is told: closing a socket with unread bytes would discard the report.
+        if theirs.recv(1) == b"g":
+            failure = _prepared(program, entrances) or _execute(program)
             theirs.send(json.dumps({"errno": failure.errno, "message": failure.message}).encode()[:_REPORT_BYTES])
     finally:
         os._exit(127)
 
 
-def _prepare(program: Program) -> Failure | None:
-    """A session of its own, its cgroup, its output, its folder, and the signals as every program expects them."""
+def _prepared(program: Program, entrances: tuple[str, ...]) -> Failure | None:
+    """Prepares the process; None when that has succeeded."""
+    try:
+        return _prepare(program, entrances)
+    except Refusal as problem:
+        return Failure(problem.errno, str(problem))
+    except (OSError, ValueError) as problem:
+        return Failure(getattr(problem, "errno", None) or errno.EINVAL, f"cannot prepare the process: {problem}")
+
+
+def _prepare(program: Program, entrances: tuple[str, ...]) -> Failure | None:
+    """A session of its own, its cgroup, its output and its folder.
+
+    We ignore no signal and block none, so all have their defaults once the program is executed; until then no handler
+    of ours may wake us.
+    """
+    signal.set_wakeup_fd(-1)
     os.setsid()
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    resource.setrlimit(resource.RLIMIT_NOFILE, program.open_files)
     os.umask(_UMASK)
-    # A courtesy: below what we inherited it needs a privilege, which unprivileged nodes lack.
-    files.write_if_possible("/proc/self/oom_score_adj", str(program.oom_score_adj))
-    for entrance in program.cgroup_entrances:
+    for entrance in entrances:
         if (failure := _enter(entrance)) is not None:
             return failure
     # The first terminal that the leader of a new session opens controls the session.
     _redirect(program.stdin, os.O_RDWR if program.terminal else os.O_RDONLY, 0)
     _redirect(program.stdout, program.output_flags, 1)
     _redirect(program.stderr, program.output_flags, 2)
-    set_limits(program.security)
-    _see_file_systems(program)
+    if program.security != PLAIN:
+        set_limits(program.security)
+        _see_file_systems(program)
     folder = program.working_dir or "/"
     problem = _entered(folder)
-    assume(program.security)
+    if program.security != PLAIN:
+        assume(program.security)
     # A folder may be open to the user only (NFS), or to the supervisor only (the pod's own, below a private one).
     if problem is not None and (problem := _entered(folder)) is not None:
         return _failure(problem, f"cannot enter working directory {folder!r}")

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from node_agent.cgroup.port import Limits
+from node_agent.cgroup.port import Entrances, Limits
 from node_agent.supervisor.emptying import empty, remove_group
 from node_agent.supervisor.first_process import AdoptedProcess, signal_group
 from node_agent.supervisor.launch import Failure, Launch, Program, launch
@@ -86,7 +86,7 @@ class Life:
         self._launch.go()
         self._host.loop.watch(self._launch.fileno(), lambda events: self._on_launched())
 
-    def _program(self, request: StartRequest, folder: str, entrances: tuple[str, ...]) -> Program:
+    def _program(self, request: StartRequest, folder: str, entrances: Entrances) -> Program:
         return Program(
             container_id=request.id,
             argv=request.argv,
@@ -94,7 +94,7 @@ class Life:
             working_dir=request.working_dir,
             stdout=folder + "/stdout",
             stderr=folder + "/stderr",
-            cgroup_entrances=entrances,
+            entrances=entrances,
             open_files=self._host.open_files,
             oom_score_adj=self.oom_score_adj,
             security=request.security,

@@ -19,9 +19,10 @@ class Reaper:
         self._asked_to_leave = asked_to_leave
         self._read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        # What is ignored or blocked here would be so in every program that we start; a handler is not passed on.
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, _only_wake)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         loop.watch(self._read_fd, lambda events: self._on_signals())
 
     def _on_signals(self) -> None:

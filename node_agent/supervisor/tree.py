@@ -8,7 +8,7 @@ orphaned is not found. That is why the ability `tree-kill` is missing there.
 """
 
 from node_agent.cgroup import files
-from node_agent.cgroup.port import TREE_KILL, Cgroups, Limits, Usage
+from node_agent.cgroup.port import TREE_KILL, Cgroups, Entrances, Limits, Usage
 from node_agent.supervisor.processes import marked, resident_usage
 
 WORKLOADS = "workloads"
@@ -33,8 +33,8 @@ class Trees:
         self.cgroups = cgroups
         self._grouped = TREE_KILL in cgroups.abilities
 
-    def prepare(self, place: str, limits: Limits) -> tuple[str, ...]:
-        """Makes the container's cgroup; the files by which its first process enters.
+    def prepare(self, place: str, limits: Limits) -> Entrances:
+        """Makes the container's cgroup; how its first process comes into it.
 
         Raises:
             OSError: The kernel refused a limit.
@@ -43,8 +43,8 @@ class Trees:
         self.cgroups.create(path, limits)
         return self.cgroups.entrances(path)
 
-    def entrances(self, place: str) -> tuple[str, ...]:
-        """The files by which one more process enters a container's cgroup."""
+    def entrances(self, place: str) -> Entrances:
+        """How one more process comes into a container's cgroup."""
         return self.cgroups.entrances(self.path(place))
 
     def bound(self, level: str, limits: Limits) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from node_agent.cgroup.detect import base_name, delegated_base, detect, locate, only_v2
-from node_agent.cgroup.port import Limits, Located
+from node_agent.cgroup.port import Entrances, Limits, Located
 from tests.cgroup.made_up import made_up_proc, made_up_v2
 
 V1_MOUNTS = """\
@@ -43,7 +43,7 @@ def test_the_delegated_group_is_ours_or_the_one_above_our_leaf(own_path: str, ba
 def test_a_v2_host_gets_the_v2_driver_below_its_own_group(tmp_path: Path) -> None:
     driver = detect("n", proc=made_up_v2(tmp_path, procs=""))
     assert (driver.name, driver.abilities) == ("v2", {"cpu", "io", "memory", "pids", "tree-kill"})
-    assert driver.entrances("a") == (f"{tmp_path}/cgroup/unit/a/cgroup.procs",)
+    assert driver.entrances("a") == Entrances(f"{tmp_path}/cgroup/unit/a")
     assert (tmp_path / "cgroup" / "unit" / "supervisor").is_dir()
 
 
@@ -55,7 +55,7 @@ def test_a_services_own_group_stays_free_so_that_systemd_can_start_it_again(tmp_
 
 def test_below_a_service_that_starts_in_a_subgroup_there_is_room(tmp_path: Path) -> None:
     driver = detect("n", proc=made_up_v2(tmp_path, procs="", unit="agent.service/agent"))
-    assert driver.entrances("a") == (f"{tmp_path}/cgroup/agent.service/a/cgroup.procs",)
+    assert driver.entrances("a") == Entrances(f"{tmp_path}/cgroup/agent.service/a")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from node_agent.cgroup.none import NoCgroups
-from node_agent.cgroup.port import ABILITIES, NO_LIMITS, NO_USAGE, Limits, Usage
+from node_agent.cgroup.port import ABILITIES, NO_LIMITS, NO_USAGE, Entrances, Limits, Usage
 from node_agent.cgroup.v1 import V1, quota_us_of, shares_of
 from node_agent.cgroup.v2 import V2, weight_of
 from tests.cgroup.made_up import contents, seed
@@ -145,7 +145,7 @@ def test_v1_limits_memory_together_with_swap(tmp_path: Path, before: str, limit:
 def test_v1_enters_each_tree_once(tmp_path: Path) -> None:
     together = str(tmp_path / "cpu,cpuacct")
     driver = V1({"cpu": together, "cpuacct": together, "pids": str(tmp_path / "pids")}, {})
-    assert driver.entrances("a") == (f"{together}/a/cgroup.procs", f"{tmp_path}/pids/a/cgroup.procs")
+    assert driver.entrances("a") == Entrances(files=(f"{together}/a/tasks", f"{tmp_path}/pids/a/tasks"))
     assert driver.abilities == {"cpu", "pids", "tree-kill"}
 
 
@@ -167,7 +167,7 @@ def test_without_cgroups_every_ability_is_missing_with_a_reason() -> None:
     assert driver.missing == dict.fromkeys(ABILITIES, "not delegated")
     driver.create(GROUP, Limits(pids=1))
     assert (driver.entrances(GROUP), driver.procs(GROUP), driver.usage(GROUP), driver.remove(GROUP)) == (
-        (),
+        Entrances(),
         (),
         NO_USAGE,
         True,

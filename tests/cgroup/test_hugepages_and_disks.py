@@ -7,7 +7,7 @@ import pytest
 from node_agent.cgroup.detect import detect
 from node_agent.cgroup.disks import any_weighed_by_bfq, bfq_weight_of
 from node_agent.cgroup.hugepages import controller_file, pools
-from node_agent.cgroup.port import NO_LIMITS, Limits, limits_in
+from node_agent.cgroup.port import NO_LIMITS, Entrances, Limits, limits_in
 from node_agent.cgroup.v1 import V1
 from node_agent.cgroup.v2 import V2
 from tests.cgroup.made_up import contents, made_up_v2, seed
@@ -51,7 +51,8 @@ def test_v1_has_a_tree_for_them(tmp_path: Path) -> None:
     seed(tmp_path / GROUP, hugetlb__2MB__limit_in_bytes="", hugetlb__2MB__rsvd__limit_in_bytes="")
     driver.create(GROUP, NO_LIMITS)
     assert contents(tmp_path / GROUP, "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.rsvd.limit_in_bytes") == ["0", "0"]
-    assert (driver.abilities, driver.entrances("a")) == ({"hugetlb", "tree-kill"}, (f"{tmp_path}/a/cgroup.procs",))
+    entrances = Entrances(files=(f"{tmp_path}/a/tasks",))
+    assert (driver.abilities, driver.entrances("a")) == ({"hugetlb", "tree-kill"}, entrances)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from node_agent.cgroup.port import Entrances
 from node_agent.supervisor.launch import Program, launch
 from node_agent.supervisor.security import Security
 from tests.supervisor.rig import PATH, Rig
@@ -136,7 +137,8 @@ def outcome_for_nobody(security: Security) -> str:
             os.setresuid(NOBODY, NOBODY, NOBODY)
             on_its_way = launch(
                 Program(
-                    "a", ["true"], {"PATH": PATH}, "/", "/dev/null", "/dev/null", (), (256, 256), 0, security=security
+                    *("a", ["true"], {"PATH": PATH}, "/", "/dev/null", "/dev/null", Entrances(), (256, 256), 0),
+                    security=security,
                 )
             )
             on_its_way.go()
