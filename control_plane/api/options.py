@@ -15,7 +15,7 @@ from typing import Any, get_args
 from control_plane.store.deletion import Propagation
 from proto.catalog import Kind
 from proto.errors import BadRequest
-from proto.objects.meta import LabelSelector
+from proto.objects.meta import INT32_MAX, LabelSelector
 from proto.schema import shown
 from proto.selectors import FieldRequirement, check_field_selector, parse_field_selector, parse_label_selector
 from proto.spelling import did_you_mean
@@ -173,7 +173,7 @@ def read_deletion_options(options: Options) -> DeletionOptions:
     grace = options.get("gracePeriodSeconds")
     return DeletionOptions(
         propagation=_propagation(options),
-        grace_s=None if grace is None else _number(options, "gracePeriodSeconds"),
+        grace_s=None if grace is None else _seconds(options, "gracePeriodSeconds"),
         uid=_text(conditions, "uid"),
         revision=_text(conditions, "resourceVersion"),
         dry_run=read_dry_run(options),
@@ -227,6 +227,14 @@ def _number(options: Options, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise BadRequest(f"{name}: must be a whole number ≥ 0, found {shown(value)}")
     return int(text)
+
+
+def _seconds(options: Options, name: str) -> int:
+    """A time that the calendar can hold."""
+    number = _number(options, name)
+    if number > INT32_MAX:
+        raise BadRequest(f"{name}: must be at most {INT32_MAX}, found {number}")
+    return number
 
 
 def _flag(options: Options, name: str) -> bool:

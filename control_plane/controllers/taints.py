@@ -14,7 +14,7 @@ from enum import Enum
 from proto.conditions import RUNTIME_UNHEALTHY, STATE_UNWRITABLE
 from proto.disconnection import disconnection, is_fenced
 from proto.objects.core import Node, Taint, TaintEffect
-from proto.objects.meta import find_condition
+from proto.objects.meta import INT32_MAX, find_condition
 from proto.objects.pod import Pod, Toleration
 from proto.qos import MEMORY_PRESSURE_TAINT
 
@@ -100,7 +100,7 @@ def evicted_at(tolerations: Iterable[Toleration], taints: Iterable[Taint], now: 
             return now
         if toleration.toleration_seconds is None:
             continue
-        at = (taint.time_added or now) + timedelta(seconds=max(0, toleration.toleration_seconds))
+        at = (taint.time_added or now) + timedelta(seconds=min(max(0, toleration.toleration_seconds), INT32_MAX))
         earliest = at if earliest is None else min(earliest, at)
     return earliest
 

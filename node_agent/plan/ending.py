@@ -27,8 +27,8 @@ REMOVES = ("pod_deleted", "pod_unassigned")
 def stop_grace_s(pod: Pod) -> float:
     """How long the pod's programs may take to end, in seconds; an update of the deletion may have shortened it."""
     if pod.deleting and pod.metadata.deletion_grace_period_seconds is not None:
-        return float(pod.metadata.deletion_grace_period_seconds)
-    return float(pod.spec.termination_grace_period_seconds)
+        return min(float(pod.metadata.deletion_grace_period_seconds), _GRACE_S_MAX)
+    return min(float(pod.spec.termination_grace_period_seconds), _GRACE_S_MAX)
 
 
 def _grace_s(view: PodView) -> float:
@@ -83,7 +83,7 @@ def _pre_stop(container: Container) -> LifecycleHandler | None:
 
 def _ends(view: PodView, now: datetime) -> Ends:
     """When the grace is over. It runs once, from when the pod began to end; a shorter one runs from when it is told."""
-    grace_s = min(_grace_s(view), _GRACE_S_MAX)
+    grace_s = _grace_s(view)
     kill_at = now + timedelta(seconds=grace_s)
     if view.ends is None:
         return Ends(kill_at, grace_s)

@@ -149,7 +149,10 @@ def resource_amount(selector: ResourceFieldSelector, pod: Pod, container: Contai
     side, resource = match.groups()
     amounts = owner.resources.limits if side == "limits" else owner.resources.requests
     fallback = host.allocatable.get(resource, "0") if side == "limits" else "0"
-    divisor = parse_quantity(selector.divisor) or parse_quantity("1")
+    try:
+        divisor = parse_quantity(selector.divisor) or parse_quantity("1")
+    except ValueError as problem:
+        raise ConfigProblem(f"divisor of {selector.resource}: {problem}") from None
     amount = parse_quantity(amounts.get(resource, fallback)) / divisor
     return str(amount.to_integral_value(ROUND_CEILING))
 

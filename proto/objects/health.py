@@ -95,7 +95,7 @@ class Probe(Model):
     """So many successes in a row count as success after a failure; must be 1 for liveness and startup. Default 1."""
     failure_threshold: Whole = 3
     """So many failures in a row count as failure. Default 3."""
-    termination_grace_period_seconds: int | None = None
+    termination_grace_period_seconds: Whole | None = None
     """The grace for the container when this probe kills it; left out: the pod's. Not for readiness."""
 
 

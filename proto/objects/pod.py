@@ -15,7 +15,6 @@ from proto.objects.core import ResourceList, TaintEffect
 from proto.objects.env import EnvFromSource, EnvVar
 from proto.objects.health import Lifecycle, PodReadinessGate, Probe
 from proto.objects.meta import (
-    INT64_MAX,
     Condition,
     Count,
     Many,
@@ -172,7 +171,7 @@ class PodSpec(Model):
     """The programs that the pod is for; they run side by side."""
     restart_policy: RestartPolicy = "Always"
     """Whether a container that has ended runs again: `Always`, `OnFailure` (exit code other than 0) or `Never`."""
-    termination_grace_period_seconds: Annotated[int, Field(ge=0, le=INT64_MAX)] = 30
+    termination_grace_period_seconds: Count = 30
     """How long the programs may take to end once the pod is to go, preStop hooks included; then they are killed."""
     active_deadline_seconds: Number | None = None
     """So long after its start on a node the pod may run; then it is stopped and Failed, reason `DeadlineExceeded`."""

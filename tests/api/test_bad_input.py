@@ -500,6 +500,8 @@ CHANGES: list[tuple[str, str, Any, int, str]] = [
      "meta: <uid>"),
     ("delete-default", "delete.core.namespaces.default", None, 403,
      'namespaces "default" is forbidden: this namespace may not be deleted'),
+    ("delete-long-grace", "delete.core.pods.default.old", {"gracePeriodSeconds": 2**40}, 400,
+     f"gracePeriodSeconds: must be at most 2147483647, found {2**40}"),
     ("delete-grace", "delete.core.pods.default.old", {"gracePeriodSeconds": -5}, 400,
      'gracePeriodSeconds: must be a whole number ≥ 0, found -5'),
     ("delete-policy", "delete.core.pods.default.old", {"propagationPolicy": "background"}, 400,

@@ -15,6 +15,9 @@ from tests.api.test_bad_input import CONFIG_KEY, SUBDOMAIN
 SECRETS = "core.secrets.default"
 CAPS = ", ".join(f'"{name}"' for name in ("ALL", *CAPABILITIES))
 RLIMITS = ", ".join(f'"{name}"' for name in get_args(RlimitName))
+RESOURCES = ", ".join(
+    f'"{side}.{name}"' for side in ("limits", "requests") for name in ("cpu", "memory", "ephemeral-storage", "pids")
+)
 HIDDEN = "<secret contents redacted>"
 
 
@@ -81,6 +84,17 @@ BAD_PODS = [
         "two",
         variable({"secretKeyRef": {"name": "a", "key": "a"}, "configMapKeyRef": {"name": "a", "key": "a"}}),
         f'{ENV}: Invalid value: "": may not have more than one field specified at a time',
+    ),
+    (
+        "divisor",
+        variable({"resourceFieldRef": {"resource": "limits.memory", "divisor": "some"}}),
+        f"{ENV}.resourceFieldRef.divisor: Invalid value: \"some\": 'some' is not a quantity: write a number with an "
+        "optional suffix, such as 500m, 2, 64Mi or 1G",
+    ),
+    (
+        "resource",
+        variable({"resourceFieldRef": {"resource": "limits.disk"}}),
+        f'{ENV}.resourceFieldRef.resource: Unsupported value: "limits.disk": supported values: {RESOURCES}',
     ),
     ("from-no-name", env_from({"secretRef": {}}), f"{FROM}.secretRef.name: Required value"),
     ("from-name", env_from({"secretRef": {"name": "-"}}), f'{FROM}.secretRef.name: Invalid value: "-": {SUBDOMAIN}'),
@@ -171,6 +185,10 @@ BAD_VOLUMES = [
     ("downward-container", mounted(downwardAPI={"items": [{"path": "a",
                                             "resourceFieldRef": {"resource": "limits.cpu"}}]}),
      f"{VOLUME}.downwardAPI.items[0].resourceFieldRef.containerName: Required value"),
+    ("downward-divisor", mounted(downwardAPI={"items": [{"path": "a", "resourceFieldRef": {
+        "containerName": "c", "resource": "limits.cpu", "divisor": "1Mi"}}]}),
+     f'{VOLUME}.downwardAPI.items[0].resourceFieldRef.divisor: Invalid value: "1Mi": '
+     "only divisor's values 1m, 1 are supported with the cpu resource"),
     ("projected-two", mounted(projected={"sources": [{"configMap": {"name": "c"}, "secret": {"name": "s"}}]}),
      f"{VOLUME}.projected.sources[0]: Forbidden: may not specify more than 1 volume type"),
     ("mount-unknown", mounted({"name": "w", "mountPath": "/w"}, emptyDir={}), f'{MOUNT}[0].name: Not found: "w"'),

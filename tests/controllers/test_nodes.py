@@ -250,6 +250,7 @@ def test_tolerates(one: Toleration, that: Taint, matches: bool) -> None:
         pytest.param((toleration(for_s=30),), (LOST,), in_(20), id="seconds count from when the taint was added"),
         pytest.param((toleration(for_s=5),), (LOST,), ago(5), id="and may be over"),
         pytest.param((toleration(for_s=-3),), (LOST,), ago(10), id="negative seconds are none"),
+        pytest.param((toleration(for_s=2**62),), (LOST,), in_(2**31 - 11), id="no calendar holds more"),
         pytest.param((toleration(LOST.key),), (LOST, GPU), NOW, id="every taint must be tolerated"),
         pytest.param((toleration(LOST.key, for_s=60), toleration(GPU.key, for_s=120)), (LOST, GPU), in_(20),
                      id="of several the earliest end counts"),

@@ -131,7 +131,7 @@ def _check_source(source: EnvVarSource, path: str, problems: Problems) -> None:
     if source.field_ref is not None:
         check_field_path(source.field_ref.field_path, f"{path}.fieldRef.fieldPath", problems)
     if source.resource_field_ref is not None:
-        check_resource_field(source.resource_field_ref.resource, f"{path}.resourceFieldRef.resource", problems)
+        check_resource_field(source.resource_field_ref, f"{path}.resourceFieldRef", problems)
 
 
 def _check_env_from(source: EnvFromSource, path: str, problems: Problems) -> None:

@@ -13,7 +13,7 @@ from control_plane.api.validation.problems import Problems
 from control_plane.api.validation.selector import check_selector
 from proto.names import subdomain_problem
 from proto.objects.batch import CONTROLLER_UID_LABEL, Job, JobSpec
-from proto.objects.meta import LabelSelector, evolve, find_condition
+from proto.objects.meta import INT32_MAX, LabelSelector, evolve, find_condition
 from proto.objects.pod import PodTemplateSpec
 from proto.selectors import matches
 
@@ -48,6 +48,7 @@ def check_spec(spec: JobSpec, path: str, problems: Problems) -> None:
     """A Job's spec, its selector apart; also that of the Jobs which a CronJob makes."""
     if spec.active_deadline_seconds is not None:
         problems.at_least(f"{path}.activeDeadlineSeconds", spec.active_deadline_seconds, 0)
+        problems.at_most(f"{path}.activeDeadlineSeconds", spec.active_deadline_seconds, INT32_MAX)
     if spec.completion_mode == "Indexed":
         _check_indexed(spec, path, problems)
     _check_per_index(spec, path, problems)

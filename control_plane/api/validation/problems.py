@@ -70,6 +70,11 @@ class Problems:
         if value < least:
             self.invalid(path, value, f"must be greater than or equal to {least}")
 
+    def at_most(self, path: str, value: int, most: int) -> None:
+        """A number may not be higher than `most`."""
+        if value > most:
+            self.invalid(path, value, f"must be less than or equal to {most}")
+
     def _add(self, path: str, message: str, detail: str, reason: str) -> None:
         self._causes.append(Cause(path, f"{message}: {detail}" if detail else message, reason))
         if len(self._causes) == _CAUSES_MAX:

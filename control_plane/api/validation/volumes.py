@@ -90,7 +90,7 @@ def _check_downward(items: Sequence[DownwardAPIVolumeFile], path: str, problems:
         elif item.resource_field_ref is not None:
             if not item.resource_field_ref.container_name:
                 problems.required(f"{own}.resourceFieldRef.containerName")
-            check_resource_field(item.resource_field_ref.resource, f"{own}.resourceFieldRef.resource", problems)
+            check_resource_field(item.resource_field_ref, f"{own}.resourceFieldRef", problems)
         else:
             problems.required(own, "one of fieldRef and resourceFieldRef is required")
 
