@@ -74,9 +74,9 @@ async def test_files_of_every_source_are_there_and_only_for_the_pod(machine: See
 
 async def test_a_missing_source_holds_the_pod_and_a_change_reaches_the_files(machine: Seeing, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    script = f"while :; do cat /run/setpoint-test/level > {out}.new 2>/dev/null && mv {out}.new {out}; sleep 0.1; done"
+    script = f"while :; do cat {tmp_path}/seen/level > {out}.new 2>/dev/null && mv {out}.new {out}; sleep 0.1; done"
     volumes = [{"name": "v", "configMap": {"name": "changes"}}]
-    mounts = [{"name": "v", "mountPath": "/run/setpoint-test"}]
+    mounts = [{"name": "v", "mountPath": f"{tmp_path}/seen"}]
     await machine.make(shell("follows", script, restart="Always", volumeMounts=mounts, pod={"volumes": volumes}))
     message = 'MountVolume.SetUp failed for volume "v" : configmap "changes" not found'
     assert await machine.waits("follows", "ContainerCreating") == message
