@@ -19,10 +19,16 @@ _REOPEN_S = 0.2
 
 
 class ContainerTable:
-    """States by pod uid. `changed` hears the uid of a pod whose containers changed, `relisted` that all were listed."""
+    """States by pod uid. `changed` hears the uid of a pod and which of its containers changed, `relisted` that all were
+    listed."""
 
     def __init__(
-        self, runtime: Runtime, clock: Clock, *, changed: Callable[[str], None], relisted: Callable[[], None]
+        self,
+        runtime: Runtime,
+        clock: Clock,
+        *,
+        changed: Callable[[str, ContainerState], None],
+        relisted: Callable[[], None],
     ) -> None:
         self._runtime = runtime
         self._clock = clock
@@ -61,7 +67,7 @@ class ContainerTable:
         if known == state or (known is not None and not known.running and state.running):
             return
         states[state.id] = state
-        self._changed(key.pod_uid)
+        self._changed(key.pod_uid, state)
 
     def forget(self, container_id: str) -> None:
         """The container was removed."""

@@ -30,7 +30,7 @@ from node_agent.plan.view import Ends, Eviction, PodPlan, Start
 from node_agent.pod_work import PodWork
 from node_agent.ports import PortTable
 from node_agent.reporting import Reporting
-from node_agent.runtime.port import RuntimeFailure
+from node_agent.runtime.port import ContainerState, RuntimeFailure
 from node_agent.storage.port import PodRecord, Storage, StorageFailure
 from proto.clock import Clock
 from proto.disconnection import disconnection
@@ -174,6 +174,12 @@ class Pods:
         if not self._woken:
             asyncio.get_running_loop().call_soon(self._look)
         self._woken[uid] = None
+
+    def hear(self, uid: str, state: ContainerState) -> None:
+        """A container of this pod changed. What a step of ours has just made run is looked at when the step ends."""
+        work = self._works.get(uid)
+        if work is None or not state.running or state.id not in work.busy:
+            self.wake(uid)
 
     def wake_all(self) -> None:
         """Look at every pod: the runtime has told all that it knows, so it works."""

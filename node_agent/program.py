@@ -193,7 +193,7 @@ class NodeAgent:
         self._containers = ContainerTable(
             self._runtime,
             self._clock,
-            changed=lambda uid: self.pods.wake(uid),
+            changed=lambda uid, state: self.pods.hear(uid, state),
             relisted=self._relisted,
         )
         self._reporting = Reporting(

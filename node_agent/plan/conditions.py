@@ -54,6 +54,9 @@ def pod_conditions(
     )
     conditions = tuple(c for c in previous.conditions if c.type in OWN or c.reason == BY_NODE)
     for kind, (status, reason, message) in zip(OWN, findings, strict=True):
+        old = find_condition(conditions, kind)
+        if old is not None and (old.status, old.reason, old.message) == (status, reason, message):
+            continue
         new = Condition(type=kind, status=status, reason=reason, message=message, last_transition_time=now)
         conditions = with_condition(conditions, new)
     if evicted:

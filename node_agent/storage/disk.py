@@ -1,7 +1,7 @@
 """The state directory: an agent's memory on disk.
 
-Records are written beside their place and renamed into it, so a reader finds the old or the new one. They are not
-synced: a crash of the agent loses nothing, and after a crash of the machine the hub tells everything again.
+A reader finds the old record or the new one (see `slots`). They are not synced: a crash of the agent loses nothing, and
+after a crash of the machine the hub tells everything again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from node_agent.storage import slots
 from node_agent.storage.port import Identity, PodRecord, PodSpace, StateDirHeld, StorageFailure, valid_uid
 from node_agent.storage.spaces import pod_space, unmount_in
 from proto import codec
@@ -76,7 +77,11 @@ class DiskStorage:
 
     def save_identity(self, identity: Identity) -> None:
         """See the port."""
-        _write(self._root / "identity.msgpack", identity)
+        path = self._root / "identity.msgpack"
+        try:
+            slots.replace(str(path), codec.pack(identity))
+        except OSError as error:
+            raise _failure("write", path, error) from None
 
     def load_pods(self) -> tuple[PodRecord, ...]:
         """See the port."""
@@ -85,12 +90,16 @@ class DiskStorage:
 
     def save_pod(self, record: PodRecord) -> None:
         """See the port."""
-        path = self._pods / record.assignment.pod.metadata.uid / _RECORD
+        place, data = self._pods / record.assignment.pod.metadata.uid, codec.pack(record)
+        path = f"{place}/{_RECORD}"
         try:
-            path.parent.mkdir(mode=0o755, exist_ok=True)
+            try:
+                slots.write(path, data)
+            except FileNotFoundError:
+                place.mkdir(mode=0o755, exist_ok=True)
+                slots.write(path, data)
         except OSError as error:
-            raise _failure("make", path.parent, error) from None
-        _write(path, record)
+            raise _failure("write", path, error) from None
 
     def pod_uids(self) -> frozenset[str]:
         """See the port."""
@@ -157,17 +166,6 @@ def _read(path: Path, model: type[M]) -> M | None:
     except (OSError, ValueError, ValidationError) as error:
         log.warning("record_unreadable path=%s error=%r", path, str(error))
         return None
-
-
-def _write(path: Path, record: Model) -> None:
-    """Replace a record. Only the agent's own user may read it: it holds the Secrets that the pod needs."""
-    fresh = path.with_name(path.name + ".new")
-    try:
-        with open(fresh, "wb", opener=_private) as file:
-            file.write(codec.pack(record))
-        fresh.replace(path)
-    except OSError as error:
-        raise _failure("write", path, error) from None
 
 
 def _failure(what: str, path: Path | str, error: OSError) -> StorageFailure:
