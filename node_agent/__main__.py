@@ -28,6 +28,7 @@ from node_agent.runtime.registry import UnusableRuntime, build_runtime
 from node_agent.settings import AgentSettings
 from node_agent.storage.disk import DiskStorage
 from node_agent.storage.port import StorageFailure
+from node_agent.supervisor.mounts import views_are_possible
 from proto.bus.nats import NatsBus
 from proto.bus.port import BusError
 from proto.cancelling import cancelled
@@ -121,7 +122,7 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             enforce_allocatable=arguments.enforce_allocatable,
             refuse_unkept_limits=arguments.refuse_unkept_limits,
             crash_loop_max_s=arguments.crash_loop_max_s,
-            account=Account(os.geteuid(), os.getegid(), frozenset(os.getgroups())),
+            account=Account(os.geteuid(), os.getegid(), frozenset(os.getgroups()), views_are_possible()),
         ),
         machine=machine,
         storage=DiskStorage(arguments.state_dir),

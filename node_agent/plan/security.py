@@ -14,14 +14,21 @@ from node_agent.runtime.port import Security
 from proto.objects.pod import Container, Pod
 from proto.objects.security import PodSecurityContext, SecurityContext
 
+NO_VIEWS = "cannot give a program a view of its own of the file systems: the kernel gives user namespaces to root alone"
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the agent is. One who is not root can be nobody else."""
+    """Who the agent is. One who is not root can be nobody else.
+
+    `views`: its programs can have views of their own of the file systems, which takes root, or a kernel that gives user
+    namespaces to all.
+    """
 
     uid: int = 0
     gid: int = 0
     groups: frozenset[int] = frozenset()
+    views: bool = True
 
     @property
     def other(self) -> str:
@@ -63,8 +70,7 @@ def security_of(pod: Pod, container: Container, agent: Account) -> Security:
         if own.privileged:
             raise CannotKeep(f"securityContext.privileged: {agent.other} and has no more rights to give")
         _check_possible(security, agent)
-        if container.volume_mounts:
-            raise CannotKeep(f"volumeMounts: {agent.other} and cannot mount volumes")
+        _check_mountable(pod, container, agent)
     return security
 
 
@@ -113,5 +119,16 @@ def _check_possible(security: Security, agent: Account) -> None:
         refuse("securityContext.capabilities.add", f"has no {', '.join(security.add_capabilities)} to give")
     if security.drop_capabilities and not security.no_new_privileges:
         refuse("securityContext.capabilities.drop", "can keep that only with allowPrivilegeEscalation: false")
-    if security.read_only_root:
-        refuse("securityContext.readOnlyRootFilesystem", "cannot give a program a view of its own of the file systems")
+    if security.read_only_root and not agent.views:
+        refuse("securityContext.readOnlyRootFilesystem", NO_VIEWS)
+
+
+def _check_mountable(pod: Pod, container: Container, agent: Account) -> None:
+    if not container.volume_mounts:
+        return
+    if not agent.views:
+        raise CannotKeep(f"volumeMounts: {agent.other} and {NO_VIEWS}")
+    mounted = {mount.name for mount in container.volume_mounts}
+    for volume in pod.spec.volumes:
+        if volume.name in mounted and volume.empty_dir is not None and volume.empty_dir.medium == "Memory":
+            raise CannotKeep(f"volumes: {volume.name}: emptyDir.medium: {agent.other} and can mount no memory")

@@ -2,6 +2,7 @@
 
 *Never*: loads anything after a fork. `load` is called by the parent, before a child that needs it is forked.
 """
+# ruff: noqa: PTH116
 
 import ctypes
 import os
@@ -14,6 +15,7 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 
 CLONE_NEWNS = 0x00020000
+CLONE_NEWUSER = 0x10000000
 
 _CLONE3 = 435
 """The number of the call, on every architecture."""
@@ -100,15 +102,19 @@ def unshare(flags: int) -> None:
     _checked(load().unshare(ctypes.c_int(flags)))
 
 
-def join_mount_namespace(pid: int) -> None:
-    """Sees the file systems as that process does from here on.
+def join_namespace(pid: int, name: str) -> None:
+    """From here on this process is in the namespace of that one; nothing happens where it is in it already.
+
+    Args:
+        name: As in `/proc/PID/ns`.
 
     Raises:
         OSError: The kernel refuses, or there is no such process.
     """
-    descriptor = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _checked(load().setns(ctypes.c_int(descriptor), ctypes.c_int(CLONE_NEWNS)))
+        if not os.path.samestat(os.fstat(descriptor), os.stat(f"/proc/self/ns/{name}")):
+            _checked(load().setns(ctypes.c_int(descriptor), ctypes.c_int(0)))
     finally:
         os.close(descriptor)
 

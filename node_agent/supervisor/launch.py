@@ -27,7 +27,7 @@ from typing import NamedTuple, NoReturn
 from node_agent.cgroup import files
 from node_agent.cgroup.port import Entrances
 from node_agent.supervisor import kernel
-from node_agent.supervisor.mounts import bind, enter_private_namespace, make_read_only
+from node_agent.supervisor.mounts import bind, enter_private_namespace, join_view, make_read_only
 from node_agent.supervisor.privileges import Refusal, assume, set_limits
 from node_agent.supervisor.processes import MARKER
 from node_agent.supervisor.security import PLAIN, Security
@@ -198,7 +198,7 @@ def _see_file_systems(program: Program) -> None:
         return
     try:
         if program.sees_as is not None:
-            kernel.join_mount_namespace(program.sees_as)
+            join_view(program.sees_as)
             return
         enter_private_namespace()
         for source, path, read_only in security.mounts:

@@ -1,5 +1,8 @@
 """A program's own view of the file systems: a private mount namespace, in the child, before its program.
 
+Who is not root may mount only within a user namespace, so the program gets one of those, too: in it, it is who it is
+outside, and all others are strangers whose set-uid programs have no effect.
+
 *Never*: changes what any other process sees.
 """
 # ruff: noqa: PTH103, PTH110, PTH112, PTH120, PTH123
@@ -23,8 +26,50 @@ def enter_private_namespace() -> None:
     Raises:
         OSError: The kernel refuses.
     """
-    kernel.unshare(kernel.CLONE_NEWNS)
+    if os.geteuid() == 0:
+        kernel.unshare(kernel.CLONE_NEWNS)
+    else:
+        _enter_user_namespace()
     kernel.mount("none", "/", _REC | _SLAVE)
+
+
+def _enter_user_namespace() -> None:
+    """With a mount namespace of its own; groups cannot be changed in it, as the kernel demands."""
+    uid, gid = os.geteuid(), os.getegid()
+    kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "wb", buffering=0) as file:
+            file.write(text.encode())
+
+
+def join_view(pid: int) -> None:
+    """Sees the file systems as that process does from here on.
+
+    Raises:
+        OSError: The kernel refuses, or there is no such process.
+    """
+    if os.geteuid() != 0:
+        kernel.join_namespace(pid, "user")
+    kernel.join_namespace(pid, "mnt")
+
+
+def views_are_possible() -> bool:
+    """Whether a program of ours could have a view of its own; tried in a child.
+
+    Machines may forbid user namespaces to those who are not root.
+
+    Raises:
+        OSError: The machine is out of processes or memory.
+    """
+    kernel.load()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            enter_private_namespace()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def bind(source: str, path: str, *, read_only: bool) -> None:

@@ -9,12 +9,13 @@ import pytest
 from node_agent.plan.config import Config
 from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, Launch, prepare
-from node_agent.plan.security import Account, folder_owner
+from node_agent.plan.security import NO_VIEWS, Account, folder_owner
 from node_agent.runtime.port import Security
 from tests.agent.pods import pod
 
 ROOT = Account()
-USER = Account(1000, 1000, frozenset({1000, 27}))
+USER = Account(1000, 1000, frozenset({1000, 27}), views=False)
+USER_WITH_NAMESPACES = Account(1000, 1000, frozenset({1000, 27}))
 
 
 def prepared(own: dict[str, Any], common: dict[str, Any], agent: Account) -> Launch | Hold:
@@ -132,7 +133,7 @@ REFUSED = [
     ("privileged", USER, {"privileged": True}, {}, "CreateContainerError",
      f"securityContext.privileged: {NOT_ROOT} has no more rights to give"),
     ("read-only", USER, {"readOnlyRootFilesystem": True}, {}, "CreateContainerError",
-     f"securityContext.readOnlyRootFilesystem: {NOT_ROOT} cannot give a program a view of its own of the file systems"),
+     f"securityContext.readOnlyRootFilesystem: {NOT_ROOT} {NO_VIEWS}"),
 ]  # fmt: skip
 
 
@@ -149,6 +150,26 @@ def test_an_agent_that_is_not_root_keeps_what_needs_no_right() -> None:
     own = {"runAsUser": 1000, "runAsGroup": 1000, "runAsNonRoot": True, "allowPrivilegeEscalation": False,
            "capabilities": {"drop": ["ALL"]}, "rlimits": [{"name": "nofile", "soft": 10}]}  # fmt: skip
     assert isinstance(prepared(own, {"fsGroup": 27}, USER), Launch)
+
+
+IN_MEMORY = "volumes: v: emptyDir.medium: this node's agent runs as user 1000, not as root, and can mount no memory"
+
+
+@pytest.mark.parametrize(
+    ("agent", "volume", "refusal"),
+    [
+        (USER, {"emptyDir": {}}, f"volumeMounts: {NOT_ROOT} {NO_VIEWS}"),
+        (USER_WITH_NAMESPACES, {"emptyDir": {}}, None),
+        (USER_WITH_NAMESPACES, {"emptyDir": {"medium": "Memory"}}, IN_MEMORY),
+    ],
+    ids=["no-namespaces", "namespaces", "memory"],
+)
+def test_which_volumes_an_agent_that_is_not_root_has(agent: Account, volume: dict[str, Any], refusal: str) -> None:
+    own = {"command": ["x"], "securityContext": {"readOnlyRootFilesystem": agent.views},
+           "volumeMounts": [{"name": "v", "mountPath": "/v"}]}  # fmt: skip
+    described = pod("web", own, volumes=[{"name": "v", **volume}])
+    launch = prepare(described, described.spec.containers[0], Config(), {}, Host("n", "10.0.0.1", account=agent))
+    assert launch == Hold("CreateContainerError", refusal) if refusal else isinstance(launch, Launch)
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from node_agent.cgroup.port import Entrances
-from node_agent.supervisor.launch import Program, launch
+from node_agent.supervisor import kernel
+from node_agent.supervisor.launch import Launch, Program, launch
 from node_agent.supervisor.security import Security
 from tests.supervisor.rig import PATH, Rig
 
 NOBODY = 65534
+PR_SET_DUMPABLE = 4
 STATUS = "grep -E '^({}):' /proc/self/status | tr '\\t' ' '"
 
 
@@ -113,7 +118,7 @@ async def test_a_program_that_its_user_may_not_execute(rig: Rig) -> None:
         (Security(groups=(1,)), "cannot join groups [1]: Operation not permitted"),
         (Security(drop_capabilities=("CHOWN",)), "cannot drop capability CHOWN: Operation not permitted"),
         (Security(drop_capabilities=("ALL",), no_new_privileges=True), ""),
-        (Security(read_only_root=True), "cannot make the file systems read-only: Operation not permitted"),
+        (Security(read_only_root=True), ""),
         (
             Security(rlimits=(("nofile", 1, 2**30),)),
             "cannot set resource limit nofile to 1:1073741824: Operation not permitted",
@@ -123,28 +128,70 @@ async def test_a_program_that_its_user_may_not_execute(rig: Rig) -> None:
     ids=["user", "group", "groups", "drop", "drop-all-for-good", "read-only", "limit", "itself"],
 )
 async def test_a_supervisor_that_is_not_root_says_what_it_cannot_do(security: Security, message: str) -> None:
-    assert await asyncio.to_thread(outcome_for_nobody, security) == message
+    assert await asyncio.to_thread(as_nobody, lambda: outcome(security)) == message
 
 
-def outcome_for_nobody(security: Security) -> str:
-    """Why `true` was not executed by a supervisor that runs as nobody; "" if it was."""
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that nobody can reach."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chown(name, NOBODY, NOBODY)
+        yield Path(name)
+
+
+async def test_a_supervisor_that_is_not_root_gives_programs_and_their_commands_a_view_of_their_own(place: Path) -> None:
+    security = Security(read_only_root=True, mounts=((str(place / "volume"), str(place / "seen"), False),))
+
+    def work() -> str:
+        (place / "volume").mkdir()
+        main = started(security, "sleep", "100")
+        assert main.outcome() is None
+        told = outcome(security, "sh", "-c", f"echo said > {place}/seen/it; ! touch {place}/x", sees_as=main.pid)
+        os.kill(main.pid, signal.SIGKILL)
+        os.waitpid(main.pid, 0)
+        assert (place / "volume/it").read_text() == "said\n"
+        assert not list((place / "seen").iterdir()), "others see it"
+        return told
+
+    assert await asyncio.to_thread(as_nobody, work) == ""
+
+
+def started(security: Security, *argv: str, sees_as: int | None = None) -> Launch:
+    """A program that was told to go."""
+    on_its_way = launch(
+        Program(
+            *("a", list(argv), {"PATH": PATH}, "/", "/dev/null", "/dev/null", Entrances(), (256, 256), 0),
+            security=security,
+            sees_as=sees_as,
+        )
+    )
+    on_its_way.go()
+    return on_its_way
+
+
+def outcome(security: Security, *argv: str, sees_as: int | None = None) -> str:
+    """Why a program (`true`) was not executed, or how it ended; "" if it did and that was well."""
+    on_its_way = started(security, *(argv or ("true",)), sees_as=sees_as)
+    failure = on_its_way.outcome()
+    _, status = os.waitpid(on_its_way.pid, 0)
+    if failure is not None:
+        return failure.message
+    return f"ended with {status}" if status else ""
+
+
+def as_nobody(work: Callable[[], str]) -> str:
+    """What it returns when a user without rights does it."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setgroups([]) if os.geteuid() == 0 else None
+            os.setgroups([])
             os.setresuid(NOBODY, NOBODY, NOBODY)
-            on_its_way = launch(
-                Program(
-                    *("a", ["true"], {"PATH": PATH}, "/", "/dev/null", "/dev/null", Entrances(), (256, 256), 0),
-                    security=security,
-                )
-            )
-            on_its_way.go()
-            failure = on_its_way.outcome()
-            os.write(writing, (failure.message if failure else "").encode())
-            os.waitpid(on_its_way.pid, 0)
+            kernel.prctl(PR_SET_DUMPABLE, 1)  # Its own since it was executed, as that of any user's program.
+            os.write(writing, work().encode())
+        except BaseException as problem:
+            os.write(writing, repr(problem).encode())
         finally:
             os._exit(0)
     os.close(writing)
