@@ -10,7 +10,7 @@ import pytest
 from node_agent.plan.config import Config, ConfigProblem
 from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, prepare
-from node_agent.plan.security import Account
+from node_agent.plan.security import NO_VIEWS, Account
 from node_agent.plan.volumes import Content, File, MountPoint, Volumes, changing_files, content_of, volumes_of
 from node_agent.storage.disk import DiskStorage
 from node_agent.volumes.atomic_files import write_files
@@ -110,9 +110,11 @@ def test_a_missing_source_is_a_reason_to_wait_and_a_lack_of_rights_to_refuse() -
     held = prepare(missing, missing.spec.containers[0], CONFIG, {}, HOST)
     why = 'MountVolume.SetUp failed for volume "n" : configmap "n" not found'
     assert held == Hold("ContainerCreating", why)
-    refused = prepare(missing, missing.spec.containers[0], CONFIG, {}, Host("n", "a", account=Account(1000)))
+    refused = prepare(
+        missing, missing.spec.containers[0], CONFIG, {}, Host("n", "a", account=Account(1000, views=False))
+    )
     assert isinstance(refused, Hold) and refused.reason == "CreateContainerError"
-    assert refused.message == "volumeMounts: this node's agent runs as user 1000, not as root, and cannot mount volumes"
+    assert refused.message == f"volumeMounts: this node's agent runs as user 1000, not as root, and {NO_VIEWS}"
 
 
 def seen(folder: Path) -> dict[str, str]:
