@@ -1,11 +1,14 @@
 """All processes of a container: its cgroup where there is one, else whoever bears its marker.
 
 The groups of containers stand in three levels, as the kubelet's: those of Guaranteed pods at the top, the others in a
-group of their class. A container is named by its *place* here, `[<level>/]<container id>`.
+group of their class. A container is named by its *place* here, `[<level>/]<container id>`. A later version
+may put the group of a pod between them, `[<level>/]_<pod>/<container id>`, and may be followed by this one.
 
 Without cgroups a process can hide: one that left the session *and* cleared its environment *and* was
 orphaned is not found. That is why the ability `tree-kill` is missing there.
 """
+
+from collections.abc import Iterator
 
 from node_agent.cgroup import files
 from node_agent.cgroup.port import TREE_KILL, Cgroups, Entrances, Limits, Usage
@@ -14,6 +17,8 @@ from node_agent.supervisor.processes import marked, resident_usage
 WORKLOADS = "workloads"
 TOP = ""
 LEVELS = (TOP, "burstable", "besteffort")
+_OF_A_POD = "_"
+"""What the name of a pod's group begins with, and the id of a container never does."""
 
 
 def place_of(level: str, container_id: str) -> str:
@@ -80,13 +85,18 @@ class Trees:
         return self.cgroups.oom_killed(self.path(place))
 
     def known(self) -> frozenset[str]:
-        """The places of all containers that have a cgroup."""
-        return frozenset(
-            place_of(level, name)
-            for level in LEVELS
-            for name in self.cgroups.children(self.path(level).rstrip("/"))
-            if level != TOP or name not in LEVELS
-        )
+        """The places of all containers that have a cgroup, and of pods' groups that hold none."""
+        places = (place for level in LEVELS for place in self._below(level) if place not in LEVELS)
+        return frozenset(inner for place in places for inner in self._of_one_pod(place))
+
+    def _of_one_pod(self, place: str) -> tuple[str, ...]:
+        """The containers in the group of a pod; any other group is that of a container."""
+        is_pods = container_of(place).startswith(_OF_A_POD)
+        return tuple(self._below(place)) or (place,) if is_pods else (place,)
+
+    def _below(self, level: str) -> Iterator[str]:
+        """The places right below one."""
+        return (place_of(level, name) for name in self.cgroups.children(self.path(level).rstrip("/")))
 
     def remove(self, place: str) -> bool:
         """Removes the empty cgroup."""

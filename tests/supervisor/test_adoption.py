@@ -239,6 +239,22 @@ async def test_the_next_supervisor_clears_them_by_itself(grouped: Rig) -> None:
     assert (await grouped.listed("known"))["phase"] == "Running"
 
 
+async def test_groups_of_pods_that_a_later_version_made_are_kept_as_long_as_they_hold_something(grouped: Rig) -> None:
+    pid = (await grouped.start("a", "sleep", "1000", level="burstable"))["pid"]
+    await grouped.kill()
+    for level in [group for group in grouped.cgroups() if group.name == "burstable"]:
+        (level / "_u1" / "a").mkdir(parents=True)
+        (level / "_u1" / "a" / "cgroup.procs").write_text(str(pid))
+    path = grouped.place.state_dir / "containers" / "a" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "level": "burstable/_u1"}))
+    await grouped.attach()
+    assert (await grouped.listed("a"))["phase"] == "Running" and alive(pid)
+    await grouped.call("stop", container="a", grace_s=0)
+    await grouped.call("remove", container="a")
+    await grouped.call("sweep")
+    assert not [found for group in grouped.cgroups() for found in group.glob("*") if found.is_dir()]
+
+
 async def test_without_groups_nothing_is_left_over(rig: Rig) -> None:
     await rig.start("known", "sleep", "1000")
     assert (await rig.call("sweep"))["groups"] == []
