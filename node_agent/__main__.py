@@ -135,8 +135,11 @@ def check_reserved(reserved: Reserved, machine: Machine) -> None:
     Raises:
         BadArgument: it is; in the kubelet's words.
     """
-    capacities = (("cpu", machine.cpu_millis), ("memory", machine.memory_bytes))
-    for (resource, capacity), amount in zip(capacities, reserved, strict=False):
+    for resource, capacity, amount in (
+        ("cpu", machine.cpu_millis, reserved.cpu_millis),
+        ("memory", machine.memory_bytes, reserved.memory_bytes),
+        ("pid", machine.pids_max or reserved.pids, reserved.pids),
+    ):
         if amount > capacity:
             unit = "m" if resource == "cpu" else ""
             raise BadArgument(

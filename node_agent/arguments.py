@@ -177,7 +177,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-pods", type=int, default=250, help="how many pods may run here (default: 250)")
     parser.add_argument(
         "--system-reserved", default="", metavar="AMOUNTS",
-        help="what is kept back for the machine, as cpu=500m,memory=1Gi,ephemeral-storage=2Gi (default: nothing)",
+        help="what is kept back for the machine, as cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000 "
+        "(default: nothing)",
     )  # fmt: skip
     parser.add_argument(
         "--kube-reserved", default="", metavar="AMOUNTS", help="what is kept back for Setpoint itself, in the same form"

@@ -80,6 +80,12 @@ def memory_for_pods(settings: AgentSettings, machine: Machine) -> int:
     return max(machine.memory_bytes - settings.reserved.memory_bytes - sum(machine.huge_pages.values()), 0)
 
 
+def pids_for_pods(settings: AgentSettings, machine: Machine) -> int | None:
+    """How many processes and threads all pods may have together; None where none are reserved for the machine."""
+    reserved = settings.reserved.pids
+    return max(machine.pids_max - reserved, 0) if reserved and machine.pids_max else None
+
+
 def missing_abilities(fingerprint: Fingerprint, machine: Machine) -> Mapping[str, str]:
     """The limits that cannot be kept here, each with the reason."""
     if not machine.huge_pages or HUGETLB in fingerprint.abilities or HUGETLB in fingerprint.missing:

@@ -51,6 +51,11 @@ class HostMachine:
         """All of the file system of the state directory."""
         return shutil.disk_usage(self._state_dir).total
 
+    @property
+    def pids_max(self) -> int:
+        """The kernel's lower limit of the two."""
+        return min(_number("/proc/sys/kernel/pid_max"), _number("/proc/sys/kernel/threads-max"))
+
     @cached_property
     def huge_pages(self) -> Mapping[int, int]:
         """The pools that the administrator has filled by now."""
@@ -85,7 +90,7 @@ class HostMachine:
         }
         if disk.f_files:  # Some file systems have as many as they need.
             observed[Signal.INODES] = Observed(disk.f_favail, disk.f_files)
-        pids_max = min(_number("/proc/sys/kernel/pid_max"), _number("/proc/sys/kernel/threads-max"))
+        pids_max = self.pids_max
         threads = _line("/proc/loadavg").partition("/")[2].partition(" ")[0]
         if pids_max and threads.isdigit():
             observed[Signal.PIDS] = Observed(max(pids_max - int(threads), 0), pids_max)

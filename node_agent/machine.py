@@ -41,6 +41,10 @@ class Machine(Protocol):
         """The size of the file system on which pods write."""
 
     @property
+    def pids_max(self) -> int:
+        """How many processes and threads it can have; 0 where that cannot be told."""
+
+    @property
     def huge_pages(self) -> Mapping[int, int]:
         """The memory that is kept for huge pages, by the size of a page; all in bytes."""
 
@@ -65,6 +69,7 @@ class MemoryMachine:
     cpu_millis: int = 4000
     memory_bytes: int = 8 * 2**30
     storage_bytes: int = 64 * 2**30
+    pids_max: int = 32768
     huge_pages: dict[int, int] = field(default_factory=dict)
     taken_ports: set[int] = field(default_factory=set)
     observed: dict[Signal, Observed] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from node_agent.assignments import AssignmentIntake
 from node_agent.background import Background
 from node_agent.cleanup import Cleanup
 from node_agent.containers import ContainerTable
-from node_agent.fingerprint import describe_machine, memory_for_pods, missing_abilities
+from node_agent.fingerprint import describe_machine, memory_for_pods, missing_abilities, pids_for_pods
 from node_agent.health.actions import Actions
 from node_agent.health.hooks import Hooks
 from node_agent.health.prober import Prober
@@ -183,6 +183,7 @@ class NodeAgent:
             crash_loop_max_s=settings.crash_loop_max_s,
             memory_bytes=machine.memory_bytes,
             enforced_memory_bytes=memory_for_pods(settings, machine) if settings.enforce_allocatable else None,
+            enforced_pids=pids_for_pods(settings, machine) if settings.enforce_allocatable else None,
             unkept=missing_abilities(fingerprint, machine) if settings.refuse_unkept_limits else {},
             resizes=isinstance(self._runtime, Resizes),
         )

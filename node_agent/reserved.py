@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from proto.quantity import cpu_millis, whole
 
-_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_RESOURCES = ("cpu", "memory", "ephemeral-storage", "pid")
 
 
 class Reserved(NamedTuple):
@@ -18,6 +18,7 @@ class Reserved(NamedTuple):
     cpu_millis: int = 0
     memory_bytes: int = 0
     storage_bytes: int = 0
+    pids: int = 0
 
     def plus(self, other: Reserved) -> Reserved:
         """Both together."""
@@ -28,7 +29,7 @@ NOTHING_RESERVED = Reserved()
 
 
 def read_reserved(text: str) -> Reserved:
-    """`cpu=500m,memory=1Gi,ephemeral-storage=2Gi`, each of them or none.
+    """`cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000`, each of them or none.
 
     Raises:
         ValueError: it is not of that form; the message says what is wrong.
@@ -43,8 +44,8 @@ def read_reserved(text: str) -> Reserved:
         if name in amounts:
             raise ValueError(f'"{name}" is given twice')
         amounts[name] = amount
-    cpu, memory, storage = (amounts.get(name, "0") for name in _RESOURCES)
-    reserved = Reserved(cpu_millis(cpu), whole(memory), whole(storage))
+    cpu, *others = (amounts.get(name, "0") for name in _RESOURCES)
+    reserved = Reserved(cpu_millis(cpu), *map(whole, others))
     if min(reserved) < 0:
         raise ValueError("a reserved amount must not be negative")
     return reserved

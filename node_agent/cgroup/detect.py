@@ -154,8 +154,9 @@ def _detect_v2(place: Located, page_sizes: tuple[int, ...]) -> Cgroups:
         return NoCgroups(f"processes cannot be moved below {base}")
     offered = frozenset((files.read(base + "/cgroup.controllers") or "").split())
     enabled = enable_controllers(base, offered & frozenset((*WANTED_CONTROLLERS, *WELCOME_CONTROLLERS)))
-    wanted = (*WANTED_CONTROLLERS, *([HUGETLB] if page_sizes else []))
-    missing = {c: f"the {c} controller is not delegated to {base}" for c in wanted if c not in enabled}
+    missing = {c: f"the {c} controller is not delegated to {base}" for c in WANTED_CONTROLLERS if c not in enabled}
+    if page_sizes and HUGETLB not in enabled:
+        missing[HUGETLB] = f"{base} is not offered the hugetlb controller, which systemd hands down nowhere by itself"
     return V2(base, enabled, missing, page_sizes)
 
 

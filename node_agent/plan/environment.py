@@ -34,10 +34,10 @@ _RESOURCE = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|pids|h
 class Host:
     """What a pod can learn about its machine, and what the machine keeps of its limits.
 
-    `base_env` is what every program here starts with (`PATH`, …). `enforced_memory_bytes` is what all pods together may
-    use, None where that is not enforced. `unkept` names the limits (`cpu`, `memory`, `pids`, `hugetlb`) that
-    stop a container from starting here because they cannot be kept, each with the reason. `account` is who the agent
-    is, and so its programs where nothing else is said.
+    `base_env` is what every program here starts with (`PATH`, …). `enforced_memory_bytes` and `enforced_pids` are what
+    all pods together may use, None where that is not enforced. `unkept` names the limits (`cpu`, `memory`, `pids`,
+    `hugetlb`) that stop a container from starting here because they cannot be kept, each with the reason. `account` is
+    who the agent is, and so its programs where nothing else is said.
     """
 
     node: str
@@ -47,6 +47,7 @@ class Host:
     pids_limit: int | None = None
     memory_bytes: int = 0
     enforced_memory_bytes: int | None = None
+    enforced_pids: int | None = None
     unkept: Mapping[str, str] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
     crash_loop_max_s: int = MAX_BACK_OFF_S

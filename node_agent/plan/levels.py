@@ -59,6 +59,7 @@ def level_limits(pods: Iterable[Pod], host: Host) -> Mapping[str, Limits]:
     return {
         TOP: Limits(
             memory_bytes=host.enforced_memory_bytes,
+            pids=host.enforced_pids,
             cpu_request_millis=cpu_millis(host.allocatable.get("cpu", "0")),
             memory_request_bytes=sum(requested_bytes(container) for _, container in containers),
         ),

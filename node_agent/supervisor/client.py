@@ -34,7 +34,7 @@ _STARTED_WITHIN_S = 30.0
 _INHERITED = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 _READ_LIMIT_BYTES = 64 * 1024 * 1024
 _OUTPUT_BYTES_MAX = 1024 * 1024
-_SOURCE_ROOT = Path(__file__).resolve().parents[2]
+SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
 
 class SupervisorGone(ConnectionError):
@@ -220,7 +220,7 @@ async def _spawn(place: SupervisorPlace) -> None:
         raise SupervisorGone(f"the supervisor cannot be started: {problem}") from problem
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     scope = scope_command(place.node_name, environment) if place.use_cgroups else []
-    environment = {"PATH": os.defpath, **environment, "PYTHONPATH": str(_SOURCE_ROOT)}
+    environment = {"PATH": os.defpath, **environment, "PYTHONPATH": str(SOURCE_ROOT)}
     try:
         await _run([*scope, *_command(place)], environment, place.state_dir / "supervisor.log")
     except SupervisorGone as problem:

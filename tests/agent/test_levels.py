@@ -9,7 +9,7 @@ import pytest
 
 from node_agent.__main__ import check_reserved
 from node_agent.arguments import BadArgument, read_arguments
-from node_agent.fingerprint import describe_machine
+from node_agent.fingerprint import describe_machine, pids_for_pods
 from node_agent.machine import MemoryMachine
 from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, Launch, prepare
@@ -63,8 +63,8 @@ def test_a_launch_says_where_it_stands() -> None:
 
 def test_a_level_weighs_what_its_pods_ask_for() -> None:
     pods = [GUARANTEED, BEST_EFFORT, asking({"cpu": "250m", "memory": "1Gi"}), asking({}, {"cpu": "500m"})]
-    assert level_limits(pods, HOST) == {
-        "": Limits(memory_bytes=7 * GIB, cpu_request_millis=3500, memory_request_bytes=2 * GIB),
+    assert level_limits(pods, replace(HOST, enforced_pids=900)) == {
+        "": Limits(memory_bytes=7 * GIB, cpu_request_millis=3500, memory_request_bytes=2 * GIB, pids=900),
         "burstable": Limits(cpu_request_millis=750, memory_request_bytes=GIB),
         "besteffort": Limits(cpu_request_millis=0, memory_request_bytes=0),
     }
@@ -117,7 +117,7 @@ def test_huge_pages_are_offered_and_taken_from_the_memory_of_the_pods() -> None:
     [
         ("", Reserved()),
         ("cpu=500m", Reserved(500)),
-        ("cpu=1, memory=1Gi,ephemeral-storage=2Gi", Reserved(1000, GIB, 2 * GIB)),
+        ("cpu=1, memory=1Gi,ephemeral-storage=2Gi,pid=9", Reserved(1000, GIB, 2 * GIB, 9)),
     ],
 )
 def test_reserved_amounts(text: str, reserved: Reserved) -> None:
@@ -128,7 +128,7 @@ def test_reserved_amounts(text: str, reserved: Reserved) -> None:
     ("text", "words"),
     [
         ("cpu", '"cpu" is not of the form resource=quantity'),
-        ("disk=1Gi", '"disk" cannot be reserved; supported: cpu, memory, ephemeral-storage'),
+        ("disk=1Gi", '"disk" cannot be reserved; supported: cpu, memory, ephemeral-storage, pid'),
         ("cpu=1,cpu=2", '"cpu" is given twice'),
         ("memory=lots", "'lots' is not a quantity"),
         ("memory=-1Gi", "must not be negative"),
@@ -164,9 +164,16 @@ async def test_the_levels_follow_the_pods(cluster: Cluster) -> None:
     ("reserved", "words"),
     [
         (Reserved(cpu_millis=5000), 'resource "cpu" has a reservation of 5000m but capacity of 4000m'),
+        (Reserved(pids=1001), 'resource "pid" has a reservation of 1001 but capacity of 1000'),
         (Reserved(memory_bytes=9 * GIB), f'resource "memory" has a reservation of {9 * GIB} but capacity of {8 * GIB}'),
     ],
 )
 def test_more_than_the_machine_has_is_not_reserved(reserved: Reserved, words: str) -> None:
     with pytest.raises(BadArgument, match=words):
-        check_reserved(reserved, MemoryMachine())
+        check_reserved(reserved, MemoryMachine(pids_max=1000))
+
+
+@pytest.mark.parametrize(("reserved", "left"), [(100, 900), (0, None)], ids=["some", "none"])
+def test_processes_that_are_reserved_are_kept_from_the_pods(reserved: int, left: int | None) -> None:
+    settings = AgentSettings(node="n", reserved=Reserved(pids=reserved))
+    assert pids_for_pods(settings, MemoryMachine(pids_max=1000)) == left

@@ -11,8 +11,10 @@ import pytest_asyncio
 
 from proto.client.typed import Client
 from proto.conditions import RESIZE_CONDITIONS
+from proto.objects.core import Node
 from proto.objects.meta import find_condition
 from proto.objects.pod import ContainerStatus, Pod, ResourceRequirements
+from proto.quantity import whole
 from tests.streams.conftest import Stage
 from tests.waiting import eventually
 
@@ -121,6 +123,14 @@ async def test_a_container_that_must_start_anew_for_it_does(sized: Sized) -> Non
     await eventually(anew)
     assert await sized.kernel("anew", "memory", "memory.limit_in_bytes") == str(40 * MIB)
     assert (await sized.container("app")).restart_count == 0
+
+
+async def test_all_pods_together_get_what_is_allocatable(sized: Sized) -> None:
+    allocatable = (await Client(sized.stage.bus).get(Node, "m1")).status.allocatable["memory"]
+    container_id = (await sized.container("app")).container_id.rpartition("/")[2]
+    (found,) = Path("/sys/fs/cgroup/memory/setpoint").glob(f"*/workloads/burstable/{container_id}")
+    limit = int((found.parent.parent / "memory.limit_in_bytes").read_text())
+    assert limit // 4096 == whole(allocatable) // 4096
 
 
 async def test_what_the_node_has_not_is_infeasible_and_what_is_in_use_is_not_taken(sized: Sized) -> None:
