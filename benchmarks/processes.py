@@ -22,8 +22,8 @@ from node_agent.runtime.process import ProcessRuntime
 PROCESSES = 250
 FLOOD_S = 10.0
 LOG_BYTES, LOG_FILES = 10 * 2**20, 5
-FLOODING = ("cat", "/dev/zero")
-"""More than a gigabyte a second, if it is let."""
+FLOODS = {"one endless line": ("cat", "/dev/zero"), "lines of 100 bytes": ("yes", "x" * 99)}
+"""Programs that print more than a gigabyte a second, if they are let."""
 
 MIB = 2**20
 
@@ -50,17 +50,18 @@ async def measure() -> AsyncIterator[Figure]:
         yield Figure("all adopted by the next supervisor", await _adopted_s(place), "s", 1.0, note=killed)
         async with _driver(place, last=True) as runtime:
             pass
-    async for figure in _flood():
-        yield figure
+    for what, argv in FLOODS.items():
+        async for figure in _flood(what, argv):
+            yield figure
 
 
-async def _flood() -> AsyncIterator[Figure]:
+async def _flood(what: str, argv: tuple[str, ...]) -> AsyncIterator[Figure]:
     """One program prints as fast as it can, while others start and end."""
     with tempfile.TemporaryDirectory(prefix="setpoint-bench-") as folder:
         place = Path(folder)
         async with _driver(place, last=True) as runtime:
             supervisor = await _supervisor(runtime)
-            flooding = await runtime.start(_spec(place, "flood", *FLOODING))
+            flooding = await runtime.start(_spec(place, "flood", *argv))
             assert flooding.pid is not None
             begun, before_s = time.perf_counter(), cpu_s(supervisor)
             starts_s: list[float] = []
@@ -74,7 +75,7 @@ async def _flood() -> AsyncIterator[Figure]:
             took_s = time.perf_counter() - begun
             share = 100 * (cpu_s(supervisor) - before_s) / took_s
             printed = _written_bytes(flooding.pid) / took_s / MIB
-            note = f"a program that prints as fast as it can, {FLOOD_S:g} s"
+            note = f"{what}, as fast as it can, {FLOOD_S:g} s"
             yield Figure("flood of output that is taken", printed, "MB/s", note=note)
             yield Figure("disk that a flood takes", most_bytes / MIB, "MB", LOG_BYTES * LOG_FILES / MIB + 1, note=note)
             yield Figure("start of another program meanwhile, p99", 1000 * percentile(starts_s, 0.99), "ms", note=note)

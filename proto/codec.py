@@ -11,6 +11,7 @@ import json
 from typing import Any, TypeVar
 
 import msgpack
+from pydantic import ValidationError
 
 from proto import catalog
 from proto.objects.meta import Model, Object
@@ -67,9 +68,15 @@ def read_request(data: bytes, model: type[M]) -> M:
     """A request to a node, from msgpack or, for people with nothing but a NATS client, from a JSON object.
 
     Raises:
-        ValueError: it is neither, or a value does not fit its field.
+        ValueError: it is neither, or a value does not fit its field; says which, and what was found.
     """
-    return model.model_validate_json(data) if data.lstrip().startswith(b"{") else unpack(data, model)
+    try:
+        return model.model_validate_json(data) if data.lstrip().startswith(b"{") else unpack(data, model)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(map(str, problem["loc"]))
+        found = "" if problem["type"] == "missing" else f", found {problem['input']!r:.80}"
+        raise ValueError(f"{where + ': ' if where else ''}{problem['msg']}{found}") from None
 
 
 def pack_stored(obj: Object) -> bytes:

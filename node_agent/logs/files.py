@@ -42,9 +42,13 @@ class LogFile:
         return self.read(STAMP_BYTES_MAX, 0).partition(b" ")[0].decode("ascii", "replace")
 
     def identity(self) -> str:
-        """What no other file of the log has; "" while it is empty."""
-        stamp = self.first_stamp()
-        return f"{self.inode:x}-{stamp}" if stamp else ""
+        """What no other file of the log has."""
+        return f"{self.inode:x}-{self.first_stamp()}"
+
+    def has(self, identity: str) -> bool:
+        """Whether the identity is its own, perhaps from when it was empty."""
+        own = self.identity()
+        return own == identity or (identity.endswith("-") and own.startswith(identity))
 
     def close(self) -> None:
         """Let go of it."""

@@ -146,18 +146,18 @@ class LogReader:
 
     def _return_to(self, place: LogPlace, files: list[LogFile]) -> None:
         """Go to where an earlier reader was, or to the oldest record if that place is no more."""
-        identities = [file.identity() for file in files]
         if not place.file:
             self._begin(files, 0, 0)
-        elif place.file in identities:
-            self._begin(files, identities.index(place.file), place.offset)
-        else:
-            self._skip_to_oldest(files)
+            return
+        for number, file in enumerate(files):
+            if file.has(place.file):
+                self._begin(files, number, place.offset)
+                return
+        self._skip_to_oldest(files)
 
     def _skip_to_oldest(self, files: list[LogFile]) -> None:
         """Go on with the oldest file, as our own is gone; note a gap unless this is its successor."""
-        oldest = files[0].identity()
-        if not oldest or oldest not in self._newer[:1]:
+        if not (self._newer and files[0].has(self._newer[0])):
             self._gap = Gap(self._stamp, files[0].first_stamp())
         self._begin(files, 0, 0)
 

@@ -154,6 +154,14 @@ def test_the_place_of_an_empty_log_is_before_all_records(tmp_path: Path) -> None
     assert everything(LogReader(path, LogChoice(tail=0), LogPlace())) == lines(1)
 
 
+def test_a_place_in_a_file_that_was_empty(log: Path) -> None:
+    rotate(log)
+    log.touch()
+    place = LogReader(log, LogChoice(tail=0)).place
+    log.write_bytes(record(9))
+    assert everything(LogReader(log, LogChoice(), place)) == lines(9)
+
+
 def test_a_place_inside_a_long_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "BLOCK_BYTES", 60)
     path = tmp_path / "0.log"

@@ -11,6 +11,7 @@ import pytest
 
 from proto import codec
 from proto.errors import ApiError, BadRequest, NotFound
+from proto.log_chunks import LogChunk, unpack_log_chunk
 from proto.node import LogRequest
 from proto.streams import open_stream
 from proto.subjects import node_down
@@ -40,6 +41,12 @@ async def read(cluster: Cluster, **request: Any) -> str:
     asked = LogRequest.model_validate({"namespace": "default", "pod": "web", **request})
     chunks = [chunk async for chunk in open_stream(cluster.hub.bus, node_down(NODE, "logs"), codec.pack(asked))]
     return b"".join(chunks).decode()
+
+
+async def marked(cluster: Cluster, **request: Any) -> list[LogChunk]:
+    asked = LogRequest.model_validate({"namespace": "default", "pod": "web", "marks": True, **request})
+    chunks = open_stream(cluster.hub.bus, node_down(NODE, "logs"), codec.pack(asked))
+    return [unpack_log_chunk(chunk) async for chunk in chunks]
 
 
 async def test_what_a_container_printed(cluster: Cluster) -> None:
@@ -100,7 +107,38 @@ async def test_a_container_that_waits_says_why(cluster: Cluster) -> None:
         await read(cluster)
 
 
-async def test_a_request_that_cannot_be_read(cluster: Cluster) -> None:
-    with pytest.raises(BadRequest, match="the log request cannot be read"):
-        async for _ in open_stream(cluster.hub.bus, node_down(NODE, "logs"), b"nonsense"):
+@pytest.mark.parametrize(
+    ("request_", "problem"),
+    [
+        (b"nonsense", "not a whole msgpack value"),
+        (b"{not json", "Invalid JSON"),
+        (b'{"namespace": "default"}', "pod: Field required"),
+        (b'{"namespace": "default", "pod": "web", "tail": -2}', "tail: Input should be greater than .* found -2"),
+        (b'{"namespace": "default", "pod": "web", "sinceS": "x"}', "sinceS: Input should be a valid number.* 'x'"),
+    ],
+    ids=["nonsense", "no JSON", "no pod", "tail", "since"],
+)  # fmt: skip
+async def test_a_request_that_cannot_be_read(cluster: Cluster, request_: bytes, problem: str) -> None:
+    with pytest.raises(BadRequest, match=f"the log request cannot be read: {problem}"):
+        async for _ in open_stream(cluster.hub.bus, node_down(NODE, "logs"), request_):
             pass
+
+
+async def test_a_reader_goes_on_behind_its_mark(cluster: Cluster) -> None:
+    await cluster.hub.assign(pod())
+    await cluster.hub.running("u-web")
+    write(cluster, "app", 0, "first", "second")
+    chunks = await marked(cluster)
+    assert b"".join(bytes(chunk.text) for chunk in chunks) == b"first\nsecond\n"
+    write(cluster, "app", 0, "third")
+    assert [bytes(chunk.text) for chunk in await marked(cluster, after=chunks[-1].mark)] == [b"", b"third\n"]
+    with pytest.raises(BadRequest, match='that life of container "app" in pod "web" has been removed'):
+        await marked(cluster, after={**chunks[-1].mark, "life": "u-web.app.7"})
+
+
+async def test_a_limit_of_bytes(cluster: Cluster) -> None:
+    await cluster.hub.assign(pod())
+    await cluster.hub.running("u-web")
+    write(cluster, "app", 0, "hello", "world")
+    for limit, expected in ((1, "h"), (7, "hello\nw"), (12, "hello\nworld\n"), (100, "hello\nworld\n")):
+        assert await read(cluster, limit_bytes=limit) == expected
