@@ -22,7 +22,7 @@ def most_at_once(spec: PodSpec, asked: Callable[[Container], Mapping[str, int]])
     most: dict[str, int] = {}
     for container in spec.init_containers:
         with_it = _sum(together, asked(container))
-        if container.restart_policy is None:
+        if container.restart_policy != "Always":
             most = _larger(most, with_it)
         else:
             together = with_it

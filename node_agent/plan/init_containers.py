@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from node_agent.plan.lives import Life
+from node_agent.plan.restarts import next_restart
 from proto.objects.pod import Container, Pod, RestartPolicy
 
 Lives = Mapping[str, tuple[Life, ...]]
@@ -49,14 +50,14 @@ def sidecars(pod: Pod) -> tuple[Container, ...]:
 
 
 def policies(pod: Pod) -> dict[str, RestartPolicy]:
-    """The restart policy of each container.
+    """The restart policy of each container: its own, or else the pod's.
 
     An init container that fails runs again unless the pod's policy is `Never`; one that succeeds never does.
     """
     of_init: RestartPolicy = "Never" if pod.spec.restart_policy == "Never" else "OnFailure"
-    found = {container.name: of_init for container in pod.spec.init_containers}
-    found |= {container.name: "Always" for container in sidecars(pod)}
-    return found | {container.name: pod.spec.restart_policy for container in pod.spec.containers}
+    found = {container.name: container.restart_policy or of_init for container in pod.spec.init_containers}
+    own = {container.name: container.restart_policy or pod.spec.restart_policy for container in pod.spec.containers}
+    return found | own
 
 
 def progress(pod: Pod, lives: Lives, up: Collection[str]) -> Progress:
@@ -78,9 +79,13 @@ def progress(pod: Pod, lives: Lives, up: Collection[str]) -> Progress:
         else:
             turn.add(container.name)
         names = tuple(later.name for later in pod.spec.init_containers[index:])
-        failed = _failed(latest) and not is_sidecar(container) and pod.spec.restart_policy == "Never"
+        failed = _failed(latest) and not is_sidecar(container) and not _runs_again(pod, container, latest[-1])
         return Progress(frozenset(turn), names, container.name if failed else "")
     return Progress(main | beside)
+
+
+def _runs_again(pod: Pod, container: Container, life: Life) -> bool:
+    return next_restart(policies(pod)[container.name], life, rules=container.restart_policy_rules) is not None
 
 
 def last_reboot(lives: Lives) -> datetime | None:

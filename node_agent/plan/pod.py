@@ -18,8 +18,8 @@ from node_agent.plan.init_containers import all_containers, last_reboot, must_re
 from node_agent.plan.launch import CREATING, Hold, Launch, prepare
 from node_agent.plan.lives import Life
 from node_agent.plan.resizing import Resizing, resizing
-from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF, Restart, duration_text, next_restart
-from node_agent.plan.scene import Scene, deadline, scene_of, status_of, superseded, target_of, why_ends
+from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF, Restart, duration_text
+from node_agent.plan.scene import Scene, again_after, deadline, scene_of, status_of, superseded, target_of, why_ends
 from node_agent.plan.status import ENDED
 from node_agent.plan.view import PodPlan, PodView, PostStart, Start, Step, Target
 from proto.objects.pod import Container, Pod
@@ -120,7 +120,7 @@ def _is_greeting(scene: Scene, container: Container, verdict: _Verdict) -> bool:
 def _start(scene: Scene, container: Container, *, turn: bool) -> _Verdict:
     """A container that does not run: its next life, if it should have one, it is its turn, and the time has come."""
     view, latest = scene.view, scene.latest(container.name)
-    restart = next_restart(scene.policies[container.name], latest, view.host.crash_loop_max_s) if latest else None
+    restart = again_after(scene, container, latest) if latest else None
     again = latest is not None and restart is None and must_rerun(latest, last_reboot(scene.lives))
     again = again and container in view.pod.spec.init_containers
     tidying = superseded(scene, container)

@@ -7,12 +7,13 @@ the kubelet's back-off (`MaxContainerBackOff`, reset after twice that; `maxConta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from node_agent.plan.lives import Ending, Life
 from node_agent.runtime.port import ExitReason
-from proto.objects.pod import RestartPolicy
+from proto.objects.pod import ContainerRestartRule, RestartPolicy
 
 FIRST_BACK_OFF = 2
 """The number in its series of the first restart that waits."""
@@ -39,9 +40,16 @@ class Restart:
         return self.due <= now or self.due - now > timedelta(seconds=self.back_off_s + 1)
 
 
-def restarts_after(policy: RestartPolicy, ending: Ending) -> bool:
-    """Whether a container with this policy runs again after this end."""
+def restarts_after(policy: RestartPolicy, ending: Ending, rules: Iterable[ContainerRestartRule] = ()) -> bool:
+    """Whether a container with this policy, and these exceptions from it, runs again after this end."""
+    if any(_matches(rule, ending) for rule in rules):
+        return True
     return policy == "Always" or (policy == "OnFailure" and ending.exit_code != 0)
+
+
+def _matches(rule: ContainerRestartRule, ending: Ending) -> bool:
+    codes = rule.exit_codes
+    return codes is not None and (ending.exit_code in codes.values) is (codes.operator == "In")
 
 
 def back_off_s(series: int, max_s: int = MAX_BACK_OFF_S) -> int:
@@ -51,9 +59,11 @@ def back_off_s(series: int, max_s: int = MAX_BACK_OFF_S) -> int:
     return min(FIRST_BACK_OFF_S << min(series - 2, 10), max_s)
 
 
-def next_restart(policy: RestartPolicy, life: Life, max_s: int = MAX_BACK_OFF_S) -> Restart | None:
+def next_restart(
+    policy: RestartPolicy, life: Life, max_s: int = MAX_BACK_OFF_S, rules: Iterable[ContainerRestartRule] = ()
+) -> Restart | None:
     """The restart that follows an ended life, at most `max_s` after it; None when it stays ended."""
-    if life.ending is None or not restarts_after(policy, life.ending):
+    if life.ending is None or not restarts_after(policy, life.ending, rules):
         return None
     ran_s = (life.ending.at - life.started_at).total_seconds() if life.started_at else 0.0
     # A program that was stopped for the node's lease has done nothing wrong.

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from node_agent.plan.container_ids import ContainerId, parse_container_id
-from node_agent.plan.init_containers import Lives, Progress, all_containers, policies, progress
+from node_agent.plan.init_containers import Lives, Progress, all_containers, is_sidecar, policies, progress
 from node_agent.plan.launch import Hold, prepare
 from node_agent.plan.lives import Life, by_container, history
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.probes import Health, first_health
 from node_agent.plan.resizing import resizing, resources_in_force, with_resize
-from node_agent.plan.restarts import next_restart
+from node_agent.plan.restarts import Restart, next_restart
 from node_agent.plan.status import (
     DEADLINE_EXCEEDED,
     DEADLINE_MESSAGE,
@@ -113,9 +113,15 @@ def _all_done(scene: Scene) -> bool:
     """Whether every main container has ended and stays so."""
     for container in scene.view.pod.spec.containers:
         latest = scene.latest(container.name)
-        if latest is None or latest.running or next_restart(scene.policies[container.name], latest) is not None:
+        if latest is None or latest.running or again_after(scene, container, latest) is not None:
             return False
     return True
+
+
+def again_after(scene: Scene, container: Container, life: Life) -> Restart | None:
+    """The restart that follows a life of a container; None if it has not ended, or stays so."""
+    policy, max_s = scene.policies[container.name], scene.view.host.crash_loop_max_s
+    return next_restart(policy, life, max_s, container.restart_policy_rules)
 
 
 def target_of(scene: Scene, container: Container, life: Life) -> Target:
@@ -146,7 +152,10 @@ def status_of(scene: Scene, holds: Mapping[str, Hold], *, ending: bool = False) 
             hold = NOT_ITS_TURN
         statuses[container.name] = _status(scene, container, hold, health)
     view = scene.view
-    told = pod_status(view.pod, statuses, scene.progress, view.reported, view.host, scene.now, _cut_short(scene))
+    told = pod_status(
+        view.pod, statuses, scene.progress, view.reported, view.host, scene.now, _cut_short(scene),
+        done=_all_done(scene),
+    )  # fmt: skip
     return told if ending else with_resize(told, view.reported, resizing(view, scene.now))
 
 
@@ -180,7 +189,7 @@ def _status(scene: Scene, container: Container, hold: Hold | None, health: Healt
         status = status.model_copy(update={"resources": resources, "allocated_resources": resources.requests})
     ended = status.state.terminated
     if container in scene.view.pod.spec.init_containers and ended is not None and ended.exit_code == 0:
-        return status.model_copy(update={"ready": container.restart_policy is None})
+        return status.model_copy(update={"ready": not is_sidecar(container)})
     return status
 
 

@@ -28,7 +28,6 @@ from proto.objects.pod import (
     Pod,
     PodPhase,
     PodStatus,
-    RestartPolicy,
 )
 from proto.qos import qos_class
 
@@ -64,8 +63,10 @@ def pod_status(
     host: Host,
     now: datetime,
     cut_short: CutShort | None = None,
+    *,
+    done: bool = False,
 ) -> PodStatus:
-    """The whole status, from those of all containers by name.
+    """The whole status, from those of all containers by name; `done`: every main one has ended and stays so.
 
     `previous` is the one reported before and gives the times that have not changed.
     """
@@ -73,11 +74,7 @@ def pod_status(
     init = tuple(statuses[container.name] for container in pod.spec.init_containers)
     main = tuple(statuses[container.name] for container in pod.spec.containers)
     ended = previous.phase in ENDED
-    phase = (
-        previous.phase
-        if ended
-        else pod_phase(init, main, pod.spec.restart_policy, progress, overdue=cut_short is not None)
-    )
+    phase = previous.phase if ended else pod_phase(init, main, progress, done=done, overdue=cut_short is not None)
     return PodStatus(
         phase=phase,
         reason=previous.reason if ended else cut_short.reason if cut_short else "",
@@ -142,12 +139,12 @@ def container_status(
 def pod_phase(
     init: Iterable[ContainerStatus],
     main: tuple[ContainerStatus, ...],
-    policy: RestartPolicy,
     progress: Progress,
     *,
+    done: bool,
     overdue: bool = False,
 ) -> PodPhase:
-    """The phase that the containers add up to (Kubernetes: kubelet `getPhase`).
+    """The phase that the containers add up to (Kubernetes: kubelet `getPhase`); `done`: no main one runs again.
 
     A pod has ended only when nothing of it runs any more, its sidecars included.
     """
@@ -157,12 +154,12 @@ def pod_phase(
     waiting = [c for c in main if c.state.waiting and not c.last_state.terminated]
     if waiting or progress.incomplete or not main:
         return "Pending"
-    if alive or policy == "Always":
+    if alive or not done:
         return "Running"
     endings = [c.state.terminated or c.last_state.terminated for c in main]
     if all(ending is not None and ending.exit_code == 0 for ending in endings):
         return "Succeeded"
-    return "Failed" if policy == "Never" else "Running"
+    return "Failed"
 
 
 def _waiting(hold: Hold) -> ContainerState:

@@ -70,11 +70,29 @@ class ContainerResizePolicy(Model):
     """NotRequired: it goes on with the new amount; RestartContainer: it is started anew with it."""
 
 
+class ContainerRestartRuleOnExitCodes(Model):
+    """Matches the exit code of a container."""
+
+    operator: Literal["In", "NotIn"]
+    """In: it is one of them; NotIn: it is none of them."""
+    values: Many[Annotated[int, Field(ge=0, le=255)]] = ()
+    """The exit codes."""
+
+
+class ContainerRestartRule(Model):
+    """What is done about a container that has ended; the first rule that matches counts."""
+
+    action: Literal["Restart"]
+    """Restart: it is started again."""
+    exit_codes: ContainerRestartRuleOnExitCodes | None = None
+    """Which exit codes it is for."""
+
+
 class Container(Model):
     """One program of a pod: a process group in a cgroup of its own."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"imagePullPolicy", "restartPolicyRules", "stdin", "stdinOnce",
+        {"imagePullPolicy", "stdin", "stdinOnce",
          "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices"}
     )  # fmt: skip
 
@@ -107,8 +125,11 @@ class Container(Model):
     """Says whether the program can do its work now; the pod is Ready only while it succeeds."""
     lifecycle: Lifecycle | None = None
     """What is done right after the start and right before the stop."""
-    restart_policy: Literal["Always"] | None = None
-    """Only for init containers: `Always` makes a sidecar of one, which runs beside those that come after it."""
+    restart_policy: RestartPolicy | None = None
+    """Counts instead of the pod's. `Always` makes a sidecar of an init container, which runs beside those that come
+    after it."""
+    restart_policy_rules: Many[ContainerRestartRule] = ()
+    """Which exit codes it is started again for, whatever `restartPolicy` says, which must be given, too."""
     volume_mounts: Many[VolumeMount] = ()
     """Where it finds which volumes of the pod."""
     security_context: SecurityContext | None = None

@@ -52,7 +52,7 @@ def pod_status(pod: Pod) -> str:
 
 def _beside(pod: Pod) -> frozenset[str]:
     """The names of its sidecars."""
-    return frozenset(container.name for container in pod.spec.init_containers if container.restart_policy is not None)
+    return frozenset(container.name for container in pod.spec.init_containers if container.restart_policy == "Always")
 
 
 def _sidecars(pod: Pod) -> list[ContainerStatus]:

@@ -228,6 +228,37 @@ async def test_a_failed_hook_after_the_start_kills_the_container(cluster: Cluste
 
 
 @scenario
+async def test_a_container_may_have_a_restart_policy_of_its_own(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    rule = {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}
+    await cluster.hub.assign(pod(
+        "web",
+        fake("--exit-after", "30", "--code", "1", name="long"),
+        fake("--exit-after", "1", name="again", restartPolicy="Always"),
+        fake("--exit-after", "1", "--code", "42", name="by-rule", restartPolicy="Never", restartPolicyRules=[rule]),
+        fake("--exit-after", "1", "--code", "7", name="once", restartPolicy="Never"),
+        restartPolicy="Always",
+    ))  # fmt: skip
+    await cluster.clock.sleep(25)
+    restarts = {status.name: status.restart_count for status in cluster.hub.status("u-web").container_statuses}
+    assert restarts == {"long": 0, "again": 2, "by-rule": 2, "once": 0}
+    assert cluster.hub.status("u-web").phase == "Running"
+
+
+@scenario
+async def test_a_pod_ends_when_no_container_runs_again(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(pod("web", fake("--exit-after", "1", restartPolicy="Never"), restartPolicy="Always"))
+    await cluster.hub.assign(pod("bad", fake("--exit-after", "1", "--code", "3", restartPolicy="Never")))
+    await cluster.hub.assign(pod("goes-on", fake("--exit-after", "1", restartPolicy="Always"), restartPolicy="Never"))
+    init = [fake("--exit-after", "1", "--code", "2", name="one", restartPolicy="Never")]
+    await cluster.hub.assign(pod("init", initContainers=init, restartPolicy="Always"))
+    await cluster.clock.sleep(20)
+    phases = {name: cluster.hub.status(f"u-{name}").phase for name in ("web", "bad", "goes-on", "init")}
+    assert phases == {"web": "Succeeded", "bad": "Failed", "goes-on": "Running", "init": "Failed"}
+
+
+@scenario
 async def test_a_program_is_stopped_by_the_signal_that_it_wants(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod("web", fake(lifecycle={"stopSignal": "SIGINT"})))

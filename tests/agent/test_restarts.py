@@ -9,7 +9,7 @@ import pytest
 from node_agent.plan.lives import Ending, Life
 from node_agent.plan.restarts import back_off_s, duration_text, next_restart, restarts_after
 from proto.clock import EPOCH
-from proto.objects.pod import RestartPolicy
+from proto.objects.pod import ContainerRestartRule, RestartPolicy
 
 
 def ended(exit_code: int = 1, ran_s: float = 1.0, series: int = 0) -> Life:
@@ -30,6 +30,16 @@ def ended(exit_code: int = 1, ran_s: float = 1.0, series: int = 0) -> Life:
 )
 def test_policy_and_exit_code_decide(policy: RestartPolicy, exit_code: int, again: bool) -> None:
     assert restarts_after(policy, Ending(EPOCH, exit_code, "")) is again
+
+
+@pytest.mark.parametrize(
+    ("operator", "exit_code", "again"), [("In", 42, True), ("In", 1, False), ("NotIn", 42, False), ("NotIn", 1, True)]
+)
+def test_a_rule_is_an_exception_from_the_policy(operator: str, exit_code: int, again: bool) -> None:
+    told = {"action": "Restart", "exitCodes": {"operator": operator, "values": [42, 43]}}
+    rules = (ContainerRestartRule.model_validate(told),)
+    assert restarts_after("Never", Ending(EPOCH, exit_code, ""), rules) is again
+    assert restarts_after("Always", Ending(EPOCH, exit_code, ""), rules)
 
 
 @pytest.mark.parametrize(

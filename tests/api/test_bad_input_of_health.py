@@ -18,6 +18,7 @@ HEADER = (
     "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for "
     "validation is '[-A-Za-z0-9]+')"
 )
+RULE = {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}
 NOT_INIT = "may not be set for init containers without restartPolicy=Always"
 
 
@@ -89,8 +90,20 @@ INVALID: list[tuple[str, Raw, str]] = [
     ("negative-sleep", hook("postStart", sleep={"seconds": -1}),
      f"{C}.lifecycle.postStart.sleep: Invalid value: -1: must be non-negative and less than "
      "terminationGracePeriodSeconds (30)"),
-    ("restart-policy-of-a-main-container", app(restartPolicy="Always"),
-     f"{C}.restartPolicy: Forbidden: may not be set for non-init containers"),
+    ("restart-policy-of-a-container", app(restartPolicy="Once"),
+     f'{C}.restartPolicy: must be one of "Always", "OnFailure", "Never", found "Once"'),
+    ("restart-rules-alone", app(restartPolicyRules=[RULE]),
+     f"{C}.restartPolicy: Required value: must be set when `restartPolicyRules` is"),
+    ("restart-rules-many", app(restartPolicy="Never", restartPolicyRules=[RULE] * 21),
+     f"{C}.restartPolicyRules: Invalid value: 21: may not be more than 20 rules"),
+    ("restart-rule-for-nothing", app(restartPolicy="Never", restartPolicyRules=[{"action": "Restart"}]),
+     f"{C}.restartPolicyRules[0].exitCodes: Required value"),
+    ("restart-rule-for-no-code",
+     app(restartPolicy="Never", restartPolicyRules=[{"action": "Restart", "exitCodes": {"operator": "In"}}]),
+     f"{C}.restartPolicyRules[0].exitCodes.values: Required value: must have at least one exit code"),
+    ("restart-rule-action",
+     app(restartPolicy="Never", restartPolicyRules=[{**RULE, "action": "RestartAllContainers"}]),
+     f'{C}.restartPolicyRules[0].action: must be "Restart", found "RestartAllContainers"'),
     ("name-twice", init(name="c"), f'{INIT}.name: Duplicate value: "c"'),
     ("probe-of-an-init-container", init(readinessProbe=EXEC), f"{INIT}.readinessProbe: Forbidden: {NOT_INIT}"),
     ("hook-of-an-init-container", init(lifecycle={"preStop": EXEC}), f"{INIT}.lifecycle: Forbidden: {NOT_INIT}"),

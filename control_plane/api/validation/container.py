@@ -18,6 +18,7 @@ from proto.objects.pod import Container, ContainerPort, PodSpec, ResourceRequire
 from proto.quantity import HUGE_PAGES, parse_quantity
 from proto.schema import join
 
+_RESTART_RULES_MAX = 20
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage", "pids")
 """`pids` is an extension: the most processes that a container may have."""
 
@@ -34,14 +35,12 @@ def check_containers(spec: PodSpec, path: str, problems: Problems) -> None:
         _check_container(container, own, problems)
         check_mounts(container.volume_mounts, spec.volumes, f"{own}.volumeMounts", problems)
         check_health(container, own, grace_s, problems)
-        if container.restart_policy is not None:
-            problems.forbidden(f"{own}.restartPolicy", "may not be set for non-init containers")
     for index, container in enumerate(spec.init_containers):
         own = f"{path}.initContainers[{index}]"
         _check_name(container, own, seen, problems)
         _check_container(container, own, problems)
         check_mounts(container.volume_mounts, spec.volumes, f"{own}.volumeMounts", problems)
-        if container.restart_policy is None:
+        if container.restart_policy != "Always":
             check_no_health(container, own, problems)
         else:
             check_health(container, own, grace_s, problems)
@@ -69,9 +68,25 @@ def _check_container(container: Container, path: str, problems: Problems) -> Non
     for index, source in enumerate(container.env_from):
         _check_env_from(source, f"{path}.envFrom[{index}]", problems)
     check_resources(container.resources, f"{path}.resources", problems)
+    _check_restart_rules(container, path, problems)
     _check_resize_policy(container, f"{path}.resizePolicy", problems)
     if container.security_context is not None:
         check_security_context(container.security_context, f"{path}.securityContext", problems)
+
+
+def _check_restart_rules(container: Container, path: str, problems: Problems) -> None:
+    """They are exceptions from a policy of the container's own."""
+    rules = container.restart_policy_rules
+    if rules and container.restart_policy is None:
+        problems.required(f"{path}.restartPolicy", "must be set when `restartPolicyRules` is")
+    if len(rules) > _RESTART_RULES_MAX:
+        problems.invalid(f"{path}.restartPolicyRules", len(rules), f"may not be more than {_RESTART_RULES_MAX} rules")
+    for index, rule in enumerate(rules):
+        own = f"{path}.restartPolicyRules[{index}].exitCodes"
+        if rule.exit_codes is None:
+            problems.required(own)
+        elif not rule.exit_codes.values:
+            problems.required(f"{own}.values", "must have at least one exit code")
 
 
 def _check_no_nul(text: str, path: str, problems: Problems) -> None:

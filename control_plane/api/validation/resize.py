@@ -48,7 +48,7 @@ def _check_containers(path: str, old: Sequence[Container], new: Sequence[Contain
         if before.resources == after.resources:
             continue
         where = f"{path}[{index}].resources"
-        if path == "spec.initContainers" and before.restart_policy is None:
+        if path == "spec.initContainers" and before.restart_policy != "Always":
             problems.forbidden(where, "resources for non-sidecar init containers are immutable")
             continue
         check_resources(after.resources, where, problems)
