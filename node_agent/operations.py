@@ -8,6 +8,7 @@ Reads: steps. Writes: the runtime, the pod's directories. Never: decides what co
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +19,20 @@ from node_agent.plan.lives import SERIES_ANNOTATION
 from node_agent.plan.security import folder_owner
 from node_agent.plan.view import Start
 from node_agent.plan.volumes import File
-from node_agent.runtime.abilities import CommandFiles, Converses, Executed, Executes, KillsLater, Resizes, Sweeps, Swept
+from node_agent.runtime.abilities import (
+    Attaches,
+    Attachment,
+    CommandFiles,
+    Converses,
+    Executed,
+    Executes,
+    KillsLater,
+    ProcessState,
+    Resizes,
+    Sweeps,
+    Swept,
+    TellsProcesses,
+)
 from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
@@ -28,6 +42,7 @@ from node_agent.runtime.port import (
     NoSuchContainer,
     Runtime,
     RuntimeFailure,
+    StartFailed,
 )
 from node_agent.settings import AgentSettings
 from node_agent.storage.port import Storage
@@ -39,6 +54,8 @@ NAMESPACE_ANNOTATION = "setpoint.dev/namespace"
 POD_ANNOTATION = "setpoint.dev/pod"
 GRACE_ANNOTATION = "setpoint.dev/grace-s"
 DEFAULT_GRACE_S = 30.0
+DEFAULT_TERM = "xterm"
+"""The type of a terminal whose owner does not tell, as in most container runtimes."""
 
 
 class Operations:
@@ -58,14 +75,18 @@ class Operations:
             RuntimeUnavailable: perhaps started; ask again.
             StorageFailure: the pod's directory, or a volume, cannot be made.
         """
-        files = self._storage.prepare_pod(step.id.pod_uid, folder_owner(pod))
         launch = step.launch
+        if (launch.stdin or launch.tty) and not isinstance(self._runtime, Attaches):
+            raise StartFailed(
+                errno.ENOTSUP, f"the runtime of this node cannot keep stdin or tty of {step.id.container}"
+            )
+        files = self._storage.prepare_pod(step.id.pod_uid, folder_owner(pod))
         mounts = await self._volumes.mounts_of(step.id.pod_uid, launch.volumes, _group(pod))
         return await self._runtime.start(
             ContainerSpec(
                 id=str(step.id),
                 argv=launch.argv,
-                env=launch.env,
+                env={"TERM": DEFAULT_TERM, **launch.env} if launch.tty else launch.env,
                 working_dir=Path(launch.working_dir) if launch.working_dir else files,
                 limits=launch.limits,
                 log=self._log(step.id),
@@ -80,6 +101,9 @@ class Operations:
                 oom_score_adj=launch.oom_score_adj,
                 stop_signal=launch.stop_signal,
                 security=launch.security._replace(mounts=mounts),
+                stdin=launch.stdin,
+                stdin_once=launch.stdin_once,
+                tty=launch.tty,
             )
         )
 
@@ -162,6 +186,26 @@ class Operations:
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
         working_dir = self._working_dir(launch, pod_uid)
         return await self._runtime.converse(container_id, argv, env=launch.env, working_dir=working_dir, files=files)
+
+    async def attach(self, container_id: str, *, stdin: bool) -> Attachment:
+        """A line to a container's own program.
+
+        Raises:
+            RuntimeFailure: there is none; the message says why.
+        """
+        if not isinstance(self._runtime, Attaches):
+            raise RuntimeFailure("the runtime of this node cannot attach to the programs of containers")
+        return await self._runtime.attach(container_id, stdin=stdin)
+
+    async def processes(self, container_id: str) -> tuple[ProcessState, ...]:
+        """All processes of a running container.
+
+        Raises:
+            RuntimeFailure: they cannot be told; the message says why.
+        """
+        if not isinstance(self._runtime, TellsProcesses):
+            raise RuntimeFailure("the runtime of this node cannot tell the processes of containers")
+        return await self._runtime.processes(container_id)
 
     async def resize(self, container_id: ContainerId, limits: Limits) -> ContainerState | None:
         """Put other limits in force; None if it is unknown, or the runtime cannot.

@@ -32,7 +32,7 @@ PORT_RETRY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What the runtime is told; `working_dir` is "" for the pod's own directory. See `levels` for the last two."""
+    """What the runtime is told; `working_dir` is "" for the pod's own directory. See `levels` for those two."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +43,9 @@ class Launch:
     security: Security = PLAIN
     volumes: Volumes = field(default_factory=Volumes)
     stop_signal: int = SIGTERM
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,9 @@ def prepare(
         volumes=volumes,
         oom_score_adj=oom_score_adj(pod, container, host.memory_bytes),
         stop_signal=_stop_signal(container),
+        stdin=bool(container.stdin),
+        stdin_once=bool(container.stdin_once),
+        tty=bool(container.tty),
     )
 
 

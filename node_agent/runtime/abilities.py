@@ -1,15 +1,16 @@
-"""What a driver may be able to do besides the runtime port: commands in a container, alone or in
-conversation with a person, killing later, other limits while it runs, limits for many together, sweeping.
+"""What a driver may be able to do besides the runtime port: commands in a container, alone or in conversation with a
+person, talking with a container's own program, telling its processes, killing later, other limits while it runs, limits
+for many together, sweeping.
 
 An agent asks with `isinstance` whether the driver has an ability, and says what it cannot do where it has not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from node_agent.runtime.port import ContainerState, Limits
 
@@ -99,6 +100,92 @@ class Converses(Protocol):
             NoSuchContainer: The id is unknown, or the container has ended.
             StartFailed: The command cannot be executed.
             RuntimeUnavailable: Nobody knows what became of the command.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Something that a container's program has printed. What a terminal shows is all `stdout`."""
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """So much of the output came too fast for whoever listens, and will not be told."""
+
+    count_bytes: int
+
+
+class Attachment(Protocol):
+    """A line to a container's own program, for one client. Any number of them may be open at a time.
+
+    It never holds the program up: a client that listens too slowly misses something, and is told how much.
+    """
+
+    def heard(self) -> AsyncIterator[Printed | Missed | ContainerState]:
+        """What the program prints from now on; last of all the state of the container that has ended.
+
+        Raises:
+            RuntimeUnavailable: The line broke; the program goes on.
+        """
+
+    async def write(self, data: bytes) -> None:
+        """Gives the program something to read; waits until it is on its way. What no program reads any more falls."""
+
+    async def end_input(self) -> None:
+        """Nothing more is written: the end of a stdin with `stdin_once`, nothing for any other."""
+
+    async def resize(self, columns: int, rows: int) -> None:
+        """Gives the program's terminal, if it has one, another size."""
+
+    async def close(self) -> None:
+        """Lets go; the program goes on, without this writer."""
+
+
+@runtime_checkable
+class Attaches(Protocol):
+    """The ability to talk with a container's own program, and so to start one with `stdin` or `tty`."""
+
+    async def attach(self, container_id: str, *, stdin: bool) -> Attachment:
+        """Opens a line to the program of a running container; with `stdin` one that can write.
+
+        Raises:
+            NoSuchContainer: The id is unknown, or the container has ended.
+            StdinNotOpen: It was started without stdin, or that has ended.
+            RuntimeUnavailable: The driver is out of reach.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """One process of a container as the machine's `ps` would tell it. Times are seconds, `started_at_s` is Unix time.
+
+    `state` is one letter (R, S, D, Z, T, I); `command` the arguments, or the program's name alone where there are none.
+    """
+
+    pid: int
+    parent_pid: int
+    user: str
+    state: str
+    cpu_s: float
+    started_at_s: float
+    memory_bytes: int
+    threads: int
+    command: tuple[str, ...]
+
+
+@runtime_checkable
+class TellsProcesses(Protocol):
+    """The ability to tell a container's processes."""
+
+    async def processes(self, container_id: str) -> tuple[ProcessState, ...]:
+        """All processes of a running container, by their pids.
+
+        Raises:
+            NoSuchContainer: The id is unknown, or the container has ended.
+            RuntimeUnavailable: The driver is out of reach.
         """
 
 

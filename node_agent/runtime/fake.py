@@ -12,15 +12,15 @@ touches a file.
 """
 
 import asyncio
-import errno
 import os
 import signal as signals
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from node_agent.runtime.abilities import Executed
-from node_agent.runtime.fake_behaviour import FakeBehaviour
+from node_agent.runtime.abilities import Executed, ProcessState
+from node_agent.runtime.fake_behaviour import FakeBehaviour, accepted
+from node_agent.runtime.fake_eyes import FakeAttachment, process_of
 from node_agent.runtime.feed import Feed
 from node_agent.runtime.port import (
     ContainerPhase,
@@ -35,8 +35,8 @@ from node_agent.runtime.port import (
     RuntimeFailure,
     RuntimeSettings,
     StartFailed,
+    StdinNotOpen,
     Usage,
-    valid_container_id,
 )
 from node_agent.supervisor.fences import NEVER, Grant
 
@@ -47,9 +47,10 @@ _FATAL_SIGNALS = frozenset({signals.SIGHUP, signals.SIGINT, signals.SIGQUIT, sig
 class _FakeProcess:
     """One living or ended container and the timers that will end it."""
 
-    def __init__(self, state: ContainerState, behaviour: FakeBehaviour, stop_signal: int) -> None:
+    def __init__(self, spec: ContainerSpec, state: ContainerState, behaviour: FakeBehaviour) -> None:
+        self.spec = spec
+        self.stdin_open = spec.stdin
         self.state = state
-        self.stop_signal = stop_signal
         self.behaviour = behaviour
         self.ended = asyncio.Event()
         self.timers: list[asyncio.TimerHandle] = []
@@ -100,7 +101,7 @@ class FakeRuntime:
         return await asyncio.shield(starting)
 
     async def _start(self, spec: ContainerSpec) -> ContainerState:
-        behaviour = _accept(spec)
+        behaviour = accepted(spec)
         if spec.fence is not None and self._grant.stop_at_s(spec.fence) <= asyncio.get_running_loop().time():
             raise RuntimeFailure(f"cannot start {spec.id}: the node's lease has run out")
         if behaviour.start_delay_s > 0:
@@ -118,7 +119,7 @@ class FakeRuntime:
             annotations=dict(spec.annotations),
             limits=spec.limits,
         )
-        process = _FakeProcess(state, behaviour, spec.stop_signal)
+        process = _FakeProcess(spec, state, behaviour)
         self._processes[spec.id] = process
         self._feed.publish(state)
         if spec.fence is not None:
@@ -157,7 +158,7 @@ class FakeRuntime:
         process = self._process(container_id)
         if not process.told_to_stop:
             process.told_to_stop = True
-            self._deliver(process, process.stop_signal)
+            self._deliver(process, process.spec.stop_signal)
         self._kill_after(process, grace_s)
         await process.ended.wait()
         return process.state
@@ -183,9 +184,7 @@ class FakeRuntime:
         output_bytes_max: int = 10 * 1024,
     ) -> Executed:
         """See the port."""
-        process = self._process(container_id)
-        if not process.state.running:
-            raise NoSuchContainer(f"container {container_id!r} has ended")
+        process = self._running(container_id)
         behaviour = FakeBehaviour.of(argv)
         if behaviour.fail_start is not None:
             raise StartFailed(behaviour.fail_start, f"cannot execute {argv[0]!r}: {os.strerror(behaviour.fail_start)}")
@@ -200,6 +199,23 @@ class FakeRuntime:
             return Executed(128 + signals.SIGKILL)
         age_s = self._now_s() - process.state.started_at_s
         return Executed(behaviour.code if behaviour.ok_from_s <= age_s < behaviour.ok_until_s else 1)
+
+    async def attach(self, container_id: str, *, stdin: bool) -> FakeAttachment:
+        """See the port. The programs print nothing, and let fall what they are given."""
+        process = self._running(container_id)
+        if stdin and not process.stdin_open:
+            raise StdinNotOpen(f"stdin of container {container_id!r} is not open")
+
+        def left() -> None:
+            process.stdin_open = process.stdin_open and not (stdin and process.spec.stdin_once)
+
+        return FakeAttachment(process.ended, lambda: process.state, left)
+
+    async def processes(self, container_id: str) -> tuple[ProcessState, ...]:
+        """See the port: one each."""
+        process = self._running(container_id)
+        usage = self._usage(process)
+        return (process_of(process.state, process.spec.argv, (usage.cpu_ns or 0) / 1e9, usage.memory_bytes or 0),)
 
     async def remove(self, container_id: str) -> None:
         """See the port."""
@@ -238,7 +254,7 @@ class FakeRuntime:
         elif process.state.running:
             process.fenced = True
             self._later(process, max(0.0, self._grant.kill_at_s(fence) - loop.time()), 0, signals.SIGKILL)
-            self._deliver(process, process.stop_signal)
+            self._deliver(process, process.spec.stop_signal)
 
     async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
         """Constant memory, and processor time that grows with the scripted rate."""
@@ -262,6 +278,12 @@ class FakeRuntime:
         process = self._processes.get(container_id)
         if process is None:
             raise NoSuchContainer(f"no container {container_id!r}")
+        return process
+
+    def _running(self, container_id: str) -> _FakeProcess:
+        process = self._process(container_id)
+        if not process.state.running:
+            raise NoSuchContainer(f"container {container_id!r} has ended")
         return process
 
     def _later(self, process: _FakeProcess, delay_s: float, code: int, number: int | None) -> None:
@@ -293,19 +315,3 @@ class FakeRuntime:
 
     def _now_s(self) -> float:
         return self._boot_epoch_s + asyncio.get_running_loop().time()
-
-
-def _accept(spec: ContainerSpec) -> FakeBehaviour:
-    """Checks what every driver checks, and reads the script.
-
-    Raises:
-        StartFailed: EINVAL for a bad id, an empty command or a bad script.
-    """
-    if not valid_container_id(spec.id):
-        raise StartFailed(errno.EINVAL, f"invalid container id {spec.id!r}")
-    if not spec.argv:
-        raise StartFailed(errno.EINVAL, "the command is empty")
-    try:
-        return FakeBehaviour.of(spec.argv)
-    except ValueError as problem:
-        raise StartFailed(errno.EINVAL, str(problem)) from problem

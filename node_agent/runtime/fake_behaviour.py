@@ -28,6 +28,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from node_agent.runtime.port import ContainerSpec, StartFailed, valid_container_id
+
 
 @dataclass(frozen=True, slots=True)
 class FakeBehaviour:
@@ -94,3 +96,19 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--ok-from": ("ok_from_s", float),
     "--ok-until": ("ok_until_s", float),
 }
+
+
+def accepted(spec: ContainerSpec) -> FakeBehaviour:
+    """What a program will do, after what every driver checks.
+
+    Raises:
+        StartFailed: EINVAL for a bad id, an empty command or a bad script.
+    """
+    if not valid_container_id(spec.id):
+        raise StartFailed(errno.EINVAL, f"invalid container id {spec.id!r}")
+    if not spec.argv:
+        raise StartFailed(errno.EINVAL, "the command is empty")
+    try:
+        return FakeBehaviour.of(spec.argv)
+    except ValueError as problem:
+        raise StartFailed(errno.EINVAL, str(problem)) from problem

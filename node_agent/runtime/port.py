@@ -56,6 +56,7 @@ __all__ = [
     "RuntimeUnavailable",
     "Security",
     "StartFailed",
+    "StdinNotOpen",
     "Usage",
     "valid_container_id",
 ]
@@ -121,6 +122,10 @@ class ContainerSpec:
     containers that it counts with (see `Levels`), `oom_score_adj` (-1000 to 1000) how readily the kernel ends it
     when the machine is out of memory; a driver that may not set it leaves it alone. `security` says as whom it
     runs, and what it may; what a driver cannot keep of it makes `start` fail. `stop_signal` is what asks it to end.
+
+    Only a driver with the ability `Attaches` is ever told of the last three. Without `stdin` the program reads nothing
+    but its end; with it, whatever attached clients write; with `stdin_once` that ends when the first of them that could
+    write has gone. With `tty` the program has a terminal of its own, which it reads, writes and is controlled by.
     """
 
     id: str
@@ -135,6 +140,9 @@ class ContainerSpec:
     oom_score_adj: int | None = None
     security: Security = PLAIN
     stop_signal: int = signal.SIGTERM
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,7 @@ class RuntimeFailure(Exception):
     RuntimeFailure
      ├ StartFailed          the program cannot be started: a fault of the spec or of the machine's files
      ├ NoSuchContainer      the id is unknown (never started, or removed)
+     ├ StdinNotOpen         the container's program reads from nobody
      └ RuntimeUnavailable   the driver is out of reach for now; repeat later, every verb is idempotent
     """
 
@@ -218,6 +227,10 @@ class StartFailed(RuntimeFailure):
 
 class NoSuchContainer(RuntimeFailure):
     """The id is unknown."""
+
+
+class StdinNotOpen(RuntimeFailure):
+    """The container was started without stdin, or its stdin has ended."""
 
 
 class RuntimeUnavailable(RuntimeFailure):

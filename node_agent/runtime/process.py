@@ -11,12 +11,13 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from node_agent.runtime.abilities import CommandFiles, Executed, Swept
+from node_agent.runtime.abilities import CommandFiles, Executed, ProcessState, Swept
 from node_agent.runtime.accounts import settled
+from node_agent.runtime.attachment import ProcessAttachment
+from node_agent.runtime.conversing import FOR_EVER_S, held_command
 from node_agent.runtime.feed import Feed
 from node_agent.runtime.port import (
     PLAIN,
@@ -29,6 +30,7 @@ from node_agent.runtime.port import (
     RuntimeUnavailable,
     Usage,
 )
+from node_agent.runtime.process_table import processes_of
 from node_agent.runtime.translation import failure_of, start_message, state_of
 from node_agent.supervisor.client import (
     ANSWERED_WITHIN_S,
@@ -47,7 +49,6 @@ OUTLIVES_AGENT = "outlives-agent"
 _CONNECTED_WITHIN_S = 10.0
 _KILLING_MAX_S = 15.0
 """How long the end of a container may take after its grace: longer than the supervisor goes on killing."""
-_FOR_EVER_S = 365 * 86400.0
 _LEAVING_MAX_S = 1.0
 _RETRY_FIRST_S = 0.05
 _RETRY_LAST_S = 5.0
@@ -155,7 +156,7 @@ class ProcessRuntime:
     ) -> Executed:
         """See the port."""
         answer = await self._call(
-            "execute", _FOR_EVER_S if timeout_s is None else timeout_s,
+            "execute", FOR_EVER_S if timeout_s is None else timeout_s,
             container=container_id, argv=list(argv), env=dict(env), timeout_s=timeout_s,
             working_dir=None if working_dir is None else os.fspath(working_dir), output_bytes_max=output_bytes_max,
         )  # fmt: skip
@@ -173,22 +174,20 @@ class ProcessRuntime:
     ) -> int:
         """See the port. The command is bound to a connection of its own, so that it also ends with this agent."""
         await self._connection()
-        try:
-            client = await SupervisorClient.connect(self._place.socket_path)
-        except SupervisorGone as problem:
-            raise RuntimeUnavailable(str(problem)) from problem
-        try:
-            answer = await client.call(
-                "execute", within_s=_FOR_EVER_S, container=container_id, argv=list(argv), env=dict(env),
-                working_dir=None if working_dir is None else os.fspath(working_dir), files=asdict(files),
-            )  # fmt: skip
-        except SupervisorRefused as refusal:
-            raise failure_of(refusal) from refusal
-        except SupervisorGone as problem:
-            raise RuntimeUnavailable(f"the command's end is unknown: {problem}") from problem
-        finally:
-            await client.close()
-        return int(answer["exit_code"])
+        place = self._place.socket_path
+        return await held_command(place, container_id, argv, env=env, working_dir=working_dir, files=files)
+
+    async def attach(self, container_id: str, *, stdin: bool) -> ProcessAttachment:
+        """See the port."""
+        await self._connection()
+        place = self._place.socket_path
+        return await ProcessAttachment.open(place, container_id, self._answered_within_s, stdin=stdin)
+
+    async def processes(self, container_id: str) -> tuple[ProcessState, ...]:
+        """See the port."""
+        pids = (await self._call("pids", container=container_id))["pids"]
+        leader = self._states[container_id].pid if container_id in self._states else None
+        return await asyncio.to_thread(processes_of, container_id, leader, pids)
 
     async def remove(self, container_id: str) -> None:
         """See the port."""

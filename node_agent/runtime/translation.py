@@ -17,9 +17,10 @@ from node_agent.runtime.port import (
     RuntimeFailure,
     Security,
     StartFailed,
+    StdinNotOpen,
 )
 from node_agent.supervisor.client import SupervisorRefused
-from node_agent.supervisor.wire import BAD_REQUEST, NO_SUCH_CONTAINER, START_FAILED
+from node_agent.supervisor.wire import BAD_REQUEST, NO_STDIN, NO_SUCH_CONTAINER, START_FAILED
 
 
 def start_message(spec: ContainerSpec, security: Security) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def start_message(spec: ContainerSpec, security: Security) -> dict[str, Any]:
         "oom_score_adj": spec.oom_score_adj,
         "security": security._asdict(),
         "stop_signal": int(spec.stop_signal),
+        "stdio": {"stdin": spec.stdin, "once": spec.stdin_once, "tty": spec.tty},
     }
 
 
@@ -69,6 +71,8 @@ def failure_of(refusal: SupervisorRefused) -> RuntimeFailure:
         return StartFailed(refusal.errno or 0, str(refusal))
     if refusal.kind == NO_SUCH_CONTAINER:
         return NoSuchContainer(str(refusal))
+    if refusal.kind == NO_STDIN:
+        return StdinNotOpen(str(refusal))
     if refusal.kind == BAD_REQUEST:
         return StartFailed(errno.EINVAL, str(refusal))
     return RuntimeFailure(str(refusal))

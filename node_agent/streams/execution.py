@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 from node_agent.background import Background
-from node_agent.operations import Operations
+from node_agent.operations import DEFAULT_TERM, Operations
 from node_agent.plan.launch import Hold, Launch
 from node_agent.pods import Pods
 from node_agent.runtime.port import RuntimeFailure
@@ -30,9 +30,6 @@ from proto.duplex import answered
 from proto.errors import BadRequest, Unavailable
 from proto.node import CopyRequest, ExecRequest
 from proto.streams import serve_stream
-
-DEFAULT_TERM = "xterm"
-"""The type of a terminal whose owner does not tell, as in most container runtimes."""
 
 
 class ExecServer:

@@ -87,20 +87,7 @@ class SupervisorClient:
         Raises:
             SupervisorGone: None listens there.
         """
-        try:
-            with reachable(str(socket_path)) as path:
-                return cls(*await asyncio.open_unix_connection(path, limit=_READ_LIMIT_BYTES))
-        except OSError as problem:
-            gone = SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}")
-        try:
-            name = name_without_file(str(socket_path))
-            reader, writer = await asyncio.open_unix_connection(name, limit=_READ_LIMIT_BYTES)
-        except OSError:
-            raise gone from None
-        if user_behind(writer.get_extra_info("socket")) != os.geteuid():
-            writer.close()
-            raise gone
-        return cls(reader, writer)
+        return cls(*await open_line(socket_path, _READ_LIMIT_BYTES))
 
     async def call(self, operation: str, *, within_s: float = ANSWERED_WITHIN_S, **parameters: Any) -> dict[str, Any]:
         """Sends a request and waits for its answer.
@@ -163,6 +150,28 @@ class SupervisorClient:
             answer.set_exception(SupervisorRefused(error["kind"], error.get("errno"), error["message"]))
         else:
             answer.set_result(message["ok"])
+
+
+async def open_line(socket_path: Path, limit_bytes: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to a running supervisor, which buffers so much.
+
+    Raises:
+        SupervisorGone: None listens there.
+    """
+    try:
+        with reachable(str(socket_path)) as path:
+            return await asyncio.open_unix_connection(path, limit=limit_bytes)
+    except OSError as problem:
+        gone = SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}")
+    try:
+        name = name_without_file(str(socket_path))
+        reader, writer = await asyncio.open_unix_connection(name, limit=limit_bytes)
+    except OSError:
+        raise gone from None
+    if user_behind(writer.get_extra_info("socket")) != os.geteuid():
+        writer.close()
+        raise gone
+    return reader, writer
 
 
 async def ensure_supervisor(place: SupervisorPlace) -> SupervisorClient:

@@ -12,10 +12,12 @@ from typing import Any
 from node_agent.cgroup.port import Limits
 from node_agent.supervisor.execution import Execution, Executions
 from node_agent.supervisor.fences import Fences
+from node_agent.supervisor.host import Host
 from node_agent.supervisor.launch import Failure
-from node_agent.supervisor.life import Host, Life
+from node_agent.supervisor.life import Life
 from node_agent.supervisor.record import Record
 from node_agent.supervisor.security import PLAIN
+from node_agent.supervisor.stdio import NO_STDIO
 from node_agent.supervisor.tree import container_of
 from node_agent.supervisor.wire import (
     FENCED,
@@ -43,11 +45,13 @@ class Containers:
 
     def adopt_all(self) -> None:
         """Takes over what an earlier supervisor left on disk and alive."""
+        self._host.store.recover()
         for record in self._host.shelf.load_all():
             life = Life(self._host, record)
             self._lives[record.id] = life
             life.adopt()
             self._fences.watch(record.id, life)
+        self._host.store.forget_others()
 
     def on_child_ended(self, pid: int, status: int) -> None:
         """One of our children has ended: a first process, or an orphan that was reaped just now."""
@@ -83,6 +87,7 @@ class Containers:
             level=request.level,
             oom_score_adj=request.oom_score_adj,
             stop_signal=request.stop_signal,
+            stdio=None if request.stdio == NO_STDIO else request.stdio,
         ).with_limits(request.limits)
         life = Life(self._host, record)
         life.begin(request)
@@ -126,15 +131,28 @@ class Containers:
 
     def execute(self, request: ExecRequest, answer: Answer) -> Execution:
         """Runs a command in a container that runs, and answers when it has ended."""
-        life = self._lives.get(request.container)
-        if life is None or life.ended or life.launching:
-            raise _unknown(request.container)
+        life = self.running(request.container)
 
         def ended(result: dict[str, Any] | Refused) -> None:
             lost = life.ended and isinstance(result, Refused)  # Its cgroup went while the command was on its way.
             answer(_unknown(request.container) if lost else result)
 
         return self._executions.begin(request, life, ended)
+
+    def pids(self, container_id: str) -> list[int] | None:
+        """All processes of a container that runs, as its cgroup tells; None where there are no such groups."""
+        return self._host.trees.grouped(self.running(container_id).place)
+
+    def running(self, container_id: str) -> Life:
+        """A container that runs.
+
+        Raises:
+            Refused: It is unknown, has ended, or is not known to have begun.
+        """
+        life = self._life(container_id)
+        if life.ended or life.launching:
+            raise _unknown(container_id)
+        return life
 
     def remove(self, container_id: str, answer: Answer) -> None:
         """Forgets a container, after killing it if need be; one that is unknown is fine."""

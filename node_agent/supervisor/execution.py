@@ -107,7 +107,7 @@ class Execution:
             stdin=files.stdin,
             stdout=files.stdout,
             stderr=files.stderr,
-            terminal=files.terminal,
+            stdin_flags=os.O_RDWR if files.terminal else os.O_RDONLY,
             output_flags=os.O_RDWR if files.terminal else os.O_WRONLY,
             entrances=self._trees.entrances(self._life.place),
             open_files=open_files,

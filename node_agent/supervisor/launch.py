@@ -50,7 +50,7 @@ class Program(NamedTuple):
     open_files: tuple[int, int]
     oom_score_adj: int
     stdin: str = "/dev/null"
-    terminal: bool = False
+    stdin_flags: int = os.O_RDONLY
     output_flags: int = os.O_RDWR
     """Reading and writing: a workload keeps its own pipe alive, so our death sends it no SIGPIPE."""
     security: Security = PLAIN
@@ -175,7 +175,7 @@ def _prepare(program: Program, entrances: tuple[str, ...]) -> Failure | None:
         if (failure := _enter(entrance)) is not None:
             return failure
     # The first terminal that the leader of a new session opens controls the session.
-    _redirect(program.stdin, os.O_RDWR if program.terminal else os.O_RDONLY, 0)
+    _redirect(program.stdin, program.stdin_flags, 0)
     _redirect(program.stdout, program.output_flags, 1)
     _redirect(program.stderr, program.output_flags, 2)
     if program.security != PLAIN:

@@ -9,38 +9,31 @@ A life only moves forward. What ends it is always noticed, never asked for in tu
 children, by a pidfd for adopted processes.
 """
 
-import errno
 import signal
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from node_agent.cgroup.port import Entrances, Limits
+from node_agent.supervisor.deadline import Deadline
 from node_agent.supervisor.emptying import empty, remove_group
+from node_agent.supervisor.ends import Ends, Files
 from node_agent.supervisor.first_process import AdoptedProcess, signal_group
+from node_agent.supervisor.host import Host
 from node_agent.supervisor.launch import Failure, Launch, Program, launch
 from node_agent.supervisor.logfile import RotatedLog
-from node_agent.supervisor.loop import Loop, Timer, note, now_s
+from node_agent.supervisor.loop import note
 from node_agent.supervisor.oom import OomWatch
-from node_agent.supervisor.output import Output, make_fifos
 from node_agent.supervisor.processes import start_ticks
-from node_agent.supervisor.record import EXITED, Record, Shelf
+from node_agent.supervisor.record import EXITED, Record
 from node_agent.supervisor.security import PLAIN, Security
-from node_agent.supervisor.tree import Trees, place_of
+from node_agent.supervisor.stdio import NO_STDIO, Stdio
+from node_agent.supervisor.tree import place_of
+from node_agent.supervisor.waiters import Waiters
 from node_agent.supervisor.wire import Fence, StartRequest
 
-
-class Host(NamedTuple):
-    """What all lives share."""
-
-    loop: Loop
-    shelf: Shelf
-    trees: Trees
-    boot_id: str
-    open_files: tuple[int, int]
-    oom_score_adj: int
-    changed: Callable[["Life"], None]
+_HANG_UP_GRACE_S = 2.0
 
 
 class Life:
@@ -52,18 +45,19 @@ class Life:
         self.place = place_of(record.level, record.id)
         self.oom_score_adj = host.oom_score_adj if record.oom_score_adj is None else record.oom_score_adj
         self._host = host
-        self._log = RotatedLog(record.log_path, record.log_max_bytes, record.log_max_files)
-        self._output: Output | None = None
+        self.ends = Ends(
+            host.loop, host.store, record.id, host.shelf.place(record.id),
+            RotatedLog(record.log_path, record.log_max_bytes, record.log_max_files),
+            NO_STDIO if record.stdio is None else Stdio(*record.stdio), self._on_input_ended,
+        )  # fmt: skip
         self._launch: Launch | None = None
         self._failure: Failure | None = None
         self._early_status: int | None = None
-        self._kill_timer: Timer | None = None
+        self._deadline = Deadline(host.loop, self._kill)
         self._told_to_stop = False
         self._oom: OomWatch | None = None
-        self._when_launched: list[Callable[[Failure | None], None]] = []
-        self._when_ended: list[Callable[[], None]] = []
-
-    # -- beginning ---------------------------------------------------------------------------------
+        self._launched: Waiters[Failure | None] = Waiters()
+        self._over: Waiters[None] = Waiters()
 
     def begin(self, request: StartRequest) -> None:
         """Forks the program's process and lets it go once its pid is on disk.
@@ -71,14 +65,15 @@ class Life:
         Raises:
             OSError: Something that is needed before the fork failed; nothing of the container is left then.
         """
-        folder = self._host.shelf.place(self.record.id)
         try:
-            make_fifos(folder)
+            files = self.ends.make(request.security.uid)
             entrances = self._host.trees.prepare(self.place, request.limits)
-            self._output = Output(folder, self._log, self._host.loop)
             self._watch_oom()
-            self._launch = launch(self._program(request, folder, entrances))
-            self._remember_process(self._launch.pid)
+            self._launch = launch(self._program(request, files, entrances))
+            pid, boot_id = self._launch.pid, self._host.boot_id
+            self.record = self.record._replace(
+                pid=pid, start_ticks=start_ticks(pid), boot_id=boot_id, started_at_s=time.time()
+            )
             self._host.shelf.save(self.record)
         except OSError:
             self._abandon()
@@ -86,23 +81,17 @@ class Life:
         self._launch.go()
         self._host.loop.watch(self._launch.fileno(), lambda events: self._on_launched())
 
-    def _program(self, request: StartRequest, folder: str, entrances: Entrances) -> Program:
+    def _program(self, request: StartRequest, files: Files, entrances: Entrances) -> Program:
         return Program(
             container_id=request.id,
             argv=request.argv,
             env=request.env,
             working_dir=request.working_dir,
-            stdout=folder + "/stdout",
-            stderr=folder + "/stderr",
+            **files._asdict(),
             entrances=entrances,
             open_files=self._host.open_files,
             oom_score_adj=self.oom_score_adj,
             security=request.security,
-        )
-
-    def _remember_process(self, pid: int) -> None:
-        self.record = self.record._replace(
-            pid=pid, start_ticks=start_ticks(pid), boot_id=self._host.boot_id, started_at_s=time.time()
         )
 
     def _on_launched(self) -> None:
@@ -111,7 +100,7 @@ class Life:
         self._failure, self._launch = self._launch.outcome(), None
         if self._failure is None:
             self._host.changed(self)
-            self._tell_launched(None)
+            self._launched.tell(None)
         if self._early_status is not None:
             self.on_child_ended(self._early_status)
 
@@ -119,12 +108,7 @@ class Life:
         """The child that could not execute the program is gone, so its cgroup can be removed."""
         self._abandon()
         self._failure = None
-        self._tell_launched(failure)
-
-    def _tell_launched(self, failure: Failure | None) -> None:
-        waiting, self._when_launched = self._when_launched, []
-        for tell in waiting:
-            tell(failure)
+        self._launched.tell(failure)
 
     def _abandon(self) -> None:
         """Leaves nothing of a container that never ran."""
@@ -132,19 +116,19 @@ class Life:
         if self._launch is not None:
             self._launch.abort()
             self._launch = None
-        if self._output is not None:
-            self._output.finish()
-        self._unwatch_oom()
-        self._log.remove_if_empty()
+        self.ends.finish()
+        if self._oom is not None:
+            self._oom.close()
+        self.ends.log.remove_if_empty()
         self._remove_cgroup()
         self._host.shelf.drop(self.record.id)
 
-    # -- adoption ----------------------------------------------------------------------------------
-
     def adopt(self) -> None:
         """Takes over a container of an earlier supervisor, whatever became of it meanwhile."""
+        self._launched.tell(None)
         if self.record.phase == EXITED:
             self.ended = True
+            self._over.tell(None)
             self._host.trees.kill(self.place, self.leader)
             self._remove_cgroup()
         elif self.record.boot_id != self._host.boot_id:
@@ -153,25 +137,20 @@ class Life:
             self._adopt_process()
 
     def _adopt_process(self) -> None:
-        make_fifos(self._host.shelf.place(self.record.id))
-        self._output = Output(self._host.shelf.place(self.record.id), self._log, self._host.loop)
+        has_terminal = self.ends.adopt(input_ended=self.record.stdin_ended)
         pid, ticks = self.record.pid or 0, self.record.start_ticks or 0
         adopted = AdoptedProcess(self._host.loop, pid, ticks, self._on_first_process_ended)
         if adopted.alive:
             self._watch_oom()
             adopted.follow()
+            if not has_terminal:  # The kernel has sent SIGHUP; who ignores that would go on unheard.
+                note(f"container={self.record.id} is stopped: its terminal ended with its holder")
+                self.stop(_HANG_UP_GRACE_S)
         else:
             self._on_first_process_ended(adopted.status())
 
     def _watch_oom(self) -> None:
         self._oom = OomWatch(self._host.loop, self._host.trees, self.place, self._kill)
-
-    def _unwatch_oom(self) -> None:
-        if self._oom is not None:
-            self._oom.close()
-            self._oom = None
-
-    # -- ending ------------------------------------------------------------------------------------
 
     def on_child_ended(self, status: int) -> None:
         """Our child, the first process, has ended with this wait status."""
@@ -187,26 +166,20 @@ class Life:
     def _on_first_process_ended(self, status: int | None) -> None:
         """A container ends with its first process (Kubernetes: pod-lifecycle), so the others are killed."""
         ended_record = self.record.ended(status, time.time())
-        if self._kill_timer is not None:
-            self._kill_timer.cancel()
+        conclude = partial(self._conclude, ended_record)
+        self._deadline.cancel()
+        self.ends.close_input()
         if self._host.trees.members(self.place, self.leader):
             self._save(ended_record)
-            empty(
-                self._host.loop,
-                self._host.trees,
-                self.place,
-                lambda: self.leader,
-                partial(self._conclude, ended_record),
-            )
+            empty(self._host.loop, self._host.trees, self.place, lambda: self.leader, conclude)
         else:
-            self._conclude(ended_record)
+            conclude()
 
     def _conclude(self, ended_record: Record) -> None:
         """Nothing of it lives any more: takes the last output, notes the outcome, tells everyone."""
-        if self._output is not None:
-            self._output.finish()
-            self._output = None
-        self._unwatch_oom()
+        self.ends.finish()
+        if self._oom is not None:
+            self._oom.close()
         if self._host.trees.oom_killed(self.place):
             ended_record = ended_record.blaming_memory()
         self._remove_cgroup()
@@ -219,9 +192,7 @@ class Life:
         self.record, self.ended = ended_record, True
         self._save(self.record)
         self._host.changed(self)
-        waiting, self._when_ended = self._when_ended, []
-        for tell in waiting:
-            tell()
+        self._over.tell(None)
 
     def _save(self, record: Record) -> None:
         """Saves the outcome. A full disk costs only what a later supervisor would know."""
@@ -230,8 +201,6 @@ class Life:
         except OSError as problem:
             note(f"container={record.id} the outcome could not be saved: {problem}")
 
-    # -- what clients ask for ----------------------------------------------------------------------
-
     @property
     def launching(self) -> bool:
         """Whether it is not known yet if the program could be executed."""
@@ -239,11 +208,20 @@ class Life:
 
     def public(self) -> dict[str, Any]:
         """What clients are told."""
-        return {**self.record.public(), "log_dropped_bytes": self._log.dropped_bytes}
+        return {**self.record.public(), "log_dropped_bytes": self.ends.log.dropped_bytes}
 
     def usage(self) -> dict[str, int | None]:
         """What it uses now."""
         return self._host.trees.usage(self.place, self.leader)._asdict()
+
+    @property
+    def takes_input(self) -> bool:
+        """Whether a client may write what its program reads."""
+        return self.ends.stdio.stdin and not self.record.stdin_ended
+
+    def _on_input_ended(self) -> None:
+        self.record = self.record._replace(stdin_ended=True)
+        self._save(self.record)
 
     def resize(self, limits: Limits) -> None:
         """Gives it other limits while it runs; one that has ended stays as it is.
@@ -253,15 +231,7 @@ class Life:
         """
         if self.ended:
             return
-        former = self.record.limits_in_force
-        used_bytes = self._host.trees.usage(self.place, None).memory_bytes or 0
-        if limits.memory_bytes is not None and limits.memory_bytes < used_bytes:
-            raise OSError(errno.EBUSY, f"{used_bytes} bytes of memory are in use, more than {limits.memory_bytes}")
-        try:
-            self._host.trees.prepare(self.place, limits)
-        except OSError:
-            self._host.trees.prepare(self.place, former)
-            raise
+        self._host.trees.change(self.place, self.record.limits_in_force, limits)
         self.record = self.record.with_limits(limits)
         self._save(self.record)
         self._host.changed(self)
@@ -281,17 +251,11 @@ class Life:
 
     def when_launched(self, tell: Callable[[Failure | None], None]) -> None:
         """Calls back with the outcome of the launch, at once if it is known."""
-        if self.launching:
-            self._when_launched.append(tell)
-        else:
-            tell(None)
+        self._launched.add(tell)
 
     def when_ended(self, tell: Callable[[], None]) -> None:
         """Calls back when nothing of it lives, at once if so."""
-        if self.ended:
-            tell()
-        else:
-            self._when_ended.append(tell)
+        self._over.add(lambda _: tell())
 
     def signal(self, number: int) -> None:
         """Signals the process group; nothing happens when the first process has ended."""
@@ -309,13 +273,8 @@ class Life:
 
     def kill_after(self, grace_s: float) -> None:
         """SIGKILL to everything after the grace; asked again, it can only get shorter."""
-        kill_at_s = now_s() + grace_s
-        if self.ended:
-            return
-        if self._kill_timer is None or kill_at_s < self._kill_timer.due_s:
-            if self._kill_timer is not None:
-                self._kill_timer.cancel()
-            self._kill_timer = self._host.loop.call_later(grace_s, self._kill)
+        if not self.ended:
+            self._deadline.within(grace_s)
 
     @property
     def fence(self) -> Fence | None:
@@ -334,7 +293,7 @@ class Life:
 
     def erase(self) -> None:
         """Deletes all that is left of an ended container."""
-        self._log.remove()
+        self.ends.log.remove()
         self._host.trees.kill(self.place, self.leader)
         self._remove_cgroup()
         self._host.shelf.drop(self.record.id)

@@ -1,4 +1,4 @@
-"""One container's output on its way from two FIFOs into one log.
+"""One container's output on its way from two FIFOs, or a terminal, into one log.
 
 Each stream is read a bounded chunk at a time, so that a flooding program shares us fairly with the quiet
 ones; what it prints beyond that waits in its own pipe. What is on its way lies in `pending` files, so that
@@ -7,35 +7,38 @@ our sudden death loses nothing.
 *Reads* the FIFOs. *Writes* the log and the pending files. *Never* blocks, and never fails because of a full
 disk.
 """
-# ruff: noqa: PTH102, PTH103
 
 import os
 import time
+from collections.abc import Callable, Mapping
 
 from node_agent.supervisor.logfile import LineSplitter, RotatedLog
 from node_agent.supervisor.loop import READABLE, Loop
 from node_agent.supervisor.pending import NOWHERE, Pending
 
-STREAMS = ("stdout", "stderr")
 _CHUNK_BYTES = 64 * 1024
 _CHUNKS_AT_END_MAX = 64  # A pipe holds less; a writer that cannot be killed must not hold us.
 
 
 class Stream:
-    """One FIFO."""
+    """One FIFO, or the terminal: `fd`, which is closed at its end. `heard` is told each chunk."""
 
-    def __init__(self, name: str, folder: str, log: RotatedLog, loop: Loop) -> None:
+    def __init__(
+        self, name: str, fd: int, folder: str, log: RotatedLog, loop: Loop, heard: Callable[[str, bytes], None]
+    ) -> None:
+        self._name = name
+        self._heard = heard
         self._log = log
         self._loop = loop
         self._splitter = LineSplitter(name)
         self._pending = Pending(f"{folder}/{name}.pending")
-        self._fd: int | None = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._fd: int | None = fd
         left_behind, position = self._pending.recover()
         if position != NOWHERE:
             log.take_back(position)
         if left_behind:
             self._store(left_behind)
-        loop.watch(self._fd, self._on_ready)
+        loop.watch(fd, self._on_ready)
 
     def _on_ready(self, events: int) -> None:
         """Takes a chunk, and lets go once all writers are gone: a hang-up alone says that nothing is left of theirs."""
@@ -50,8 +53,11 @@ class Stream:
             chunk = self._pending.take(self._fd, _CHUNK_BYTES)
         except BlockingIOError:
             return None
+        except OSError:
+            return 0  # The terminal was hung up.
         if chunk:
             self._store(chunk)
+            self._heard(self._name, chunk)
         return len(chunk)
 
     def finish(self) -> None:
@@ -80,33 +86,16 @@ class Stream:
 
 
 class Output:
-    """Both streams of a container and the log they share."""
+    """The streams of a container by their names, and the log they share."""
 
-    def __init__(self, folder: str, log: RotatedLog, loop: Loop) -> None:
+    def __init__(
+        self, fds: Mapping[str, int], folder: str, log: RotatedLog, loop: Loop, heard: Callable[[str, bytes], None]
+    ) -> None:
         self.log = log
-        self._streams = [Stream(name, folder, log, loop) for name in STREAMS]
+        self._streams = [Stream(name, fd, folder, log, loop, heard) for name, fd in fds.items()]
 
     def finish(self) -> None:
-        """Drains both streams and closes the log."""
+        """Drains all streams and closes the log."""
         for stream in self._streams:
             stream.finish()
         self.log.close()
-
-
-def make_fifos(folder: str) -> None:
-    """Makes the folder of a container with its two FIFOs; they may be there already.
-
-    Raises:
-        OSError: The disk is full or read-only.
-    """
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        os.makedirs(folder, mode=0o700)
-    for name in STREAMS:
-        try:
-            os.mkfifo(f"{folder}/{name}", 0o600)
-        except FileExistsError:
-            continue

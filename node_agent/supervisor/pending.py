@@ -14,7 +14,7 @@ writes it again. So no byte is lost and none is told twice. When a file has grow
 moves to the other file, and the mark with it.
 
 Where the files cannot be written (disk full, read-only) the pipe is simply read: output matters less than
-progress.
+progress. A terminal cannot be spliced: what it shows is in our memory for a moment, and a death just then costs that.
 """
 
 import os
@@ -74,10 +74,24 @@ class Pending:
             taken = os.splice(pipe_fd, self._fd, count, offset_dst=self._end)
         except BlockingIOError:
             raise
-        except OSError:
-            return os.read(pipe_fd, count)
+        except OSError:  # A terminal cannot be spliced, and a full disk takes nothing.
+            return self._take_by_hand(os.read(pipe_fd, count))
         chunk = os.pread(self._fd, taken, self._end) if taken else b""
         self._end += taken
+        return chunk
+
+    def _take_by_hand(self, chunk: bytes) -> bytes:
+        """Keeps what was read, if the disk takes it; else goes on without the files."""
+        assert self._fd is not None
+        try:
+            if os.pwrite(self._fd, chunk, self._end) == len(chunk):
+                self._end += len(chunk)
+                return chunk
+        except OSError:
+            pass
+        self._begin = self._end
+        self._write_mark(NOWHERE)
+        self.close()
         return chunk
 
     def logging(self, position: LogPosition) -> None:

@@ -8,9 +8,12 @@ from functools import partial
 from typing import Any
 
 from node_agent.cgroup.port import Cgroups
+from node_agent.supervisor.attaching import Attachment
 from node_agent.supervisor.containers import Containers
+from node_agent.supervisor.fd_store import FdStore
 from node_agent.supervisor.fences import Fences, Grant
-from node_agent.supervisor.life import Host, Life
+from node_agent.supervisor.host import Host
+from node_agent.supervisor.life import Life
 from node_agent.supervisor.loop import Loop
 from node_agent.supervisor.processes import become_subreaper, boot_id
 from node_agent.supervisor.reaper import Reaper
@@ -19,6 +22,7 @@ from node_agent.supervisor.server import Connection, Message, Server
 from node_agent.supervisor.tree import Trees
 from node_agent.supervisor.wire import (
     BAD_REQUEST,
+    NO_STDIN,
     PROTOCOL,
     Answer,
     ExecRequest,
@@ -46,8 +50,8 @@ class Supervisor:
         self._incarnation = f"{os.getpid()}-{time.time_ns():x}"
         self._server: Server | None = None
         self._socket_path = socket_path
-        shelf = Shelf(state_dir)
-        host = Host(self._loop, shelf, self._trees, self._boot_id, open_files, oom_score_adj, self._on_changed)
+        shelf, store = Shelf(state_dir), FdStore(self._loop, state_dir)
+        host = Host(self._loop, shelf, store, self._trees, self._boot_id, open_files, oom_score_adj, self._on_changed)
         self._fences = Fences(self._loop, state_dir, self._boot_id)
         self._containers = Containers(host, self._fences)
 
@@ -72,10 +76,12 @@ class Supervisor:
             "stop": self._stop,
             "kill_after": self._kill_after,
             "execute": self._execute,
+            "attach": self._attach,
             "remove": self._remove,
             "resize": self._resize,
             "bound": self._bound,
             "stats": self._stats,
+            "pids": self._pids,
             "sweep": self._sweep,
             "shutdown": self._shutdown,
             "grant": self._grant,
@@ -127,6 +133,16 @@ class Supervisor:
         if request.files is not None:
             connection.when_closed(execution.hang_up)
 
+    def _attach(self, connection: Connection, message: Message) -> None:
+        """The connection is the client's line to the program from here on."""
+        life = self._containers.running(container_id_of(message))
+        stdin = bool(message.get("stdin"))
+        if stdin and not life.takes_input:
+            raise Refused(NO_STDIN, f"stdin of container {life.record.id} is not open")
+        _answer(connection, message)({})
+        attachment = Attachment(self._loop, *connection.hand_over(), life.ends, stdin=stdin)
+        life.when_ended(lambda: attachment.tell_end(life.public()))
+
     def _remove(self, connection: Connection, message: Message) -> None:
         self._containers.remove(container_id_of(message), _answer(connection, message))
 
@@ -143,6 +159,9 @@ class Supervisor:
         if wanted is not None and not isinstance(wanted, list):
             raise Refused(BAD_REQUEST, "containers must be a list")
         _answer(connection, message)({"usage": self._containers.stats(wanted)})
+
+    def _pids(self, connection: Connection, message: Message) -> None:
+        _answer(connection, message)({"pids": self._containers.pids(container_id_of(message))})
 
     def _sweep(self, connection: Connection, message: Message) -> None:
         swept = self._containers.sweep(dry_run=bool(message.get("dry_run")))

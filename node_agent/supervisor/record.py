@@ -1,7 +1,7 @@
 """What is remembered on disk about one container: one small JSON file, replaced in one step.
 
     <state dir>/containers/<id>/state.json     this record
-    <state dir>/containers/<id>/stdout stderr  the FIFOs
+    <state dir>/containers/<id>/std*           the FIFOs
     <state dir>/containers/<id>/*.pending      output between pipe and log
 
 The file is not synced: it must survive our death, not the machine's, after which no process of it lives anyway and the
@@ -44,7 +44,8 @@ class Record(NamedTuple):
     where its group stands (see `tree`). `limits` is what is in force, in the order of `Limits` and without huge pages:
     they have a field of their own, since versions that know nothing of them read this, too; see `limits_in_force`.
 
-    `security` is its `Security` as a list, None where that is plain. `stop_signal` is what asks it to end.
+    `security` is its `Security` as a list, None where that is plain; so is `stdio` its `Stdio`. `stdin_ended`: a stdin
+    that ends once has done so. `stop_signal` is what asks it to end.
 
     A value: what happens to a container makes a new record of it.
     """
@@ -72,6 +73,8 @@ class Record(NamedTuple):
     limits: Sequence[int | None] = ()
     hugepages: Sequence[Sequence[int]] = ()
     stop_signal: int = _SIGTERM
+    stdio: Sequence[bool] | None = None
+    stdin_ended: bool = False
 
     def ended(self, status: int | None, at_s: float) -> "Record":
         """After its first process ended. `status` is a wait status, None where nobody knows."""
@@ -113,6 +116,8 @@ class Record(NamedTuple):
             "security",
             "hugepages",
             "stop_signal",
+            "stdio",
+            "stdin_ended",
         ):
             del shown[internal]
         return {**shown, "limits": self.limits_in_force._asdict()}

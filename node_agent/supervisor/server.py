@@ -62,6 +62,12 @@ class Connection:
         """Calls back when the connection has ended, whoever ended it."""
         self._when_closed.append(tell)
 
+    def hand_over(self) -> tuple[socket.socket, bytes]:
+        """Leaves the socket to somebody who speaks otherwise on it; and what has to be sent before."""
+        self._open = False
+        self._server.forget(self._sock.fileno())
+        return self._sock, bytes(self._unsent)
+
     def close(self) -> None:
         """Ends the connection; what was asked for goes on, but for what is bound to it by `when_closed`."""
         if self._open:

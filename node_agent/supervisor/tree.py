@@ -8,6 +8,7 @@ Without cgroups a process can hide: one that left the session *and* cleared its 
 orphaned is not found. That is why the ability `tree-kill` is missing there.
 """
 
+import errno
 from collections.abc import Iterator
 
 from node_agent.cgroup import files
@@ -48,6 +49,21 @@ class Trees:
         self.cgroups.create(path, limits)
         return self.cgroups.entrances(path)
 
+    def change(self, place: str, former: Limits, limits: Limits) -> None:
+        """Gives a running container other limits.
+
+        Raises:
+            OSError: The kernel refused, or more memory is in use; the former limits are in force.
+        """
+        used_bytes = self.usage(place, None).memory_bytes or 0
+        if limits.memory_bytes is not None and limits.memory_bytes < used_bytes:
+            raise OSError(errno.EBUSY, f"{used_bytes} bytes of memory are in use, more than {limits.memory_bytes}")
+        try:
+            self.prepare(place, limits)
+        except OSError:
+            self.prepare(place, former)
+            raise
+
     def entrances(self, place: str) -> Entrances:
         """How one more process comes into a container's cgroup."""
         return self.cgroups.entrances(self.path(place))
@@ -65,6 +81,10 @@ class Trees:
         if self._grouped:
             return self.cgroups.procs(self.path(place))
         return marked(container_of(place), leader)
+
+    def grouped(self, place: str) -> list[int] | None:
+        """The pids in the container's cgroup; None where there are no such groups."""
+        return list(self.cgroups.procs(self.path(place))) if self._grouped else None
 
     def kill(self, place: str, leader: int | None) -> None:
         """Sends SIGKILL to all of them."""

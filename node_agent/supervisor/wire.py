@@ -4,21 +4,25 @@
     ← {"id": 7, "ok": {…}}                      or  {"id": 7, "error": {"kind": …, "errno": …, "message": …}}
     ← {"event": "container", "container": {…}}  after {"op": "list", "watch": true}
 
-Operations: `hello`, `start`, `list`, `signal`, `stop`, `kill_after`, `execute`, `remove`, `resize`, `bound`, `stats`,
-`sweep`, `shutdown`, and `grant`, which is not answered. Replies may come in any order. Bytes that are not UTF-8 travel
+Operations: `hello`, `start`, `list`, `signal`, `stop`, `kill_after`, `execute`, `attach` (after which the connection is
+its own: see `attaching`), `remove`, `resize`, `bound`, `stats`, `pids`, `sweep`, `shutdown`, and `grant`, which is not
+answered. Replies may come in any order. Bytes that are not UTF-8 travel
 as lone surrogates, as Python's file system encoding has them.
 """
 
 import re
 import signal
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from node_agent.cgroup.port import Limits, limits_in
 from node_agent.supervisor.security import PLAIN, Security, security_of
+from node_agent.supervisor.stdio import NO_STDIO, Stdio, stdio_of
 from node_agent.supervisor.tree import LEVELS, TOP
 
-PROTOCOL = 6
+T = TypeVar("T")
+
+PROTOCOL = 7
 EXIT_HELD = 75
 """The exit status of a supervisor whose state folder is held by another one."""
 
@@ -27,6 +31,7 @@ LINE_BYTES_MAX = 4 * 1024 * 1024
 BAD_REQUEST = "bad_request"
 START_FAILED = "start_failed"
 NO_SUCH_CONTAINER = "no_such_container"
+NO_STDIN = "no_stdin"
 FENCED = "fenced"
 FAILED = "failed"
 
@@ -77,6 +82,7 @@ class StartRequest(NamedTuple):
     oom_score_adj: int | None
     security: Security = PLAIN
     stop_signal: int = signal.SIGTERM
+    stdio: Stdio = NO_STDIO
 
     @classmethod
     def of(cls, message: dict[str, Any]) -> "StartRequest":
@@ -103,8 +109,9 @@ class StartRequest(NamedTuple):
             fence=_fence(message),
             level=level_of(message),
             oom_score_adj=_oom_score_adj(message),
-            security=_security(message),
+            security=_read(security_of, message),
             stop_signal=_stop_signal(message),
+            stdio=_read(stdio_of, message),
         )
 
 
@@ -245,9 +252,9 @@ def _argv(message: dict[str, Any]) -> list[str]:
     return argv
 
 
-def _security(message: dict[str, Any]) -> Security:
+def _read(part_of: Callable[[dict[str, Any]], T], message: dict[str, Any]) -> T:
     try:
-        return security_of(message)
+        return part_of(message)
     except ValueError as problem:
         raise Refused(BAD_REQUEST, str(problem)) from None
 

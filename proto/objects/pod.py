@@ -92,8 +92,7 @@ class Container(Model):
     """One program of a pod: a process group in a cgroup of its own."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"imagePullPolicy", "stdin", "stdinOnce",
-         "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices"}
+        {"imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy", "volumeDevices"}
     )  # fmt: skip
 
     name: str
@@ -134,6 +133,12 @@ class Container(Model):
     """Where it finds which volumes of the pod."""
     security_context: SecurityContext | None = None
     """As whom it runs, and what it may."""
+    stdin: bool | None = None
+    """Whether its stdin stays open for clients that attach to it; without, reads end at once."""
+    stdin_once: bool | None = None
+    """With stdin: it ends when the first client that could write has gone, until the container is started anew."""
+    tty: bool | None = None
+    """Whether it has a terminal of its own: it prints there and, with stdin, reads there. The log is what shows."""
 
 
 class Toleration(Model):

@@ -4,13 +4,16 @@ import asyncio
 from pathlib import Path
 
 from node_agent.runtime.conformance import (
+    AttachConformance,
     CommandsConformance,
     LimitsConformance,
+    ProcessesConformance,
     ProgramConformance,
     Programs,
     ResizeConformance,
     Rig,
     RuntimeConformance,
+    TerminalConformance,
     TreeKillConformance,
 )
 from node_agent.runtime.fake import FakeRuntime
@@ -27,7 +30,7 @@ FAKE_PROGRAMS = Programs(
 )
 
 
-class TestFake(RuntimeConformance, ResizeConformance):
+class TestFake(RuntimeConformance, ResizeConformance, AttachConformance, ProcessesConformance):
     """Its object is the machine, so a restarted agent is given the same one; its clock is the loop's."""
 
     def make_rig(self, folder: Path) -> Rig:
@@ -39,6 +42,9 @@ class TestProcess(
     RuntimeConformance,
     ProgramConformance,
     CommandsConformance,
+    AttachConformance,
+    TerminalConformance,
+    ProcessesConformance,
     LimitsConformance,
     ResizeConformance,
     TreeKillConformance,

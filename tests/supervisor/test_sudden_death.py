@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from node_agent.supervisor.logfile import RotatedLog
-from node_agent.supervisor.output import Stream, make_fifos
+from node_agent.supervisor.output import Stream
 
 
 class Killed(BaseException):
@@ -67,11 +67,14 @@ def test_a_death_at_any_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t
     while True:
         deadly += 1
         folder, log = tmp_path / str(deadly), tmp_path / f"{deadly}.log"
-        make_fifos(str(folder))
+        folder.mkdir()
+        os.mkfifo(folder / "stdout")
         fifo = os.open(folder / "stdout", os.O_RDWR)
 
         def stream(folder: Path = folder, log: Path = log) -> Stream:
-            return Stream("stdout", str(folder), RotatedLog(str(log), log_bytes_max, 30), StillLoop())  # type: ignore[arg-type]
+            fd = os.open(folder / "stdout", os.O_RDONLY | os.O_NONBLOCK)
+            kept = RotatedLog(str(log), log_bytes_max, 30)
+            return Stream("stdout", fd, str(folder), kept, StillLoop(), lambda *_: None)  # type: ignore[arg-type]
 
         deadline = Deadline(deadly, torn=torn)
         living, died = stream(), False

@@ -9,7 +9,8 @@ A driver's own tests name it once for each suite whose promises it makes, and py
             return Rig(folder, MyRuntime)
 
 `RuntimeConformance` is what every driver owes. `ProgramConformance` is for drivers that run real programs and keep
-their output, `ResizeConformance` for the abilities `Resizes` and `Levels`, `LimitsConformance` for those whose
+their output, `AttachConformance`, `TerminalConformance` and `ProcessesConformance` for the abilities `Attaches` and
+`TellsProcesses`, `ResizeConformance` for the abilities `Resizes` and `Levels`, `LimitsConformance` for those whose
 fingerprint has the abilities `memory` and `pids`, and `TreeKillConformance` for the ability `tree-kill`. `rig.Rig`
 holds what differs between drivers: how one is built, which programs play the parts, which clock grants are told in.
 
@@ -20,6 +21,7 @@ seconds and start a few dozen processes. *Never* imported by the agent.
 import pytest
 
 pytest.register_assert_rewrite(
+    "node_agent.runtime.conformance.attaching",
     "node_agent.runtime.conformance.commands",
     "node_agent.runtime.conformance.rig",
     "node_agent.runtime.conformance.lives",
@@ -27,6 +29,11 @@ pytest.register_assert_rewrite(
     "node_agent.runtime.conformance.resizing",
 )
 
+from node_agent.runtime.conformance.attaching import (  # noqa: E402
+    AttachConformance,
+    ProcessesConformance,
+    TerminalConformance,
+)
 from node_agent.runtime.conformance.commands import CommandsConformance  # noqa: E402
 from node_agent.runtime.conformance.lives import RuntimeConformance  # noqa: E402
 from node_agent.runtime.conformance.programs import (  # noqa: E402
@@ -39,13 +46,16 @@ from node_agent.runtime.conformance.rig import HOST_PROGRAMS, Programs, Rig, Run
 
 __all__ = [
     "HOST_PROGRAMS",
+    "AttachConformance",
     "CommandsConformance",
     "LimitsConformance",
+    "ProcessesConformance",
     "ProgramConformance",
     "Programs",
     "ResizeConformance",
     "Rig",
     "RuntimeConformance",
     "RuntimeSuite",
+    "TerminalConformance",
     "TreeKillConformance",
 ]

@@ -104,6 +104,9 @@ class Rig:
         fence: Fence | None = None,
         log: LogPolicy | None = None,
         stop_signal: int = signal.SIGTERM,
+        stdin: bool = False,
+        stdin_once: bool = False,
+        tty: bool = False,
         **annotations: str,
     ) -> ContainerState:
         """Starts a program as a container of that id."""
@@ -118,6 +121,9 @@ class Rig:
                 annotations=annotations,
                 fence=fence,
                 stop_signal=stop_signal,
+                stdin=stdin,
+                stdin_once=stdin_once,
+                tty=tty,
             )
         )
 
