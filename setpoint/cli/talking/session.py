@@ -13,7 +13,17 @@ from contextlib import ExitStack, aclosing
 
 from proto.bus.port import Bus, BusError
 from proto.duplex import converse
-from proto.frames import CONTENT_BYTES_MAX, ENDED, STDERR, STDIN, STDOUT, frame, resized
+from proto.frames import (
+    CONTENT_BYTES_MAX,
+    ENDED,
+    MISSED,
+    STDERR,
+    STDIN,
+    STDOUT,
+    frame,
+    how_much_was_missed,
+    resized,
+)
 from proto.streams import StreamBroken
 from setpoint.cli.errors import CliError
 from setpoint.cli.talking import terminal
@@ -76,6 +86,10 @@ async def _listen(answer: AsyncGenerator[bytes, None]) -> int:
         async for chunk in chunks:
             if chunk[0] in targets:
                 await outlet.write(targets[chunk[0]], memoryview(chunk)[1:])
+            elif chunk[0] == MISSED:
+                count = how_much_was_missed(chunk[1:])
+                print(f"Warning: {count} bytes were printed faster than they could be told, and are left out here",
+                      end="\r\n", file=sys.stderr, flush=True)  # fmt: skip
             elif chunk[0] == ENDED:
                 return said_how_it_ended(chunk)
     raise StreamBroken("it ended without telling how")
