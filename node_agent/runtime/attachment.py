@@ -14,7 +14,8 @@ from typing import Literal
 from node_agent.runtime.abilities import Missed, Printed
 from node_agent.runtime.port import ContainerState, RuntimeUnavailable
 from node_agent.runtime.translation import failure_of, state_of
-from node_agent.supervisor.attaching import (
+from node_agent.supervisor.client import SupervisorRefused, open_line
+from node_agent.supervisor.frames import (
     END,
     ENDED,
     FRAME_BYTES_MAX,
@@ -28,7 +29,6 @@ from node_agent.supervisor.attaching import (
     STDOUT,
     frame,
 )
-from node_agent.supervisor.client import SupervisorRefused, open_line
 
 _BUFFER_BYTES = 64 * 1024
 _NAMES: dict[int, Literal["stdout", "stderr"]] = {STDOUT: "stdout", STDERR: "stderr"}

@@ -1,14 +1,6 @@
 """One client that is attached to a container's program: hears what it prints from now on, and may write to it.
 
-After its request was answered, the connection carries frames: one byte that tells the channel, four with the length of
-the content (network order), and the content. The channels are those of `proto.frames`, and two more.
-
-    ← 1 stdout, 2 stderr   what the program prints
-    ← 5 missed             eight bytes: how many of these the client was too slow for, and will not see
-    ← 3 ended              JSON: how the container ended; the connection ends with it
-    → 0 stdin              what the program shall read
-    → 4 resized            columns and rows, two bytes each
-    → 6 end                nothing more will be written
+After its request was answered, the connection carries `frames`.
 
 The program is never held up by a client: what does not fit into the connection's buffer is counted and left out. A
 client is held up by the program: while that does not read, nothing more is taken from the connection. So at most one
@@ -17,27 +9,29 @@ frame of each direction is kept here.
 
 import json
 import socket
-import struct
 from typing import Any
 
 from node_agent.supervisor.ends import Ends
+from node_agent.supervisor.frames import (
+    END,
+    ENDED,
+    FRAME_BYTES_MAX,
+    HEADER,
+    MISSED,
+    MISSED_BYTES,
+    RESIZED,
+    SIZE,
+    STDERR,
+    STDIN,
+    STDOUT,
+    frame,
+)
 from node_agent.supervisor.loop import READABLE, WRITABLE, Loop
-
-STDIN, STDOUT, STDERR, ENDED, RESIZED, MISSED, END = range(7)
-HEADER = struct.Struct(">BI")
-MISSED_BYTES = struct.Struct(">Q")
-SIZE = struct.Struct(">HH")
-FRAME_BYTES_MAX = 256 * 1024
+from node_agent.supervisor.server import receive
 
 _CHANNELS = {"stdout": STDOUT, "stderr": STDERR}
 _BUFFER_BYTES = 1024 * 1024
-_RECEIVE_BYTES = 64 * 1024
 _HANG_UPS = ~(READABLE | WRITABLE)
-
-
-def frame(channel: int, content: bytes) -> bytes:
-    """One frame."""
-    return HEADER.pack(channel, len(content)) + content
 
 
 class Attachment:
@@ -124,17 +118,12 @@ class Attachment:
             self._loop.expect(self._sock.fileno(), reading | (WRITABLE if self._unsent else 0))
 
     def _receive(self) -> None:
-        try:
-            received = self._sock.recv(_RECEIVE_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            received = b""
-        if not received:
+        received = receive(self._sock)
+        if received:
+            self._received += received
+            self._take_frames()
+        elif received is not None:
             self.close()
-            return
-        self._received += received
-        self._take_frames()
 
     def _take_frames(self) -> None:
         while self._open and not self._untaken and len(self._received) >= HEADER.size:

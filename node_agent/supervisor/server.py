@@ -92,12 +92,9 @@ class Connection:
             self._server.expect(self._sock.fileno(), expected)
 
     def _receive(self) -> None:
-        try:
-            received = self._sock.recv(_RECEIVE_BYTES)
-        except BlockingIOError:
+        received = receive(self._sock)
+        if received is None:
             return
-        except OSError:
-            received = b""
         if not received:
             self.close()
             return
@@ -109,6 +106,16 @@ class Connection:
         if len(rest) > LINE_BYTES_MAX:
             self.send({"error": {"kind": BAD_REQUEST, "message": "the line is too long"}})
             self.close()
+
+
+def receive(sock: socket.socket) -> bytes | None:
+    """What has arrived on a connection: None if nothing has, empty if it has ended."""
+    try:
+        return sock.recv(_RECEIVE_BYTES)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
 
 
 class Server:

@@ -17,7 +17,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def kept(shelf: Shelf) -> list[Record]:
-    return [record._replace(limits=tuple(record.limits)) for record in shelf.load_all()]
+    return [r._replace(limits=tuple(r.limits), hugepages=tuple(r.hugepages)) for r in shelf.load_all()]
 
 
 SHORT = Record("a", pid=7)
