@@ -19,13 +19,26 @@ def warnings_of(obj: Object) -> tuple[str, ...]:
     """One line for each thing that its writer should know."""
     match obj:
         case Pod():
-            return tuple(_unmapped_ports(obj.spec, "spec"))
+            return tuple(_of_spec(obj.spec, "spec"))
         case CronJob():
             template = obj.spec.job_template.spec.template.spec
-            return tuple(_unmapped_ports(template, "spec.jobTemplate.spec.template.spec"))
+            return tuple(_of_spec(template, "spec.jobTemplate.spec.template.spec"))
         case Deployment() | ReplicaSet() | StatefulSet() | DaemonSet() | Job():
-            return tuple(_unmapped_ports(obj.spec.template.spec, "spec.template.spec"))
+            return tuple(_of_spec(obj.spec.template.spec, "spec.template.spec"))
     return ()
+
+
+def _of_spec(spec: PodSpec, path: str) -> Iterator[str]:
+    yield from _unmapped_ports(spec, path)
+    yield from _idle_stdin(spec, path)
+
+
+def _idle_stdin(spec: PodSpec, path: str) -> Iterator[str]:
+    """Kubernetes accepts a stdin that ends once and was never open."""
+    for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
+        for index, container in enumerate(containers):
+            if container.stdin_once and not container.stdin:
+                yield f"{path}.{field}[{index}].stdinOnce: has no effect without `stdin: true`"
 
 
 def _unmapped_ports(spec: PodSpec, path: str) -> Iterator[str]:

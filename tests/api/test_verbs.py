@@ -86,6 +86,20 @@ async def test_a_warning_for_a_port_that_is_not_mapped(api: Cluster) -> None:
     )
 
 
+async def test_a_warning_for_a_stdin_that_was_never_open(api: Cluster) -> None:
+    containers = [{"name": "c", "stdinOnce": True}, {"name": "d", "stdin": True, "stdinOnce": True}]
+    answer = await api.send("sp.api.create.core.pods.default", json.dumps(pod(containers=containers)).encode())
+    assert answer.headers["Sp-Warning"] == "spec.containers[0].stdinOnce: has no effect without `stdin: true`"
+
+
+async def test_stdin_and_tty_are_true_or_false(api: Cluster) -> None:
+    body = json.dumps(pod(containers=[{"name": "c", "stdin": "yes", "tty": 1}])).encode()
+    status = json.loads((await api.send("sp.api.create.core.pods.default", body)).data)
+    told = {cause["field"]: cause["message"] for cause in status["details"]["causes"]}
+    assert set(told) == {"spec.containers[0].stdin", "spec.containers[0].tty"}
+    assert all("must be true or false" in message for message in told.values())
+
+
 async def test_msgpack_in_and_out(api: Cluster) -> None:
     answer = await api.send(
         "sp.api.create.core.pods.default",
