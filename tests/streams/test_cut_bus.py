@@ -54,16 +54,17 @@ async def test_a_cut_ends_every_stream_and_says_why(stage: Stage, cable: Cable, 
         file.truncate(8 << 30)
 
     execution = await call.start("exec", "web", "-c", "app", "--", "sh", "-c", "echo begun; sleep 4814")
+    attached = await call.start("attach", "talk", "-c", "count")
     reading = await call.start("logs", "talk", "-c", "much")
     copy = await call.start("cp", "-c", "app", str(endless), "web:cut-off")
-    await first_line(execution)
-    await first_line(reading)
+    for each in (execution, attached, reading):
+        await first_line(each)
     await eventually(lambda: list(folder.glob(".setpoint-copy-*")))
     await cable.cut()
 
-    assert "the conversation with the agent of node m1 broke off: the connection to the NATS server broke" in (
-        await ends(execution)
-    )
+    for each in (execution, attached):
+        broke = "the conversation with the agent of node m1 broke off: the connection to the NATS server broke"
+        assert broke in await ends(each)
     assert "the output of pod talk broke off: the connection to the NATS server broke" in await ends(reading)
     assert "the copy broke off: the connection to the NATS server broke" in await ends(copy)
     await eventually(lambda: not list(folder.glob(".setpoint-copy-*")), within_s=20)
