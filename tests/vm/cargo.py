@@ -14,7 +14,7 @@ from tests.vm.image import PROJECT, Image, pack, run
 
 ROOMS = ("proto", "control_plane", "node_agent", "setpoint")
 UNITS = "etc/systemd/system"
-ENVIRONMENT = "NATS=nats://hub:4222\nNODE=hub\n"
+ENVIRONMENT = "NATS=nats://hub:4222\nNODE=hub\nAGENT_OPTIONS=--system-reserved cpu=100m,memory=256Mi\n"
 
 
 def load(image: Image, folder: Path) -> Path:

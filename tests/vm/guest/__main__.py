@@ -6,8 +6,9 @@ import asyncio
 import subprocess
 import time
 
-from tests.vm.guest.checks import AFTER_REBOOT, BEFORE_REBOOT, FACTS, Check
+from tests.vm.guest.checks import AFTER_REBOOT, BEFORE_REBOOT, Check
 from tests.vm.guest.cluster import Cluster
+from tests.vm.guest.reboot import FACTS
 from tests.vm.guest.verdicts import Verdict
 
 CHECK_WITHIN_S = 400.0

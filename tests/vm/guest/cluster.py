@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgpack
 import nats
 from nats.aio.client import Client
 
@@ -12,6 +13,8 @@ from tests.vm.guest.system import eventually, pids_of
 
 SERVER = "nats://hub:4222"
 ANSWER_WITHIN_S = 15.0
+LOOK_WITHIN_S = 3.0
+"""For what is asked again and again: a question that is lost with the server costs no more than this."""
 
 Raw = dict[str, Any]
 
@@ -35,7 +38,7 @@ class Cluster:
         """Ends the connection."""
         await self._client.close()
 
-    async def ask(self, subject: str, body: Raw | None = None) -> Raw:
+    async def ask(self, subject: str, body: Raw | None = None, within_s: float = ANSWER_WITHIN_S) -> Raw:
         """One request; a Status with code 503 when nobody answers.
 
         Raises:
@@ -43,7 +46,7 @@ class Cluster:
         """
         try:
             reply = await self._client.request(
-                f"sp.api.{subject}", b"" if body is None else json.dumps(body).encode(), timeout=ANSWER_WITHIN_S
+                f"sp.api.{subject}", b"" if body is None else json.dumps(body).encode(), timeout=within_s
             )
         except nats.errors.Error as problem:
             raise AssertionError(f"{subject}: {problem!r}") from problem
@@ -51,18 +54,31 @@ class Cluster:
         assert answer.get("kind") != "Status" or answer.get("status") == "Success", f"{subject}: {answer}"
         return answer
 
+    async def usage(self, node: str) -> dict[str, Raw]:
+        """What the containers of a node use, by the names of their pods; asked of its agent."""
+        request = self._client.request(f"sp.node.{node}.down.usage", msgpack.packb({}), timeout=ANSWER_WITHIN_S)
+        return {each["pod"]: each for each in msgpack.unpackb((await request).data)["containers"]}
+
     async def node(self, name: str) -> Raw:
         """A node's conditions, by type."""
-        node = await self.ask(f"get.core.nodes._.{name}")
+        node = await self.ask(f"get.core.nodes._.{name}", within_s=LOOK_WITHIN_S)
         return {condition["type"]: condition for condition in node["status"].get("conditions", ())}
 
     async def ready(self, node: str) -> bool:
         """Whether the node is Ready."""
         return bool((await self.node(node)).get("Ready", {}).get("status") == "True")
 
-    async def run(self, name: str, script: str, *, limits: Raw | None = None, **spec: Any) -> Raw:
+    async def run(self, name: str, script: str, **more: Any) -> Raw:
         """Creates a pod that runs a shell script, and waits until it runs; the pod."""
-        container = {"name": "main", "command": ["/bin/sh", "-c", script], "resources": {"limits": limits or {}}}
+        await self.create(name, script, **more)
+        return dict(await eventually(lambda: self.started(name), f"pod {name} has started"))
+
+    async def create(
+        self, name: str, script: str, *, limits: Raw | None = None, requests: Raw | None = None, **spec: Any
+    ) -> None:
+        """Creates a pod that runs a shell script."""
+        resources = {"limits": limits or {}, "requests": requests or {}}
+        container = {"name": "main", "command": ["/bin/sh", "-c", script], "resources": resources}
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -70,8 +86,12 @@ class Cluster:
             "spec": {"terminationGracePeriodSeconds": 2, "containers": [container], **spec},
         }
         await self.ask("create.core.pods.default", pod)
-        pod = await eventually(lambda: self.started(name), f"pod {name} has started")
-        return dict(pod)
+
+    async def resize(self, name: str, amounts: Raw) -> None:
+        """Asks for other requests and limits of a pod's only container."""
+        pod = await self.pod(name)
+        pod["spec"]["containers"][0]["resources"] = {"limits": amounts, "requests": amounts}
+        await self.ask(f"update.core.pods/resize.default.{name}", pod)
 
     async def pod(self, name: str) -> Raw:
         """A pod."""
@@ -84,8 +104,9 @@ class Cluster:
 
     async def container(self, name: str) -> Raw:
         """The status of the pod's only container."""
-        (status,) = (await self.pod(name))["status"]["containerStatuses"]
-        return dict(status)
+        statuses = (await self.pod(name))["status"].get("containerStatuses", ())
+        assert len(statuses) == 1, f"{name}: {len(statuses)} containers are told of"
+        return dict(statuses[0])
 
     async def ended(self, name: str) -> Raw:
         """How the pod's container ended, waited for."""

@@ -11,3 +11,5 @@ chmod 700 /disk/private
 mount --bind /disk/setpoint /var/lib/setpoint
 mount --bind /disk/private /var/lib/private
 ip link set lo up
+# As the guide says for huge pages: systemd does not know the controller, and leaves it as it finds it.
+for group in /sys/fs/cgroup /sys/fs/cgroup/system.slice; do echo +hugetlb > $group/cgroup.subtree_control; done
