@@ -8,6 +8,8 @@ limits, so there only what differs from that is written.
 *Source*: Linux `Documentation/admin-guide/cgroup-v1`; shares and quota as the kubelet computes them.
 """
 
+# ruff: noqa: PTH112
+
 import os
 from collections.abc import Mapping
 
@@ -88,8 +90,13 @@ class V1:
         return MEMORY in self._bases and _oom_kills(f"{self._bases[MEMORY]}/{path}") > 0
 
     def entrances(self, path: str) -> Entrances:
-        """See the port. A thread that moves itself by `tasks` waits for nobody, as it would by `cgroup.procs`."""
-        return Entrances(files=tuple(f"{base}/{path}/tasks" for base in self._trees()))
+        """See the port. A thread that moves itself by `tasks` waits for nobody, as it would by `cgroup.procs`.
+
+        A group that an earlier supervisor made may lack the trees that were of no use then.
+        """
+        later = {self._bases[name] for name in (HUGETLB, BLKIO) if name in self._bases}
+        trees = (base for base in self._trees() if base not in later or os.path.isdir(f"{base}/{path}"))
+        return Entrances(files=tuple(f"{base}/{path}/tasks" for base in trees))
 
     def procs(self, path: str) -> tuple[int, ...]:
         """See the port. Any of the trees tells, since a workload enters all."""

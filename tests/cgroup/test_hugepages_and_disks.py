@@ -51,8 +51,14 @@ def test_v1_has_a_tree_for_them(tmp_path: Path) -> None:
     seed(tmp_path / GROUP, hugetlb__2MB__limit_in_bytes="", hugetlb__2MB__rsvd__limit_in_bytes="")
     driver.create(GROUP, NO_LIMITS)
     assert contents(tmp_path / GROUP, "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.rsvd.limit_in_bytes") == ["0", "0"]
-    entrances = Entrances(files=(f"{tmp_path}/a/tasks",))
-    assert (driver.abilities, driver.entrances("a")) == ({"hugetlb", "tree-kill"}, entrances)
+    entrances = Entrances(files=(f"{tmp_path}/{GROUP}/tasks",))
+    assert (driver.abilities, driver.entrances(GROUP)) == ({"hugetlb", "tree-kill"}, entrances)
+
+
+def test_a_group_from_before_there_were_huge_pages_is_entered_where_it_is(tmp_path: Path) -> None:
+    driver = V1({"pids": str(tmp_path / "pids"), "hugetlb": str(tmp_path / "hugetlb")}, {}, page_sizes=(2 * MIB,))
+    seed(tmp_path / "pids" / GROUP, cgroup__procs="")
+    assert driver.entrances(GROUP) == Entrances(files=(f"{tmp_path}/pids/{GROUP}/tasks",))
 
 
 @pytest.mark.parametrize(
