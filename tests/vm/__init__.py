@@ -5,6 +5,9 @@ cache folder. `cargo` packs what changes with every commit, the project itself a
 the kernel unpacks over the first. `machine` runs it under software emulation and reads the verdicts that
 `guest/checks.py` prints on the console. `test_systemd` makes a test of each.
 
+It takes two to five minutes on two processors that emulate another two, and two and a half more when the image has to
+be built; `SETPOINT_VM_ACCELERATOR=kvm` is for machines whose KVM works.
+
 The units, the configuration and the recipe are taken from `deploy/` as they are: what is proved here is what the guide
 tells people to do.
 """
