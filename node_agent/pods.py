@@ -21,7 +21,7 @@ from node_agent.lease import Lease
 from node_agent.operations import Operations
 from node_agent.performing import Performer
 from node_agent.plan.environment import Host
-from node_agent.plan.events import events_between
+from node_agent.plan.events import events_between, not_synced
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.resizing import room_beside
@@ -193,8 +193,14 @@ class Pods:
             return
         for uid in woken:
             work = self._works.get(uid)
-            if work is not None and not work.cleared:
+            if work is None or work.cleared:
+                continue
+            try:
                 self._advance(work)
+            except Exception as fault:  # A fault of ours costs this pod its pass, not those that were woken with it.
+                log.exception("pass_failed pod=%s/%s", *work.pod.key)
+                self._reporting.tell(not_synced(work.pod, fault))
+                self._set_alarm(work, work.hold(self._clock.monotonic_s()))
 
     def _advance(self, work: PodWork) -> None:
         """One pass: plan, publish, launch the steps."""

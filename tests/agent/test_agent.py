@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from datetime import datetime
 
 import pytest
 
+from node_agent import pods as pods_room
+from node_agent.plan.pod import plan_pod
+from node_agent.plan.view import PodPlan, PodView
 from node_agent.registration import NameRefused
 from node_agent.runtime.fake import FakeRuntime
 from node_agent.storage.memory import MemoryStorage
@@ -611,3 +615,30 @@ def test_a_pod_is_not_gone_while_the_runtime_cannot_say_so() -> None:
             await cluster.hub.gone("u-web")
 
     run_virtual(story())
+
+
+def test_a_pod_that_cannot_be_planned_costs_no_other_its_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = True
+
+    def plan(view: PodView, now: datetime) -> PodPlan:
+        if wrong and view.pod.metadata.name == "odd":
+            raise OverflowError("too far away")
+        return plan_pod(view, now)
+
+    @scenario
+    async def story(cluster: Cluster) -> None:
+        nonlocal wrong
+        await cluster.start_agent()
+        for name in ("odd", "even"):
+            cluster.hub.known[f"u-{name}"] = Assignment(pod=pod(name))
+        both = tuple(cluster.hub.known.values())
+        await cluster.hub.send(Assignments(epoch=1, pods=both, digest=cluster.hub.digest))
+        await cluster.hub.running("u-even")
+        await eventually(lambda: cluster.hub.events)
+        (told,) = {(event.name, event.reason, event.message) for event in cluster.hub.events if event.type == "Warning"}
+        assert told == ("odd", "FailedSync", "error syncing pod: OverflowError: too far away")
+        wrong = False
+        await cluster.hub.running("u-odd")
+
+    monkeypatch.setattr(pods_room, "plan_pod", plan)
+    story()
