@@ -89,8 +89,7 @@ class VolumeKeeper:
                     os.chown(folder, -1, group)
                 folder.chmod(0o777 if group == -1 else 0o2777)
         except (OSError, WrongPlace, StorageFailure) as problem:
-            why = f"{problem.strerror}: {problem.filename}" if isinstance(problem, OSError) else str(problem)
-            raise VolumeFailure(f'MountVolume.SetUp failed for volume "{name}" : {why}') from None
+            raise VolumeFailure(f'MountVolume.SetUp failed for volume "{name}" : {_reason(problem)}') from None
         return folder
 
     def _part(self, name: str, volume: Path, sub_path: str, content: Content) -> Path:
@@ -116,3 +115,10 @@ class VolumeKeeper:
                 write_files(folder, wanted, group)
             except OSError as problem:
                 raise VolumeFailure(f'volume "{name}" cannot be updated: {problem.strerror}') from None
+
+
+def _reason(problem: Exception) -> str:
+    """What went wrong, and with which file where that is known: a mount knows of none."""
+    if not isinstance(problem, OSError):
+        return str(problem)
+    return f"{problem.strerror}: {problem.filename}" if problem.filename else str(problem.strerror)

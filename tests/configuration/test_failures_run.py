@@ -28,7 +28,6 @@ def cases(place: Path) -> dict[str, tuple[dict[str, Any], str, str]]:
     (place / "plain").write_text("true\n")
     (place / "script").write_text("#!/no/such/interpreter\n")
     (place / "script").chmod(0o755)
-    (place / "closed").mkdir(mode=0o700)
     return {
         "no-program": ({"command": ["no-such-program"]}, RUN, "cannot execute 'no-such-program' (not found in PATH"),
         "no-file": ({"command": ["/no/such/file"]}, RUN, "cannot execute '/no/such/file': No such file or directory"),
