@@ -24,6 +24,10 @@ def unkept(pod: Pod, container: Container) -> str:
 
 
 def _all(pod: Pod, container: Container, own: SecurityContext, common: PodSecurityContext) -> Iterator[str]:
+    if pod.spec.os is not None and pod.spec.os.name != "linux":
+        yield f"os: this node runs Linux, not {pod.spec.os.name}"
+    if pod.spec.runtime_class_name:
+        yield f"runtimeClassName: this node has one way to run programs, and no class {pod.spec.runtime_class_name}"
     yield from _profile("seccompProfile", own.seccomp_profile or common.seccomp_profile)
     yield from _profile("appArmorProfile", own.app_armor_profile or common.app_armor_profile)
     if own.se_linux_options or common.se_linux_options:

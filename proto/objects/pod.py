@@ -177,14 +177,21 @@ class DisconnectPolicy(Model):
     with fewer restarts. The last two are for pods of a ReplicaSet that are never stopped by their node."""
 
 
+class PodOS(Model):
+    """The system that a pod is made for."""
+
+    name: Literal["linux", "windows"]
+    """Which one; nodes run Linux, so a pod for another one does not start."""
+
+
 class PodSpec(Model):
     """What should run, and where it may."""
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
         {"automountServiceAccountToken", "dnsConfig", "dnsPolicy",
          "enableServiceLinks", "ephemeralContainers", "hostAliases",
-         "hostname", "hostnameOverride", "imagePullSecrets", "os", "overhead",
-         "resourceClaims", "resources", "runtimeClassName",
+         "hostname", "hostnameOverride", "imagePullSecrets", "overhead",
+         "resourceClaims", "resources",
          "schedulerName", "schedulingGates", "serviceAccount", "serviceAccountName",
          "setHostnameAsFQDN", "subdomain", "topologySpreadConstraints",
          "workloadRef"}
@@ -223,6 +230,10 @@ class PodSpec(Model):
     """Files and folders that its containers mount."""
     security_context: PodSecurityContext | None = None
     """As whom its programs run."""
+    os: PodOS | None = None
+    """The system that it is made for."""
+    runtime_class_name: Text = ""
+    """How its programs are kept apart from the machine; there are no classes, so with any name they do not start."""
     host_network: bool = False
     """Whether its programs use the machine's network; they do, either way."""
     host_pid: bool = Field(default=False, alias="hostPID")

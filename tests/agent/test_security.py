@@ -65,7 +65,8 @@ def test_what_a_driver_is_told(own: dict[str, Any], common: dict[str, Any], secu
 
 
 def test_what_is_the_machines_anyway_may_be_asked_for() -> None:
-    shares = {"hostPID": True, "hostIPC": True, "hostNetwork": True, "shareProcessNamespace": False, "hostUsers": True}
+    shares = {"hostPID": True, "hostIPC": True, "hostNetwork": True, "shareProcessNamespace": False, "hostUsers": True,
+              "os": {"name": "linux"}}  # fmt: skip
     described = pod("web", **shares)
     assert isinstance(prepare(described, described.spec.containers[0], Config(), {}, Host("n", "::1")), Launch)
 
@@ -100,6 +101,9 @@ def test_what_no_process_can_have_is_refused(
     [
         ({}, {"hostUsers": False},
          "hostUsers: the programs of this node have the machine's users, and cannot be given others"),
+        ({}, {"os": {"name": "windows"}}, "os: this node runs Linux, not windows"),
+        ({}, {"runtimeClassName": "gvisor"},
+         "runtimeClassName: this node has one way to run programs, and no class gvisor"),
         ({"mountPropagation": "Bidirectional"}, {},
          "volumeMounts: v: mountPropagation: what programs of this node mount is theirs alone"),
         ({"readOnly": True, "recursiveReadOnly": "Enabled"}, {},
