@@ -110,7 +110,12 @@ async def test_a_volume_in_memory_is_bounded_counts_not_as_disk_and_goes_with_it
     with pytest.raises(OSError, match="No space left"):
         (Path(source) / "large").write_bytes(bytes(2 * MIB))
     assert "v" not in (await storage.space_of("u")).volumes
+    (Path(source) / "deep").mkdir()
+    elsewhere = os.open(source, os.O_RDONLY)
     await storage.remove_pod("u")
+    left = list(Path(f"/proc/self/fd/{elsewhere}").iterdir())
+    assert left == [], "a copy of the mount in another program's view keeps no memory"
+    os.close(elsewhere)
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text() and not (tmp_path / "pods" / "u").exists()
     storage.close()
 
