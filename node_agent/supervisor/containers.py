@@ -15,6 +15,7 @@ from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.host import Host
 from node_agent.supervisor.launch import Failure
 from node_agent.supervisor.life import Life
+from node_agent.supervisor.loop import guarded
 from node_agent.supervisor.record import Record
 from node_agent.supervisor.security import PLAIN
 from node_agent.supervisor.stdio import NO_STDIO
@@ -29,6 +30,10 @@ from node_agent.supervisor.wire import (
     StartRequest,
 )
 
+_STEPS = ("prepare", "fork", "go")
+_TOGETHER_MAX = 16
+"""So many containers begin at a time, before others have their turn."""
+
 _FIRST_RETRY_S = 0.005
 _CLEARING_MAX_S = 10.0
 
@@ -41,6 +46,7 @@ class Containers:
         self._fences = fences
         self._lives: dict[str, Life] = {}
         self._by_pid: dict[int, Life] = {}
+        self._beginning: list[Life] = []
         self._executions = Executions(host.loop, host.trees, host.open_files)
 
     def adopt_all(self) -> None:
@@ -68,14 +74,31 @@ class Containers:
             if request.fence is not None and not self._fences.may_start(request.fence):
                 answer(Refused(FENCED, f"cannot start {request.id}: the node's lease has run out"))
                 return
-            try:
-                life = self._begin(request)
-            except OSError as problem:
-                answer(Refused(START_FAILED, f"cannot start {request.id}: {problem}", problem.errno))
-                return
+            life = self._lives[request.id] = self._asked_for(request)
+            self._beginning.append(life)
+            if len(self._beginning) == 1:
+                self._host.loop.call_soon(self._begin)
         life.when_launched(lambda failure: self._answer_start(life, failure, answer))
 
-    def _begin(self, request: StartRequest) -> Life:
+    def _begin(self) -> None:
+        """Begins the containers that were asked for, some at a time: prepares all of them, forks all, lets all go.
+
+        After a fork each page of memory is copied that is written to for the first time. Forks that follow each other
+        at once share that cost.
+        """
+        lives, self._beginning = self._beginning[:_TOGETHER_MAX], self._beginning[_TOGETHER_MAX:]
+        if self._beginning:
+            self._host.loop.call_soon(self._begin)
+        beginnings = [life.begin() for life in lives]
+        for _ in _STEPS:
+            for beginning in beginnings:
+                guarded(partial(next, beginning, None))
+        for life in lives:
+            if not life.ended and life.record.pid is not None:
+                self._by_pid[life.record.pid] = life
+                self._fences.watch(life.record.id, life)
+
+    def _asked_for(self, request: StartRequest) -> Life:
         record = Record(
             id=request.id,
             log_path=request.log_path,
@@ -89,12 +112,7 @@ class Containers:
             stop_signal=request.stop_signal,
             stdio=None if request.stdio == NO_STDIO else request.stdio,
         ).with_limits(request.limits)
-        life = Life(self._host, record)
-        life.begin(request)
-        assert life.record.pid is not None
-        self._lives[record.id] = self._by_pid[life.record.pid] = life
-        self._fences.watch(record.id, life)
-        return life
+        return Life(self._host, record, request)
 
     def _answer_start(self, life: Life, failure: Failure | None, answer: Answer) -> None:
         if failure is None:

@@ -10,7 +10,8 @@ before, the socket closes and the child leaves, so no process can exist that the
 know of.
 
 What can be set from outside is set by us before that word, and the child is born in its cgroup where the kernel can do
-that: each page of our memory that the child touches is copied for it, which is what a start costs most.
+that: each page of our memory that the child or we touch after the fork is copied, which is what a start costs most. For
+the same reason those that are to start together are forked one right after the other (see `containers`).
 
 *Never*: the child allocates little, takes no locks and returns to no caller; it ends in `execve` or `_exit`.
 """
@@ -67,16 +68,27 @@ class Failure(NamedTuple):
 class Launch:
     """A child that is on its way to its program."""
 
-    def __init__(self, pid: int, line: socket.socket) -> None:
+    def __init__(self, pid: int, line: socket.socket, program: Program) -> None:
         self.pid = pid
         self._line = line
+        self._program = program
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when the outcome is known."""
         return self._line.fileno()
 
     def go(self) -> None:
-        """Lets the child execute its program."""
+        """Sets what can be set from outside, and lets the child execute its program.
+
+        Raises:
+            OSError: The kernel refused; the child waits on.
+        """
+        try:
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, self._program.open_files)
+        except ProcessLookupError:
+            return  # It was killed; that will be noticed.
+        # A courtesy: below what we inherited it needs a privilege, which unprivileged nodes lack.
+        files.write_if_possible(f"/proc/{self.pid}/oom_score_adj", str(self._program.oom_score_adj))
         try:
             self._line.send(b"g")
         except OSError:
@@ -119,15 +131,7 @@ def launch(program: Program) -> Launch:
     if pid == 0:
         _become(program, entrances, ours, theirs)
     theirs.close()
-    launched = Launch(pid, ours)
-    try:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, program.open_files)
-    except OSError:
-        launched.abort()
-        raise
-    # A courtesy: below what we inherited it needs a privilege, which unprivileged nodes lack.
-    files.write_if_possible(f"/proc/{pid}/oom_score_adj", str(program.oom_score_adj))
-    return launched
+    return Launch(pid, ours, program)
 
 
 def _fork(entrances: Entrances) -> tuple[int, tuple[str, ...]]:

@@ -9,9 +9,10 @@ A life only moves forward. What ends it is always noticed, never asked for in tu
 children, by a pidfd for adopted processes.
 """
 
+import errno
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -39,12 +40,13 @@ _HANG_UP_GRACE_S = 2.0
 class Life:
     """A container in memory; `record` is what is on disk of it."""
 
-    def __init__(self, host: Host, record: Record) -> None:
+    def __init__(self, host: Host, record: Record, request: StartRequest | None = None) -> None:
         self.record = record
         self.ended = False
         self.place = place_of(record.level, record.id)
         self.oom_score_adj = host.oom_score_adj if record.oom_score_adj is None else record.oom_score_adj
         self._host = host
+        self._request = request
         self.ends = Ends(
             host.loop, host.store, record.id, host.shelf.place(record.id),
             RotatedLog(record.log_path, record.log_max_bytes, record.log_max_files),
@@ -59,40 +61,39 @@ class Life:
         self._launched: Waiters[Failure | None] = Waiters()
         self._over: Waiters[None] = Waiters()
 
-    def begin(self, request: StartRequest) -> None:
-        """Forks the program's process and lets it go once its pid is on disk.
+    def begin(self) -> Iterator[None]:
+        """Forks the program's process and lets it go once its pid is on disk; pauses before and after the fork.
 
-        Raises:
-            OSError: Something that is needed before the fork failed; nothing of the container is left then.
+        Where something that is needed for it fails, those who wait are told, and nothing of the container is left.
         """
+        request = self._request
+        assert request is not None, "only a life that was asked for begins"
         try:
             files = self.ends.make(request.security.uid)
             entrances = self._host.trees.prepare(self.place, request.limits)
             self._watch_oom()
-            self._launch = launch(self._program(request, files, entrances))
+            program = self._program(request, files, entrances)
+            yield
+            self._launch = launch(program)
+            yield
             pid, boot_id = self._launch.pid, self._host.boot_id
             self.record = self.record._replace(
                 pid=pid, start_ticks=start_ticks(pid), boot_id=boot_id, started_at_s=time.time()
             )
             self._host.shelf.save(self.record)
-        except OSError:
-            self._abandon()
-            raise
-        self._launch.go()
+            self._launch.go()
+        except (OSError, ValueError) as problem:
+            number = getattr(problem, "errno", None) or errno.EINVAL
+            self._on_failed(Failure(number, f"cannot start {self.record.id}: {problem}"))
+            return
+        self._request = None
         self._host.loop.watch(self._launch.fileno(), lambda events: self._on_launched())
 
     def _program(self, request: StartRequest, files: Files, entrances: Entrances) -> Program:
         return Program(
-            container_id=request.id,
-            argv=request.argv,
-            env=request.env,
-            working_dir=request.working_dir,
-            **files._asdict(),
-            entrances=entrances,
-            open_files=self._host.open_files,
-            oom_score_adj=self.oom_score_adj,
-            security=request.security,
-        )
+            request.id, request.argv, request.env, request.working_dir, **files._asdict(), entrances=entrances,
+            open_files=self._host.open_files, oom_score_adj=self.oom_score_adj, security=request.security,
+        )  # fmt: skip
 
     def _on_launched(self) -> None:
         assert self._launch is not None
@@ -105,9 +106,9 @@ class Life:
             self.on_child_ended(self._early_status)
 
     def _on_failed(self, failure: Failure) -> None:
-        """The child that could not execute the program is gone, so its cgroup can be removed."""
+        """The child that could not execute the program is gone (or never was), so its cgroup can be removed."""
         self._abandon()
-        self._failure = None
+        self._request = self._failure = None
         self._launched.tell(failure)
 
     def _abandon(self) -> None:
@@ -204,7 +205,7 @@ class Life:
     @property
     def launching(self) -> bool:
         """Whether it is not known yet if the program could be executed."""
-        return self._launch is not None or self._failure is not None
+        return self._request is not None or self._launch is not None or self._failure is not None
 
     def public(self) -> dict[str, Any]:
         """What clients are told."""

@@ -46,6 +46,7 @@ class Loop:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
+        self._soon: list[Callable[[], object]] = []
         self._running = False
 
     def watch(self, fd: int, handler: Callable[[int], None], events: int = READABLE) -> None:
@@ -68,6 +69,10 @@ class Loop:
         heapq.heappush(self._timers, (timer.due_s, next(self._order), timer))
         return timer
 
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        """Calls back once, after what is ready now."""
+        self._soon.append(callback)
+
     def stop(self) -> None:
         """Ends `run` after the present round."""
         self._running = False
@@ -80,6 +85,9 @@ class Loop:
                 handler = self._handlers.get(fd)
                 if handler is not None:
                     guarded(partial(handler, events))
+            soon, self._soon = self._soon, []
+            for callback in soon:
+                guarded(callback)
             self._fire_due_timers()
 
     def close(self) -> None:
@@ -88,6 +96,8 @@ class Loop:
 
     def _patience_s(self) -> float | None:
         """How long to sleep: until the first timer, or for ever."""
+        if self._soon:
+            return 0.0
         return max(0.0, self._timers[0][0] - now_s()) if self._timers else None
 
     def _fire_due_timers(self) -> None:

@@ -1,5 +1,6 @@
 """Puts the supervisor together: the operations of the socket, on the containers, in the loop."""
 
+import gc
 import os
 import signal
 import time
@@ -63,6 +64,8 @@ class Supervisor:
         self._containers.sweep(dry_run=False)
         self._server = Server(self._socket_path, self._loop, self._operations())
         reaper.reap()
+        gc.collect()
+        gc.freeze()  # What lasts for ever is not looked at again: looking would copy it after each fork.
         ready()
         self._loop.run()
         self._server.close()
