@@ -64,6 +64,7 @@ class LogReader:
         self._renderer = Renderer(timestamps=choice.timestamps, inside_line=place is not None and place.inside_line)
         self._file: LogFile | None = None
         self._offset = 0
+        self._seen_bytes = 0
         self._stamp = "" if place is None else place.stamp
         self._newer: list[str] = []
         self._gap: Gap | None = None
@@ -117,6 +118,7 @@ class LogReader:
                 self._offset += end
                 return block[:end] if end < len(block) else block
             if len(block) < size:
+                self._seen_bytes = self._offset + len(block)
                 return b""
             if size >= RECORD_BYTES_MAX:
                 self._offset += len(block)
@@ -136,9 +138,10 @@ class LogReader:
         inodes = [file.inode for file in files]
         if self._file.inode in inodes:
             number = inodes.index(self._file.inode)
-            if number + 1 == len(files) or self._file.size_bytes() > self._offset:
-                close_all(files)  # The last records were written between our look and the rotation.
-                return self._file.size_bytes() > self._offset
+            has_grown = self._file.size_bytes() > self._seen_bytes  # Between our look and the rotation.
+            if has_grown or number + 1 == len(files):
+                close_all(files)
+                return has_grown
             self._begin(files, number + 1, 0)
             return True
         self._skip_to_oldest(files)

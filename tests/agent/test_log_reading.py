@@ -147,6 +147,12 @@ def test_a_place_that_is_no_more_is_told(log: Path) -> None:
     assert later.gap() == Gap(stamp(8), stamp(20))
 
 
+def test_a_torn_record_at_the_end_of_an_older_file_holds_nobody_up(log: Path) -> None:
+    with Path(f"{log}.1").open("ab") as file:
+        file.write(record(40)[:-5])
+    assert everything(LogReader(log, LogChoice())) == lines(*range(9))
+
+
 def test_the_place_of_an_empty_log_is_before_all_records(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
     assert LogReader(path, LogChoice(tail=0)).place == LogPlace()
