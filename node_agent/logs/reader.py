@@ -159,9 +159,15 @@ class LogReader:
         self._skip_to_oldest(files)
 
     def _skip_to_oldest(self, files: list[LogFile]) -> None:
-        """Go on with the oldest file, as our own is gone; note a gap unless this is its successor."""
-        if not (self._newer and files[0].has(self._newer[0])):
-            self._gap = Gap(self._stamp, files[0].first_stamp())
+        """Go on with the oldest file, as our own is gone; note a gap unless this is its successor.
+
+        The successor is known from before, or begins with the time at which ours ended: what a program prints at once
+        bears one time, and may be cut by a rotation, but fills no whole file.
+        """
+        known = bool(self._newer) and files[0].has(self._newer[0])
+        stamp = files[0].first_stamp()
+        if not known and stamp != self._stamp:
+            self._gap = Gap(self._stamp, stamp)
         self._begin(files, 0, 0)
 
     def _begin(self, files: list[LogFile], number: int, offset: int) -> None:

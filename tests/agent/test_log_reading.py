@@ -138,6 +138,14 @@ def test_a_later_reader_goes_on_where_the_first_one_was(
     assert later.gap() is None
 
 
+def test_what_was_printed_at_once_is_cut_by_a_rotation_without_a_gap(log: Path) -> None:
+    reader = LogReader(log, LogChoice(tail=1))
+    assert reader.read() == b"line 8\n"
+    replace_all(log, record(8, "more of it"))
+    assert everything(reader) == "more of it\n"
+    assert reader.gap() is None
+
+
 def test_a_place_that_is_no_more_is_told(log: Path) -> None:
     first = LogReader(log, LogChoice(tail=1))
     assert first.read() == b"line 8\n"
