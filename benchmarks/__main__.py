@@ -33,6 +33,7 @@ MEASUREMENTS = (
     "processes",
     "starts",
     "streams",
+    "attaching",
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node_agent.cgroup.detect import base_name
-from node_agent.runtime.abilities import Swept
+from node_agent.runtime.abilities import ProcessState, Swept
 from node_agent.runtime.port import (
     ContainerSpec,
     LogPolicy,
@@ -114,3 +114,20 @@ async def test_a_group_that_no_container_has_is_swept(runtime: ProcessRuntime, t
     assert await runtime.sweep(dry_run=True) == (Swept("left-over"),)
     assert await runtime.sweep() == (Swept("left-over", removed=True),)
     assert await runtime.sweep() == ()
+
+
+async def test_without_control_groups_processes_are_known_by_their_mark(tmp_path: Path) -> None:
+    runtime = ProcessRuntime(RuntimeSettings("test", tmp_path), use_cgroups=False)
+    await runtime.open()
+    script = "setsid sleep 4815 & exec sleep 4816"
+    started = await runtime.start(spec(tmp_path, "a", "sh", "-c", script))
+    found = await eventually(lambda: _told(runtime, 2))
+    assert {state.command for state in found} == {("sleep", "4815"), ("sleep", "4816")}
+    assert {state.pid for state in found if state.command[1] == "4816"} == {started.pid}
+    await runtime.shutdown(grace_s=0)
+
+
+async def _told(runtime: ProcessRuntime, count: int) -> tuple[ProcessState, ...]:
+    states = await runtime.processes("a")
+    assert len(states) == count and all(state.command[0] == "sleep" for state in states)
+    return states
