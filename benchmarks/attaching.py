@@ -6,6 +6,7 @@ The driver is the agent's own with a real supervisor; what the bus adds is in `s
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -15,8 +16,7 @@ from benchmarks.measuring import Figure, percentile
 from node_agent.runtime.abilities import Missed, Printed
 from node_agent.runtime.port import ContainerSpec, LogPolicy, RuntimeSettings
 from node_agent.runtime.process import ProcessRuntime
-from node_agent.streams.listing import reply_of
-from proto import codec
+from node_agent.streams.listing import packed_reply
 
 PROCESSES = 1000
 ROUNDS = 10
@@ -28,6 +28,8 @@ FLOOD = f"read go; yes {'x' * 99} | head -c {FLOOD_BYTES}; exec sleep 1000000"
 
 async def measure() -> AsyncIterator[Figure]:
     """Processes, keys, output."""
+    gc.collect()
+    gc.freeze()  # As the agent does.
     with tempfile.TemporaryDirectory(prefix="setpoint-bench-") as folder:
         runtime = ProcessRuntime(RuntimeSettings("bench", Path(folder)))
         await runtime.open()
@@ -62,7 +64,7 @@ async def _listed(runtime: ProcessRuntime) -> AsyncIterator[Figure]:
     for _ in range(ROUNDS):
         begun_s = time.perf_counter()
         states = [("many", state) for state in await runtime.processes("many")]
-        await asyncio.to_thread(lambda states=states: codec.pack_raw(reply_of(states, time.time())))  # type: ignore[misc]
+        await asyncio.to_thread(packed_reply, states, time.time(), in_json=False)
         took_ms.append(1000 * (time.perf_counter() - begun_s))
     watching.cancel()
     note = f"{PROCESSES} processes"

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+
+import msgpack
 
 from node_agent.background import Background
 from node_agent.operations import Operations
@@ -27,11 +28,8 @@ from proto.objects.pod import Container
 
 log = logging.getLogger(__name__)
 
-REPLY_BYTES_MAX = 700 * 1024
-"""A message of NATS has 1 MiB, and JSON takes more than what is counted here."""
-
-_EACH_BYTES = 250
-"""What a process takes without its command."""
+REPLY_BYTES_MAX = 1000 * 1024
+"""A message of NATS has 1 MiB."""
 
 
 class ProcessServer:
@@ -53,12 +51,13 @@ class ProcessServer:
             self._background.spawn(self._answer(message), "processes")
 
     async def _answer(self, message: Message) -> None:
-        pack = codec.dump_json if message.data.lstrip().startswith(b"{") else codec.pack_raw
+        in_json = message.data.lstrip().startswith(b"{")
         try:
             states = await self._states(message.data)
-            data = await asyncio.to_thread(lambda: pack(reply_of(states, time.time())))
+            data = await asyncio.to_thread(packed_reply, states, time.time(), in_json=in_json)
         except ApiError as error:
-            data = pack(codec.to_dict(ProcessesReply(error=error.to_status())))
+            reply = ProcessesReply(error=error.to_status())
+            data = codec.to_json(reply) if in_json else codec.pack(reply)
         try:
             await self._bus.publish(message.reply, data)
         except BusError as problem:
@@ -102,19 +101,29 @@ class ProcessServer:
             raise Unavailable(str(problem)) from None
 
 
-def reply_of(states: Sequence[tuple[str, ProcessState]], now_s: float) -> dict[str, Any]:
+def packed_reply(states: Iterable[tuple[str, ProcessState]], now_s: float, *, in_json: bool) -> bytes:
     """A `ProcessesReply` in wire form, with as many as a message has room for.
 
-    Call it in a thread, since a thousand take their time. They are dumped one by one, so that others get their turn.
+    Call it in a thread, since a thousand take their time. They are packed one by one, so that others get their turn,
+    and leave nothing behind for the garbage collector, which would hold up everyone.
     """
-    left_bytes = REPLY_BYTES_MAX
-    told: list[dict[str, Any]] = []
+    pack = codec.dump_json if in_json else codec.pack_raw
+    pieces: list[bytes] = []
+    size_bytes = omitted = 0
     for container, state in states:
-        left_bytes -= _EACH_BYTES + sum(len(word.encode()) + 3 for word in state.command)
-        if left_bytes < 0:
-            break
-        told.append(codec.to_dict(_told(container, state, now_s)))
-    return {"processes": told, "omitted": len(states) - len(told)}
+        piece = pack(codec.to_dict(_told(container, state, now_s)))
+        size_bytes += len(piece) + 1
+        if size_bytes <= REPLY_BYTES_MAX:
+            pieces.append(piece)
+        else:
+            omitted += 1
+    if in_json:
+        return b'{"processes":[%s],"omitted":%d}' % (b",".join(pieces), omitted)
+    packer = msgpack.Packer(autoreset=False)
+    packer.pack_map_header(2)
+    packer.pack("processes")
+    packer.pack_array_header(len(pieces))
+    return bytes(packer.bytes() + b"".join(pieces) + codec.pack_raw("omitted") + codec.pack_raw(omitted))
 
 
 def _told(container: str, state: ProcessState, now_s: float) -> ProcessOfContainer:
