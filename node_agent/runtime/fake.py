@@ -38,7 +38,7 @@ from node_agent.runtime.port import (
     StdinNotOpen,
     Usage,
 )
-from node_agent.supervisor.fences import NEVER, Grant
+from node_agent.supervisor.grant import NEVER, Grant
 
 FAKE_ABILITIES = frozenset({"cpu", "memory", "pids", "tree-kill", "outlives-agent"})
 _FATAL_SIGNALS = frozenset({signals.SIGHUP, signals.SIGINT, signals.SIGQUIT, signals.SIGTERM})

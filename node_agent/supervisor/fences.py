@@ -9,22 +9,20 @@ Times are CLOCK_BOOTTIME, which all programs of a machine share and which runs o
 laptop that wakes up after an hour must not think that its lease still runs. Grants name a time and not a distance, so
 one that lay in a socket while somebody was stopped by a signal is not worth more for being read late.
 
-The last grant lies on disk too, so that the next supervisor goes on counting from it.
+The last grant lies on disk too, so that the next supervisor goes on counting from it. For as long as this one is dead
+or stopped, a guard keeps the promise, by force.
 """
 # ruff: noqa: PTH123
 
 import json
 import os
-from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
+from node_agent.supervisor.grant import NEVER, Grant
+from node_agent.supervisor.guard import Charge, Guard
 from node_agent.supervisor.loop import Loop, Timer, note, now_s
 from node_agent.supervisor.wire import Fence
-
-GRACE_SHARE = 1 / 3
-KILL_S_MAX = 0.5
-KILL_SHARE = 0.1
-"""The end by force comes so much before the window's end, in seconds or as a share of it: killing takes a moment."""
 
 _FILE_BYTES = 200
 
@@ -37,51 +35,44 @@ class Fenceable(Protocol):
         """How long it may run without a grant; None for ever, and once it has ended or was stopped for it."""
         ...
 
+    @property
+    def charge(self) -> Charge | None:
+        """What its guard has to know; None when it has no fence now."""
+        ...
+
+    def when_running(self, tell: Callable[[], None]) -> None:
+        """Call back once its program runs."""
+        ...
+
+    def when_ended(self, tell: Callable[[], None]) -> None:
+        """Call back when nothing of it lives."""
+        ...
+
     def stop_fenced(self, grace_s: float) -> None:
         """Stop it, and remember why."""
         ...
 
 
-class Grant(NamedTuple):
-    """The last grant of the lease: when its heartbeat was sent, and how long it lasts."""
-
-    sent_s: float
-    lease_s: float
-
-    def window_s(self, fence: Fence) -> float:
-        """How long after `sent_s` the container may be alive."""
-        return self.lease_s if fence.stop_after_s is None else fence.stop_after_s
-
-    def kill_at_s(self, fence: Fence) -> float:
-        """When it is ended by force."""
-        window_s = self.window_s(fence)
-        return self.sent_s + window_s - min(KILL_S_MAX, window_s * KILL_SHARE)
-
-    def stop_at_s(self, fence: Fence) -> float:
-        """When it is asked to end."""
-        return self.kill_at_s(fence) - min(fence.grace_s, self.window_s(fence) * GRACE_SHARE)
-
-
-NEVER = Grant(float("-inf"), 0.0)
-
-
 class Fences:
-    """Watches over all containers that have a fence, with one timer."""
+    """Watches over all containers that have a fence, with one timer; a guard does where this cannot."""
 
-    def __init__(self, loop: Loop, state_dir: str, boot_id: str) -> None:
+    def __init__(self, loop: Loop, guard: Guard, state_dir: str, boot_id: str) -> None:
         self._loop = loop
+        self._guard = guard
         self._path = state_dir + "/grant"
         self._boot_id = boot_id
         self._watched: dict[str, Fenceable] = {}
         self._timer: Timer | None = None
         self._fd: int | None = None
         self._grant = self._load()
+        guard.take_grant(self._grant)
 
     def take_grant(self, grant: Grant) -> None:
         """The hub has renewed the lease; older news than what is known says nothing. The timer finds it out itself."""
         if grant.sent_s <= self._grant.sent_s:
             return
         self._grant = grant
+        self._guard.take_grant(grant)
         if self._watched:
             self._save()
 
@@ -97,6 +88,13 @@ class Fences:
             self._save()
         self._watched[container_id] = life
         self._arm((life,))
+        life.when_running(lambda: self._have_guarded(life))
+
+    def _have_guarded(self, life: Fenceable) -> None:
+        charge = life.charge
+        if charge is not None:
+            self._guard.watch(charge)
+            life.when_ended(lambda: self._guard.forget(charge.place))
 
     def _arm(self, lives: Iterable[Fenceable]) -> None:
         """See that the timer is due when the first of these is."""

@@ -21,6 +21,7 @@ from node_agent.supervisor.deadline import Deadline
 from node_agent.supervisor.emptying import empty, remove_group
 from node_agent.supervisor.ends import Ends, Files
 from node_agent.supervisor.first_process import AdoptedProcess, signal_group
+from node_agent.supervisor.guard import Charge
 from node_agent.supervisor.host import Host
 from node_agent.supervisor.launch import Failure, Launch, Program, launch
 from node_agent.supervisor.logfile import RotatedLog
@@ -281,6 +282,16 @@ class Life:
     def fence(self) -> Fence | None:
         """How long it may run without a grant; None for ever, and once it has ended or was stopped for it."""
         return None if self.record.fence is None or self.record.fenced or self.ended else Fence(*self.record.fence)
+
+    @property
+    def charge(self) -> Charge | None:
+        """What its guard has to know; None without a fence or a process."""
+        pid, ticks = self.record.pid, self.record.start_ticks
+        return None if self.fence is None or pid is None else Charge(self.place, pid, ticks or 0, self.fence)
+
+    def when_running(self, tell: Callable[[], None]) -> None:
+        """Calls back once its program runs; never if it cannot be executed."""
+        self.when_launched(lambda failure: None if failure else tell())
 
     def stop_fenced(self, grace_s: float) -> None:
         """Stops it because the node's lease has run out; that is remembered as the reason of its end."""

@@ -12,7 +12,9 @@ from node_agent.cgroup.port import Cgroups
 from node_agent.supervisor.attaching import Attachment
 from node_agent.supervisor.containers import Containers
 from node_agent.supervisor.fd_store import FdStore
-from node_agent.supervisor.fences import Fences, Grant
+from node_agent.supervisor.fences import Fences
+from node_agent.supervisor.grant import Grant
+from node_agent.supervisor.guard import Guard
 from node_agent.supervisor.host import Host
 from node_agent.supervisor.life import Life
 from node_agent.supervisor.loop import Loop
@@ -53,7 +55,8 @@ class Supervisor:
         self._socket_path = socket_path
         shelf, store = Shelf(state_dir), FdStore(self._loop, state_dir)
         host = Host(self._loop, shelf, store, self._trees, self._boot_id, open_files, oom_score_adj, self._on_changed)
-        self._fences = Fences(self._loop, state_dir, self._boot_id)
+        guard = Guard(self._loop, self._trees, socket_path)
+        self._fences = Fences(self._loop, guard, state_dir, self._boot_id)
         self._containers = Containers(host, self._fences)
 
     def run(self, ready: Callable[[], None]) -> None:

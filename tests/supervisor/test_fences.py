@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
-from node_agent.supervisor.fences import Grant
+from node_agent.supervisor.grant import Grant
 from node_agent.supervisor.loop import now_s
 from node_agent.supervisor.wire import Fence
 from tests.supervisor.rig import Rig, alive
@@ -89,17 +91,65 @@ async def test_the_next_supervisor_goes_on_counting(rig: Rig) -> None:
     assert (await rig.ended("u.c.0"))["reason"] == "Fenced"
 
 
-async def test_a_supervisor_that_was_stopped_stops_it_as_soon_as_it_goes_on(rig: Rig) -> None:
+def guards(rig: Rig, known: int = 0) -> list[int]:
+    """The guards of this supervisor and of those before it, but for one that is known."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # It ended while we looked.
+            if (folder / "comm").read_text() == "setpoint-guard\n" and str(rig.folder).encode() in (
+                folder / "cmdline"
+            ).read_bytes():
+                found.append(int(folder.name))
+    return [pid for pid in found if pid != known]
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["stopped", "killed"])
+async def test_without_a_supervisor_its_guard_ends_it_in_time(rig: Rig, number: int) -> None:
     due_s = grant(rig)
     pid = (await rig.start_shell("u.c.0", STUBBORN, fence=WITH_LEASE))["pid"]
-    os.kill(rig.pid, signal.SIGSTOP)
+    other = (await rig.start("u.free.0", "sleep", "9"))["pid"]
+    await eventually(lambda: guards(rig), what="there is a guard")
+    os.kill(rig.pid, number)
     try:
-        await eventually(lambda: now_s() > due_s, what="the lease has run out")
-        assert rig.client is not None
-        rig.client.tell("grant", sent_s=due_s - LEASE_S, lease_s=LEASE_S)
+        await eventually(lambda: not alive(pid), what="the container has ended")
+        assert now_s() < due_s
+        assert alive(other)
     finally:
-        os.kill(rig.pid, signal.SIGCONT)
-    await eventually(lambda: not alive(pid), what="the container has ended", within_s=1.0)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(rig.pid, signal.SIGCONT)
+        await rig.detach()
+    await rig.attach()
+    await rig.ended("u.c.0")
+    await eventually(lambda: not guards(rig), what="nobody is left to guard")
+
+
+async def test_a_guard_that_was_killed_or_stopped_is_followed_by_one_that_knows_the_grants(rig: Rig) -> None:
+    grant(rig)
+    pid = (await rig.start("u.c.0", "sleep", "60", fence=WITH_LEASE))["pid"]
+    (first,) = await eventually(lambda: guards(rig), what="there is a guard")
+    os.kill(first, signal.SIGKILL)
+    (second,) = await eventually(lambda: guards(rig, known=first), what="there is another")
+    os.kill(second, signal.SIGSTOP)
+    until_s = now_s() + 1.2 * LEASE_S
+
+    def renewed() -> bool:
+        grant(rig)
+        return now_s() > until_s
+
+    await eventually(renewed, what="the first lease is over")
+    os.kill(second, signal.SIGCONT)
+    await rig.kill()
+    await rig.attach()
+    grant(rig)
+
+    def one_follows() -> bool:
+        grant(rig)
+        return len(found := guards(rig)) == 1 and found != [second]
+
+    await eventually(one_follows, what="the next supervisor has its own guard alone")
+    assert alive(pid)
+    await rig.call("stop", container="u.c.0", grace_s=1)
+    await eventually(lambda: not guards(rig), what="nobody is left to guard")
 
 
 async def test_an_end_of_its_own_keeps_its_reason(rig: Rig) -> None:
