@@ -22,9 +22,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from control_plane.plan import Snapshot
+from proto.conditions import DISRUPTION_TARGET
 from proto.objects.meta import Condition, evolve, find_condition, with_condition
 from proto.objects.pod import Pod
-from proto.objects.policy import DISRUPTION_TARGET, PodDisruptionBudget
+from proto.objects.policy import PodDisruptionBudget
 
 DISRUPTION_ALLOWED = "DisruptionAllowed"
 SUFFICIENT_PODS, INSUFFICIENT_PODS, SYNC_FAILED = "SufficientPods", "InsufficientPods", "SyncFailed"

@@ -5,6 +5,7 @@ Reads: steps. Writes: the runtime (through `operations`), what the pod's work re
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
@@ -26,6 +27,9 @@ from proto.clock import Clock
 
 log = logging.getLogger(__name__)
 
+STARTS_AT_ONCE = 32
+"""More than the runtime begins at a time; what a start needs of memory meanwhile is never given back in full."""
+
 
 class Performer:
     """Does what plans say."""
@@ -44,6 +48,7 @@ class Performer:
         self._containers = containers
         self._reporting = reporting
         self._clock = clock
+        self._turns = asyncio.Semaphore(STARTS_AT_ONCE)
 
     def begin(self, work: PodWork, step: Step) -> None:
         """Mark a step as under way, so that the next plan does not contain it again."""
@@ -99,7 +104,8 @@ class Performer:
 
     async def _start(self, work: PodWork, step: Start) -> None:
         try:
-            state = await self._operations.start(work.pod, step)
+            async with self._turns:
+                state = await self._operations.start(work.pod, step)
         except StartFailed as failure:
             work.failed[step.id.container] = failed_start(step.id, step.series, str(failure), self._clock.now())
         except VolumeFailure as failure:

@@ -1,7 +1,7 @@
-"""Conditions by which an agent tells of problems of its machine; each is `True` while there is one.
+"""The types of conditions that more than one program goes by.
 
-The control plane keeps new pods away from a node that has one, by a taint of its own for each (Kubernetes: taints of
-node pressure).
+Those by which an agent tells of problems of its machine are `True` while there is one. The control plane keeps new pods
+away from a node that has one, by a taint of its own for each (Kubernetes: taints of node pressure).
 """
 
 RUNTIME_UNHEALTHY = "ContainerRuntimeUnhealthy"
@@ -12,3 +12,6 @@ STATE_UNWRITABLE = "StateDirectoryUnwritable"
 
 RESIZE_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
 """Conditions of a pod that are there only while they hold (Kubernetes: the same)."""
+
+DISRUPTION_TARGET = "DisruptionTarget"
+"""On a pod that is ended for a reason outside of it; its reason says which."""

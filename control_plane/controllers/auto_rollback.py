@@ -32,10 +32,10 @@ from control_plane.controllers.pods import all_statuses
 from control_plane.controllers.rollout import Fleet, available
 from control_plane.controllers.scaling import Bounds, bounds
 from control_plane.plan import Action, Emit, Update
+from proto.conditions import DISRUPTION_TARGET
 from proto.objects.apps import Deployment, ReplicaSet
 from proto.objects.meta import evolve, find_condition
 from proto.objects.pod import ContainerStatus, Pod
-from proto.objects.policy import DISRUPTION_TARGET
 from proto.rollouts import FAILED, ROLLED_BACK, annotations_of_revision
 
 CRASH_LOOP_RESTARTS = 2

@@ -9,8 +9,8 @@ Never: decides what follows from a look.
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from node_agent.health.http import Address, Answer, RequestFailed, get
 from node_agent.health.tcp import dial, dial_problem
 from node_agent.operations import Operations
 from node_agent.plan.launch import Hold
@@ -22,6 +22,9 @@ from node_agent.runtime.port import RuntimeFailure, StartFailed
 from node_agent.storage.port import StorageFailure
 from proto.clock import Clock
 from proto.objects.health import ExecAction, GRPCAction, HTTPGetAction, LifecycleHandler, Probe, TCPSocketAction
+
+if TYPE_CHECKING:
+    from node_agent.health.http import Answer
 
 LOCAL = "127.0.0.1"
 """Pods share their machine's network, so that is where their programs listen."""
@@ -90,6 +93,8 @@ def _ending(argv: tuple[str, ...], ended: Executed, timeout_s: float | None) -> 
 
 
 async def _request(target: Target, action: HTTPGetAction) -> Look:
+    from node_agent.health.http import Address, RequestFailed, get  # Its memory is for agents that need it.
+
     port = port_number(action.port, target.ports)
     if port is None:
         return _no_port(action.port)

@@ -12,9 +12,6 @@ from pydantic import Field
 from proto.objects.apps import IntOrPercent
 from proto.objects.meta import Condition, Count, LabelSelector, Many, Model, Number, Object, Text, Timestamp
 
-DISRUPTION_TARGET = "DisruptionTarget"
-"""The type of the condition on a pod that is ended for a reason outside of it; its reason says which."""
-
 
 class PodDisruptionBudgetSpec(Model):
     """Which pods are protected, and how many of them must stay, or may be missing; one of the two, not both."""

@@ -1,4 +1,5 @@
-"""Thousands of pods live and end on one machine, and nothing is left: no process, descriptor, group, directory, port.
+"""Thousands of pods live and end on one machine, and nothing is left: no process, descriptor, group, directory, port,
+nothing in memory's file system or below /run, and no memory.
 
 A few hundred in every run, ten thousand in the long one. Real processes under a real supervisor; the hub is scripted.
 """
@@ -28,6 +29,7 @@ from tests.agent.pods import pod
 from tests.supervisor.rig import entries
 from tests.waiting import eventually
 
+MEMORY = Path(f"/dev/shm/setpoint-{os.geteuid()}")
 TOGETHER = 20
 PORTS = (20000, 20000 + 2 * TOGETHER)
 """So few that one of them, kept by each hundredth life, would soon be missed."""
@@ -40,6 +42,11 @@ SCRIPTS = (
     "trap '' TERM; (sleep 300 &) ; while :; do sleep 1; done",
 )
 """Ends of all sorts: by itself, with an orphan left behind, by SIGTERM, by SIGKILL."""
+
+WITH_MEMORY, WITH_STDIN = (1, 3), (2, 8)
+"""Of ten lives, which have a folder in memory, and which an input that somebody must hold open."""
+
+GROWN_BYTES_MAX = 4 * 2**20
 
 
 class Node:
@@ -73,8 +80,17 @@ class Node:
 
     async def live(self, number: int) -> None:
         """One pod's life, from its assignment until everything of it is gone."""
-        container = {"command": ["/bin/sh", "-c", SCRIPTS[number % len(SCRIPTS)]], "ports": [{"containerPort": 0}]}
-        await self.hub.assign(pod(f"p{number}", container, restartPolicy="Never"))
+        container: dict[str, object] = {
+            "command": ["/bin/sh", "-c", SCRIPTS[number % len(SCRIPTS)]],
+            "ports": [{"containerPort": 0}],
+        }
+        more: dict[str, object] = {}
+        if number % 10 in WITH_MEMORY:
+            container["volumeMounts"] = [{"name": "scratch", "mountPath": str(self.folder / "scratch")}]
+            more["volumes"] = [{"name": "scratch", "emptyDir": {"medium": "Memory"}}]
+        if number % 10 in WITH_STDIN:
+            container |= {"stdin": True, "stdinOnce": True}
+        await self.hub.assign(pod(f"p{number}", container, restartPolicy="Never", **more))
         uid = f"u-p{number}"
         await eventually(lambda: self.hub.status(uid).phase != "Pending", within_s=60)
         await self.hub.delete(uid, grace_s=1)
@@ -94,6 +110,8 @@ class Node:
             "containers": entries(self.folder / "supervisor" / "containers"),
             "pod directories": entries(self.folder / "pods"),
             "groups": groups,
+            "in memory's file system": [path for path in MEMORY.glob("*") if path.name.startswith("u-p")],
+            "below /run": [path for path in Path("/run").iterdir() if base in path.name or path.name.startswith("u-p")],
             "pods": len(self.agent.pods),
         }
 
@@ -112,7 +130,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
 async def test_nothing_is_left_of_many_lives(node: Node, lives: int) -> None:
     await asyncio.gather(*(node.live(-1 - number) for number in range(TOGETHER)))
     await eventually(lambda: not node.held()["groups"])
-    before, tasks = node.held(), len(asyncio.all_tasks())
+    before, tasks, memory_bytes = node.held(), len(asyncio.all_tasks()), resident_bytes(node.supervisor)
     turn = iter(range(lives))
 
     async def one_after_the_other() -> None:
@@ -123,3 +141,9 @@ async def test_nothing_is_left_of_many_lives(node: Node, lives: int) -> None:
     gc.collect()
     await eventually(lambda: node.held() == before, what=f"{node.held()} is {before}")
     assert len(asyncio.all_tasks()) <= tasks + 1
+    assert resident_bytes(node.supervisor) - memory_bytes < GROWN_BYTES_MAX
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -12,11 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from control_plane.controllers.scaling import int_or_percent
+from proto.conditions import DISRUPTION_TARGET
 from proto.objects.apps import Deployment
 from proto.objects.core import Node
 from proto.objects.meta import Object, find_condition
 from proto.objects.pod import Pod
-from proto.objects.policy import DISRUPTION_TARGET, PodDisruptionBudget
+from proto.objects.policy import PodDisruptionBudget
 from tests.sim.checks.check import Check
 from tests.sim.cluster import Cluster
 from tests.sim.invariants import is_ready
