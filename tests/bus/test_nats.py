@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from proto.bus.nats import NatsBus
+from proto.bus.nats.client import LARGE_BYTES, PromptTransport
 from proto.bus.port import Disconnected, Message, RequestTimeout
 from setpoint.local.nats_server import NatsOptions, NatsServer
 from tests.waiting import eventually
@@ -172,3 +173,25 @@ async def test_a_complaint_of_the_server_is_no_end(bus: NatsBus) -> None:
 
 async def test_the_server_tells_its_version(bus: NatsBus) -> None:
     assert bus.server_version.startswith("2.")
+
+
+async def test_the_connection_is_our_own_kind_also_after_a_reconnect(server: NatsServer, bus: NatsBus) -> None:
+    """nats-py replaces a transport that says it is not connected yet; ours would be lost without a word."""
+    assert isinstance(bus.client._transport, PromptTransport)
+    await server.kill()
+    await server.start()
+    await eventually(lambda: bus.connected)
+    assert isinstance(bus.client._transport, PromptTransport)
+
+
+@pytest.mark.parametrize("size", [LARGE_BYTES - 1, LARGE_BYTES, 1_000_000])
+async def test_large_messages_keep_their_headers_and_their_place(bus: NatsBus, size: int) -> None:
+    arrived: list[Message] = []
+    await bus.subscribe("large", arrived.append)
+    for number in range(4):
+        data = bytes([number]) * (size if number % 2 else 10)
+        await bus.publish("large", data, reply="answers", headers={"Number": str(number), "Many": "a\nb"})
+    await eventually(lambda: len(arrived) == 4)
+    assert [(len(each.data), each.data[0], each.reply, each.headers) for each in arrived] == [
+        (size if number % 2 else 10, number, "answers", {"Number": str(number), "Many": "a\nb"}) for number in range(4)
+    ]
