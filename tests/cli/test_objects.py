@@ -79,10 +79,11 @@ async def test_cordon_and_uncordon(setpoint: Setpoint) -> None:
 
 
 async def test_a_watch_prints_what_changes(setpoint: Setpoint) -> None:
-    process = await setpoint.start("get", "cm", "-w", "-o", "name")
+    process = await setpoint.start("get", "cm", "-w", "-l", "watched=yes", "-o", "name")
     assert process.stdout is not None
     try:
-        await setpoint("apply", "-f", "-", stdin="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: seen}\n")
+        seen = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: seen, labels: {watched: 'yes'}}\n"
+        await setpoint("apply", "-f", "-", stdin=seen)
         assert await process.stdout.readline() == b"configmap/seen\n"
         await setpoint("delete", "cm", "seen")
         assert await process.stdout.readline() == b"configmap/seen\n"
