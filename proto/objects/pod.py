@@ -234,11 +234,11 @@ class PodSpec(Model):
     """The system that it is made for."""
     runtime_class_name: Text = ""
     """How its programs are kept apart from the machine; there are no classes, so with any name they do not start."""
-    host_network: bool = False
+    host_network: bool | None = None
     """Whether its programs use the machine's network; they do, either way."""
-    host_pid: bool = Field(default=False, alias="hostPID")
+    host_pid: bool | None = Field(default=None, alias="hostPID")
     """Whether its programs see the machine's processes; they do, either way."""
-    host_ipc: bool = Field(default=False, alias="hostIPC")
+    host_ipc: bool | None = Field(default=None, alias="hostIPC")
     """Whether its programs share memory and queues with the machine's; they may, either way."""
     share_process_namespace: bool | None = None
     """Whether its programs see each other's processes; they do, either way."""
