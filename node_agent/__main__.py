@@ -122,7 +122,9 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             enforce_allocatable=arguments.enforce_allocatable,
             refuse_unkept_limits=arguments.refuse_unkept_limits,
             crash_loop_max_s=arguments.crash_loop_max_s,
-            account=Account(os.geteuid(), os.getegid(), frozenset(os.getgroups()), views_are_possible()),
+            account=Account(
+                os.geteuid(), os.getegid(), frozenset(os.getgroups()), views=os.geteuid() == 0 or views_are_possible()
+            ),
         ),
         machine=machine,
         storage=DiskStorage(arguments.state_dir),

@@ -14,16 +14,15 @@ is killed itself, the supervisor gives everything to another one.
 # ruff: noqa: PTH101, PTH108
 
 import os
-import signal
 import socket
 from typing import NoReturn
 
 from node_agent.supervisor.address import reachable
+from node_agent.supervisor.aside import step_aside
 from node_agent.supervisor.loop import Loop, note
 
 _PATIENCE_S = 1.0
 _MESSAGE_BYTES = 512
-_FIRST_FD = 3
 
 
 class FdStore:
@@ -149,14 +148,8 @@ def _start(path: str) -> None:
 def _hold(listener: socket.socket) -> NoReturn:
     """The holder's whole life: one supervisor after the other, until nothing is held when one leaves."""
     try:
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        fd = os.dup2(listener.fileno(), _FIRST_FD, inheritable=False)
-        os.closerange(_FIRST_FD + 1, os.sysconf("SC_OPEN_MAX"))
+        accepting = step_aside(listener)
         held: dict[str, int] = {}
-        accepting = socket.socket(fileno=fd)
         while True:
             line, _ = accepting.accept()
             with line:

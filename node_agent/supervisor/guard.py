@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 from node_agent.supervisor.address import name_without_file, reachable, user_behind
+from node_agent.supervisor.aside import step_aside
 from node_agent.supervisor.grant import NEVER, Grant
 from node_agent.supervisor.loop import Loop, guarded, note, now_s
 from node_agent.supervisor.processes import start_ticks
@@ -27,7 +28,6 @@ from node_agent.supervisor.tree import Trees
 from node_agent.supervisor.wire import Fence
 
 _MESSAGE_BYTES = 4096
-_LINE_FD = 3
 _LOOK_S = 0.1
 """How often one that has no supervisor any more looks for the next."""
 
@@ -49,7 +49,8 @@ class Guard:
 
     def __init__(self, loop: Loop, trees: Trees, socket_path: str) -> None:
         self._loop = loop
-        self._post = _Post(trees, socket_path)
+        self._trees = trees
+        self._socket_path = socket_path
         self._charges: dict[str, Charge] = {}
         self._grant = NEVER
         self._line: socket.socket | None = None
@@ -95,7 +96,7 @@ class Guard:
             theirs.close()
             return
         if self._pid == 0:
-            self._post.hold(theirs, self._charges, self._grant)
+            _Post(self._trees, self._socket_path, self._charges, self._grant).hold(theirs)
         theirs.close()
         ours.setblocking(False)
         self._line = ours
@@ -113,16 +114,18 @@ class Guard:
 class _Post:
     """The guard's side."""
 
-    def __init__(self, trees: Trees, socket_path: str) -> None:
+    def __init__(self, trees: Trees, socket_path: str, charges: dict[str, Charge], grant: Grant) -> None:
         self._trees = trees
         self._socket_path = socket_path
+        self._charges = charges
+        self._grant = grant
 
-    def hold(self, line: socket.socket, charges: dict[str, Charge], grant: Grant) -> NoReturn:
+    def hold(self, line: socket.socket) -> NoReturn:
         """The whole life of the child."""
         try:
-            _become_guard(line)
-            self._charges, self._grant = charges, grant
-            guarded(partial(self._guard, socket.socket(fileno=_LINE_FD)))
+            line = step_aside(line)
+            _take_name()
+            guarded(partial(self._guard, line))
         finally:
             os._exit(0)
 
@@ -178,16 +181,8 @@ class _Post:
                 del self._charges[place]
 
 
-def _become_guard(line: socket.socket) -> None:
-    """Lets go of all that is the supervisor's."""
-    os.setsid()
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    if line.fileno() != _LINE_FD:
-        os.dup2(line.fileno(), _LINE_FD, inheritable=False)
-    line.detach()
-    os.closerange(_LINE_FD + 1, os.sysconf("SC_OPEN_MAX"))
+def _take_name() -> None:
+    """So that who lists processes does not take it for the supervisor."""
     comm = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
     os.write(comm, _NAME)
     os.close(comm)
