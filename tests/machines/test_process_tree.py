@@ -20,10 +20,11 @@ DAEMON = (
     "if os.fork() == 0:\n"
     "    os.setsid()\n"
     "    if os.fork() == 0:\n"
+    "        print(os.getpid(), flush=True)\n"
     "        time.sleep(300)\n"
     "    os._exit(0)\n"
 )
-"""Forks twice and opens a session of its own: what `setsid`, `nohup` and old-style daemons do."""
+"""Forks twice, opens a session of its own and prints its id: what `setsid`, `nohup` and old-style daemons do."""
 
 
 def state_of(pid: int) -> str | None:
@@ -67,11 +68,12 @@ async def test_kill_all_reaches_daemons_that_left_their_session(tmp_path: Path) 
     async with await ProcessTree.open() as tree:
         parent = await tree.start([sys.executable, "-I", "-S", "-c", DAEMON], log=tmp_path / "log")
         assert await parent.wait() == 0
-        daemons = await tree.processes()
-        assert len(daemons) == 1
-        assert await tree.kill_all() == daemons
+        printed = await eventually(lambda: (tmp_path / "log").read_text().strip())
+        daemon = int(printed)
+        await eventually(lambda: only_living(tree, daemon))
+        assert await tree.kill_all() == (daemon,)
         assert await tree.processes() == ()
-        assert state_of(daemons[0]) is None
+        assert state_of(daemon) is None
 
 
 async def test_freeze_stops_all_and_thaw_lets_all_go_on(tmp_path: Path) -> None:
@@ -82,6 +84,10 @@ async def test_freeze_stops_all_and_thaw_lets_all_go_on(tmp_path: Path) -> None:
         await eventually(lambda: {state_of(pid) for pid in pids} == {"T"})
         await tree.thaw()
         await eventually(lambda: {state_of(pid) for pid in pids} == {"S"})
+
+
+async def only_living(tree: ProcessTree, pid: int) -> bool:
+    return await tree.processes() == (pid,)
 
 
 async def living(tree: ProcessTree, count: int) -> tuple[int, ...] | None:
