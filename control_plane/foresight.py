@@ -165,7 +165,8 @@ class Foresight:
         placed = False
         waiting = [pod for pod in self._made.values() if not pod.spec.node_name and is_active(pod)]
         tried = [pod for pod in waiting if pod.metadata.uid not in self._unplaced]
-        for decision in self._scheduling.place(tried):
+        self._unplaced |= {pod.metadata.uid: lifecycle.GATED for pod in tried if pod.spec.scheduling_gates}
+        for decision in self._scheduling.place([pod for pod in tried if not pod.spec.scheduling_gates]):
             if decision.node is None and not (decision.may_preempt and self._make_room(decision.pod)):
                 self._unplaced[decision.pod.metadata.uid] = decision.explanation
             elif decision.node is None:

@@ -22,7 +22,9 @@ NOTHING = Change(0)
 
 def awaits_node(pod: Pod | None) -> bool:
     """Whether the scheduler has to find a node for it."""
-    return pod is not None and not pod.spec.node_name and not pod.deleting and pod.status.phase == "Pending"
+    if pod is None or pod.spec.node_name or pod.spec.scheduling_gates:
+        return False
+    return not pod.deleting and pod.status.phase == "Pending"
 
 
 class _Turn(NamedTuple):

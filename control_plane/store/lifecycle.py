@@ -18,7 +18,7 @@ from proto.errors import Cause, Conflict, Invalid
 from proto.objects.batch import CONTROLLER_UID_LABEL, Job, JobSpec, job_labels
 from proto.objects.core import Namespace, NamespaceSpec
 from proto.objects.meta import Condition, LabelSelector, Object, evolve, with_condition
-from proto.objects.pod import Pod, PodStatus
+from proto.objects.pod import Pod, PodSpec, PodStatus
 from proto.qos import qos_class
 
 __all__ = [
@@ -42,6 +42,9 @@ GENERATION_KINDS = frozenset(
     }
 )
 """Kinds whose `metadata.generation` counts the changes of their spec. (Kubernetes: the others have none.)"""
+
+GATED = "Scheduling is blocked due to non-empty scheduling gates"
+"""Why a pod with scheduling gates has no node."""
 
 NAMESPACE_FINALIZER = "kubernetes"
 """Holds a namespace until the namespace controller has emptied it."""
@@ -69,7 +72,7 @@ def for_create(obj: Obj, *, uid: str, now: Instant, keep_status: bool = False) -
     if not keep_status and "status" in type(obj).model_fields:
         changes["status"] = type(obj).model_fields["status"].default  # Frozen, so it is shared.
     if isinstance(obj, Pod) and not keep_status:
-        changes["status"] = PodStatus(qos_class=qos_class(obj.spec))
+        changes["status"] = _first_status(obj.spec, now)
     if isinstance(obj, Namespace) and NAMESPACE_FINALIZER not in obj.spec.finalizers:
         changes["spec.finalizers"] = (*obj.spec.finalizers, NAMESPACE_FINALIZER)
     if isinstance(obj, Job) and not obj.spec.manual_selector:
@@ -126,7 +129,7 @@ def for_binding(pod: Pod, node: str, now: Instant) -> Pod:
     """The pod placed on `node`, with the condition that says so; its generation stays (Kubernetes: BindingREST).
 
     Raises:
-        Conflict: it is being deleted, or it is on a node already.
+        Conflict: it is being deleted, it is on a node already, or it has scheduling gates.
     """
     name = pod.metadata.name
     if pod.deleting:
@@ -135,10 +138,25 @@ def for_binding(pod: Pod, node: str, now: Instant) -> Pod:
     if pod.spec.node_name:
         raise Conflict(f'Operation cannot be fulfilled on pods/binding "{name}": pod {name} is already assigned '
                        f'to node "{pod.spec.node_name}"')  # fmt: skip
+    if pod.spec.scheduling_gates:
+        raise Conflict(f'Operation cannot be fulfilled on pods/binding "{name}": pod {name} has non-empty '
+                       ".spec.schedulingGates")  # fmt: skip
     placed = Condition(type="PodScheduled", status="True", last_transition_time=to_milliseconds(now))
     conditions = with_condition(pod.status.conditions, placed)
     changes = {"spec.node_name": node, "status.conditions": conditions, "status.nominated_node_name": ""}
     return evolve(pod, **changes)
+
+
+def _first_status(spec: PodSpec, now: Instant) -> PodStatus:
+    """The status that a pod is born with (Kubernetes: applySchedulingGatedCondition)."""
+    gated = Condition(
+        type="PodScheduled",
+        status="False",
+        reason="SchedulingGated",
+        message=GATED,
+        last_transition_time=to_milliseconds(now),
+    )
+    return PodStatus(qos_class=qos_class(spec), conditions=(gated,) if spec.scheduling_gates else ())
 
 
 def _selecting_its_own(job: Job, uid: str) -> JobSpec:

@@ -156,6 +156,13 @@ class Toleration(Model):
     """For how long NoExecute is tolerated; without it, for ever."""
 
 
+class PodSchedulingGate(Model):
+    """Somebody who has to agree before a node is looked for; they do so by taking their gate away."""
+
+    name: str
+    """Who, such as `example.com/budget`."""
+
+
 class DisconnectPolicy(Model):
     """An extension: what becomes of the pod while its node is cut off from the hub (Nomad: the `disconnect` block).
 
@@ -192,7 +199,7 @@ class PodSpec(Model):
          "enableServiceLinks", "ephemeralContainers", "hostAliases",
          "hostname", "hostnameOverride", "imagePullSecrets", "overhead",
          "resourceClaims", "resources",
-         "schedulerName", "schedulingGates", "serviceAccount", "serviceAccountName",
+         "schedulerName", "serviceAccount", "serviceAccountName",
          "setHostnameAsFQDN", "subdomain", "topologySpreadConstraints",
          "workloadRef"}
     )  # fmt: skip
@@ -212,6 +219,8 @@ class PodSpec(Model):
     """Conditions in the pod's status that others set, and that must be `True` too for the pod to be Ready."""
     node_name: Text = ""
     """The node it is on; set by the scheduler."""
+    scheduling_gates: Many[PodSchedulingGate] = ()
+    """While there are any, no node is looked for. They are given at creation and can only be taken away."""
     node_selector: StringMap = {}
     """Labels that its node must have."""
     affinity: Affinity | None = None

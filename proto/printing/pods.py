@@ -37,6 +37,9 @@ def pod_status(pod: Pod) -> str:
     if aside is not None and aside.status == "True":
         return "Disconnected"
     reason = pod.status.reason or pod.status.phase
+    scheduled = find_condition(pod.status.conditions, "PodScheduled")
+    if scheduled is not None and scheduled.reason == "SchedulingGated":
+        reason = scheduled.reason
     if initializing := _initializing(pod):
         return initializing
     reason = next((s.state.waiting.reason for s in _sidecars(pod) if s.state.waiting is not None), reason)

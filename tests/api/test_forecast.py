@@ -11,7 +11,7 @@ from proto.codec import to_dict
 from proto.forecast import Forecast
 from proto.objects.apps import CanaryPause, CanaryStep, CanaryStrategy, DeploymentStrategy
 from proto.objects.meta import Object, evolve
-from proto.objects.pod import ResourceRequirements
+from proto.objects.pod import PodSchedulingGate, ResourceRequirements
 from tests.api.test_bad_input import filled_cluster
 from tests.controllers.builders import NOW, deployment, namespace, node, template
 from tests.controllers.daemon_sets import daemon_set
@@ -131,3 +131,10 @@ async def test_what_cannot_be_foreseen_is_told(body: dict[str, Any], message: st
         _, _, told = await api.refused("plan.meta.forecast._", body)
         assert message in told
         assert api.revision == before
+
+
+def test_gated_pods_wait_in_a_forecast_too() -> None:
+    held = evolve(deployment(2), **{"spec.template.spec.scheduling_gates": (PodSchedulingGate(name="a"),)})
+    forecast = foreseen(held)
+    assert [pod.node for pod in forecast.created] == ["", ""]
+    assert {pod.problem for pod in forecast.created} == {"Scheduling is blocked due to non-empty scheduling gates"}

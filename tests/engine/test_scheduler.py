@@ -14,7 +14,7 @@ from control_plane.scheduling import Change
 from proto.clock import EPOCH
 from proto.objects.core import Event
 from proto.objects.meta import evolve, find_condition
-from proto.objects.pod import Pod
+from proto.objects.pod import Pod, PodSchedulingGate
 from tests.hub.scene import Scene, pod, scene
 from tests.virtual import in_virtual_time
 from tests.waiting import eventually
@@ -39,6 +39,27 @@ async def test_a_pod_that_fits_nowhere_says_why_and_is_placed_when_that_changes(
         await eventually(
             lambda: {"FailedScheduling", "Scheduled"} <= {event.reason for event in on.replica.mirror.list(Event)}
         )
+        await agent.stop()
+
+
+@in_virtual_time
+async def test_a_pod_with_gates_is_placed_when_the_last_is_taken_away() -> None:
+    async with scene() as on:
+        agent = on.agent("n1", "one")
+        await agent.join()
+        gates = (PodSchedulingGate(name="a"), PodSchedulingGate(name="b"))
+        await on.ground.create(pod("gated", scheduling_gates=gates))
+        for left in (gates, gates[1:]):
+            gated = on.pod("gated")
+            await on.ground.user.put(evolve(gated, **{"spec.scheduling_gates": left}), gated.metadata.revision)
+            name = f"free-{len(left)}"
+            await on.ground.create(pod(name))
+            await eventually(lambda name=name: on.pod(name).spec.node_name)
+            assert scheduled(on, "gated")[1] == "SchedulingGated"
+        free = evolve(on.pod("gated"), **{"spec.scheduling_gates": ()})
+        await on.ground.user.put(free, free.metadata.revision)
+        await eventually(lambda: on.pod("gated").spec.node_name == "n1")
+        assert scheduled(on, "gated")[0] == "True"
         await agent.stop()
 
 

@@ -29,6 +29,7 @@ def pod(phase: str = "Running", *states: dict[str, Any], deleting: bool = False,
             "status": {"phase": phase, "containerStatuses": statuses, **status}}  # fmt: skip
 
 
+GATED = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:01Z"}}
 
 
@@ -36,6 +37,7 @@ RUNNING = {"running": {"startedAt": "2026-01-01T00:00:01Z"}}
     ("raw", "ready", "status"),
     [
         (pod("Pending"), "0/1", "Pending"),
+        (pod("Pending", conditions=[GATED]), "0/1", "SchedulingGated"),
         (pod("Running", RUNNING), "1/1", "Running"),
         (pod("Running", RUNNING, deleting=True), "1/1", "Terminating"),
         (pod("Succeeded", {"terminated": {"exitCode": 0, "reason": "Completed"}}, deleting=True), "0/1", "Completed"),

@@ -12,6 +12,7 @@ from control_plane.api.validation.container import check_containers
 from control_plane.api.validation.health import check_gates
 from control_plane.api.validation.metadata import check_annotations, check_labels
 from control_plane.api.validation.problems import Problems
+from control_plane.api.validation.scheduling_gates import check_fewer_gates, check_scheduling_gates, with_narrowed
 from control_plane.api.validation.security import check_pod_security_context
 from control_plane.api.validation.volumes import check_volumes
 from proto import names
@@ -60,6 +61,7 @@ def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
     """The spec of a pod."""
     check_containers(spec, path, problems)
     check_gates(spec.readiness_gates, f"{path}.readinessGates", problems)
+    check_scheduling_gates(spec, path, problems)
     if spec.active_deadline_seconds is not None and not 1 <= spec.active_deadline_seconds <= INT32_MAX:
         problems.invalid(
             f"{path}.activeDeadlineSeconds",
@@ -109,12 +111,15 @@ def check_update(old: Pod, new: Pod, problems: Problems) -> None:
     if not _only_added(old.spec.tolerations, new.spec.tolerations):
         problems.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
         return
+    if not check_fewer_gates(old.spec, new.spec, problems):
+        return
     allowed = evolve(
-        old.spec,
+        with_narrowed(old.spec, new.spec),
         containers=_with_images(old.spec.containers, new.spec.containers),
         init_containers=_with_images(old.spec.init_containers, new.spec.init_containers),
         active_deadline_seconds=new.spec.active_deadline_seconds,
         tolerations=new.spec.tolerations,
+        scheduling_gates=new.spec.scheduling_gates,
     )
     if allowed != new.spec:
         problems.forbidden("spec", _MAY_CHANGE)
