@@ -14,9 +14,10 @@ from proto.bus.nats import NatsBus
 from proto.client.typed import Client
 from proto.errors import Timeout, Unavailable
 from proto.objects.apps import Deployment, DeploymentSpec
+from proto.objects.container import Container
 from proto.objects.core import Node
 from proto.objects.meta import LabelSelector, Object, ObjectMeta, find_condition
-from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from setpoint.local.cluster import ClusterShape, LocalCluster
 from setpoint.local.machines import Isolation
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.clusters import cluster, pod_ready, sleepers, until
 from benchmarks.measuring import Figure, cpu_s, rss_bytes, supervisors_below
+from node_agent.containers.operations import Operations
 from node_agent.health.actions import Actions
-from node_agent.operations import Operations
 from node_agent.plan.container_ids import ContainerId
 from node_agent.plan.launch import Launch
 from node_agent.plan.probes import Health
@@ -25,9 +25,10 @@ from node_agent.storage.disk import DiskStorage
 from proto.client.typed import Client
 from proto.clock import SystemClock
 from proto.objects.apps import Deployment
+from proto.objects.container import Container
 from proto.objects.health import ExecAction, HTTPGetAction, Probe, TCPSocketAction
 from proto.objects.meta import evolve
-from proto.objects.pod import Container, Pod, PodSpec
+from proto.objects.pod import Pod, PodSpec
 
 LOOKS = 2000
 AT_ONCE = 20

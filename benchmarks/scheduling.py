@@ -10,9 +10,11 @@ from benchmarks.measuring import Figure
 from control_plane.budgets import Allowance
 from control_plane.scheduling import Scheduling
 from control_plane.store.mirror import Mirror
+from proto.objects.container import Container, ResourceRequirements
 from proto.objects.core import Node, NodeStatus
 from proto.objects.meta import Condition, ObjectMeta, OwnerReference
-from proto.objects.pod import Container, Pod, PodSpec, PodStatus, ResourceRequirements
+from proto.objects.pod import Pod, PodSpec
+from proto.objects.pod_status import PodStatus
 
 NODES = 5_000
 PODS = 20_000

@@ -14,7 +14,7 @@ import sys
 
 import uvloop
 
-from node_agent.machine import MemoryMachine
+from node_agent.machine.port import MemoryMachine
 from node_agent.program import NodeAgent
 from node_agent.runtime.fake import FakeRuntime
 from node_agent.runtime.port import RuntimeSettings

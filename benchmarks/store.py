@@ -23,16 +23,10 @@ from control_plane.store.port import StoreUnavailable
 from proto.bus.nats import NatsBus
 from proto.clock import SystemClock
 from proto.ids import RandomIds
+from proto.objects.container import Container, ResourceRequirements
 from proto.objects.meta import Condition, ObjectMeta, OwnerReference, evolve
-from proto.objects.pod import (
-    Container,
-    ContainerState,
-    ContainerStateRunning,
-    ContainerStatus,
-    Pod,
-    PodSpec,
-    ResourceRequirements,
-)
+from proto.objects.pod import Pod, PodSpec
+from proto.objects.pod_status import ContainerState, ContainerStateRunning, ContainerStatus
 from setpoint.local.nats_server import NatsOptions, NatsServer
 
 OBJECTS = 100_000

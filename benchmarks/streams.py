@@ -24,8 +24,9 @@ from benchmarks.clusters import cluster, pod_ready, until
 from benchmarks.measuring import Figure, percentile
 from benchmarks.sockets import Source
 from proto.client.typed import Client
+from proto.objects.container import Container
 from proto.objects.meta import ObjectMeta
-from proto.objects.pod import Container, Pod, PodSpec
+from proto.objects.pod import Pod, PodSpec
 from setpoint.local.cluster import LocalCluster
 
 MB = 10**6

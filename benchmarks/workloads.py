@@ -18,9 +18,10 @@ from benchmarks.measuring import Figure, cpu_s
 from proto.client.typed import Client
 from proto.objects.apps import Deployment
 from proto.objects.batch import Job, JobSpec
+from proto.objects.container import Container
 from proto.objects.core import Namespace
 from proto.objects.meta import Object, ObjectMeta
-from proto.objects.pod import Container, PodSpec, PodTemplateSpec
+from proto.objects.pod import PodSpec, PodTemplateSpec
 from setpoint.local.cluster import LocalCluster
 
 PARTS = ("jobs", "deployments", "large")

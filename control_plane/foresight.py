@@ -34,7 +34,8 @@ from proto.forecast import Forecast, ForecastPod
 from proto.objects.apps import Deployment, ReplicaSet
 from proto.objects.core import Node
 from proto.objects.meta import Condition, Object, evolve, find_condition
-from proto.objects.pod import ContainerState, ContainerStateRunning, ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerState, ContainerStateRunning, ContainerStatus
 
 PODS_MAX = 2_000
 """So many new pods are looked at."""

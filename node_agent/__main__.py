@@ -16,13 +16,13 @@ import signal
 import sys
 
 from node_agent.arguments import Arguments, BadArgument, read_arguments
-from node_agent.host import HostMachine, address_towards
-from node_agent.late_bus import LateBus
-from node_agent.machine import Machine
+from node_agent.machine.host import HostMachine, address_towards
+from node_agent.machine.port import Machine
+from node_agent.machine.reserved import Reserved
+from node_agent.membership.late_bus import LateBus
+from node_agent.membership.registration import NameRefused
 from node_agent.plan.security import Account
 from node_agent.program import NodeAgent
-from node_agent.registration import NameRefused
-from node_agent.reserved import Reserved
 from node_agent.runtime.port import RuntimeFailure, RuntimeSettings
 from node_agent.runtime.registry import UnusableRuntime, build_runtime
 from node_agent.settings import AgentSettings

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from node_agent.machine.reserved import Reserved, read_reserved
 from node_agent.plan.eviction import Threshold
 from node_agent.plan.restarts import MAX_BACK_OFF_S
-from node_agent.reserved import Reserved, read_reserved
-from node_agent.thresholds import DEFAULT_HARD, read_period, read_thresholds
+from node_agent.pressure.thresholds import DEFAULT_HARD, read_period, read_thresholds
 from proto.names import label_key_problem, label_value_problem, subdomain_problem
 
 SYSTEM_STATE_DIR = Path("/var/lib/setpoint/agent")

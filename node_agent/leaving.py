@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import logging
 
-from node_agent.membership import Membership
-from node_agent.pods import Pods
+from node_agent.membership.membership import Membership
+from node_agent.pods.pods import Pods
 from proto.clock import Clock
 from proto.leaving import leaves
 from proto.objects.pod import Pod

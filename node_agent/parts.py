@@ -10,36 +10,36 @@ import logging
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 
-from node_agent.assignments import AssignmentIntake
 from node_agent.background import Background
-from node_agent.cleanup import Cleanup
-from node_agent.containers import ContainerTable
-from node_agent.fingerprint import describe_machine, memory_for_pods, missing_abilities, pids_for_pods
+from node_agent.containers.level_bounds import LevelBounds
+from node_agent.containers.operations import Operations
+from node_agent.containers.ports import PortTable
+from node_agent.containers.table import ContainerTable
 from node_agent.health.actions import Actions
 from node_agent.health.hooks import Hooks
 from node_agent.health.prober import Prober
-from node_agent.lease import Lease
-from node_agent.leftovers import LeftoverServer
-from node_agent.level_bounds import LevelBounds
-from node_agent.local_storage import LocalStorage
-from node_agent.machine import Machine
-from node_agent.membership import Membership
-from node_agent.operations import Operations
-from node_agent.performing import Performer
+from node_agent.machine.fingerprint import describe_machine, memory_for_pods, missing_abilities, pids_for_pods
+from node_agent.machine.port import Machine
+from node_agent.machine.usage import UsageSampler
+from node_agent.membership.lease import Lease
+from node_agent.membership.membership import Membership
+from node_agent.membership.registration import Registrar, adopt_identity
 from node_agent.plan.environment import Host
 from node_agent.plan.status import ENDED
-from node_agent.pods import Pods
-from node_agent.ports import PortTable
-from node_agent.pressure import Pressure
+from node_agent.pods.assignments import AssignmentIntake
+from node_agent.pods.performing import Performer
+from node_agent.pods.pods import Pods
+from node_agent.pods.reporting import Reporting
+from node_agent.pressure.cleanup import Cleanup
+from node_agent.pressure.leftovers import LeftoverServer
+from node_agent.pressure.local_storage import LocalStorage
+from node_agent.pressure.pressure import Pressure
 from node_agent.problems import Problems
-from node_agent.registration import Registrar, adopt_identity
-from node_agent.reporting import Reporting
 from node_agent.runtime.abilities import Resizes
 from node_agent.runtime.port import Fingerprint, Runtime
 from node_agent.settings import AgentSettings
 from node_agent.storage.port import Storage, StorageFailure
 from node_agent.streams.servers import StreamServers
-from node_agent.usage import UsageSampler
 from proto.bus.port import Bus
 from proto.clock import Clock
 from proto.ids import Ids

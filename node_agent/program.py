@@ -17,12 +17,12 @@ import asyncio
 import logging
 
 from node_agent.background import Background
-from node_agent.lease import Lease
 from node_agent.leaving import handed_over
-from node_agent.machine import Machine, MemoryMachine
+from node_agent.machine.port import Machine, MemoryMachine
+from node_agent.membership.lease import Lease
+from node_agent.membership.registration import NameRefused
 from node_agent.parts import AgentPorts, Parts
-from node_agent.pods import Pods
-from node_agent.registration import NameRefused
+from node_agent.pods.pods import Pods
 from node_agent.runtime.port import Runtime
 from node_agent.settings import AgentSettings
 from node_agent.storage.memory import MemoryStorage

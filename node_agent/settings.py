@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from node_agent.machine.reserved import NOTHING_RESERVED, Reserved
 from node_agent.plan.eviction import Threshold
 from node_agent.plan.security import Account
-from node_agent.reserved import NOTHING_RESERVED, Reserved
 
 
 @dataclass(frozen=True, slots=True)

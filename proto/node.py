@@ -32,7 +32,8 @@ from proto.garbage import Garbage
 from proto.ids import hash64
 from proto.objects.core import NodeAddress, NodeSystemInfo, NodeUsage, ResourceList
 from proto.objects.meta import Condition, Many, Model, StringMap
-from proto.objects.pod import ContainerUsage, Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerUsage, PodStatus
 
 DIGEST_MODULUS = 2**64
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from proto.objects.pod import Container, PodSpec
+from proto.objects.container import Container
+from proto.objects.pod import PodSpec
 
 
 def every_container(spec: PodSpec) -> tuple[Container, ...]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from proto.objects.container import Container
 from proto.objects.core import ResourceList
-from proto.objects.pod import Container, PodSpec
+from proto.objects.pod import PodSpec
 from proto.quantity import cpu_millis, whole
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]

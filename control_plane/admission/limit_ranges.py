@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from control_plane.admission.amounts import amount, written
 from control_plane.admission.refusing import forbidden
 from proto.errors import Cause, Invalid
+from proto.objects.container import Container
 from proto.objects.meta import evolve
-from proto.objects.pod import Container, Pod
+from proto.objects.pod import Pod
 from proto.objects.quota import LimitRange, LimitRangeItem
 from proto.pod_amounts import every_container, most_at_once
 from proto.quantity import parse_quantity

@@ -14,8 +14,9 @@ from datetime import datetime
 
 from control_plane.admission.amounts import Amounts, amount
 from proto import catalog
+from proto.objects.container import Container
 from proto.objects.meta import Object
-from proto.objects.pod import Container, Pod
+from proto.objects.pod import Pod
 from proto.objects.quota import ResourceQuota, ScopedResourceSelectorRequirement
 from proto.pod_amounts import every_container, most_at_once
 from proto.qos import qos_class

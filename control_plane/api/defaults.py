@@ -12,11 +12,12 @@ from control_plane.admission.limit_ranges import with_item_defaults
 from proto.base64_text import encoded
 from proto.objects.apps import Deployment, DeploymentStrategy, ReplicaSet, RollingUpdateDeployment
 from proto.objects.batch import CronJob, Job, JobSpec
+from proto.objects.container import Container
 from proto.objects.core import Event, ObjectReference
 from proto.objects.daemon_set import DaemonSet, DaemonSetUpdateStrategy, RollingUpdateDaemonSet
 from proto.objects.health import Lifecycle, LifecycleHandler, Probe
 from proto.objects.meta import INT32_MAX, Model, Object, evolve
-from proto.objects.pod import Container, Pod, PodSpec
+from proto.objects.pod import Pod, PodSpec
 from proto.objects.quota import LimitRange
 from proto.objects.secret import Secret
 from proto.objects.stateful_set import (

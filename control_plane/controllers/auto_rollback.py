@@ -35,7 +35,8 @@ from control_plane.plan import Action, Emit, Update
 from proto.conditions import DISRUPTION_TARGET
 from proto.objects.apps import Deployment, ReplicaSet
 from proto.objects.meta import evolve, find_condition
-from proto.objects.pod import ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from proto.rollouts import FAILED, ROLLED_BACK, annotations_of_revision
 
 CRASH_LOOP_RESTARTS = 2

@@ -24,9 +24,10 @@ from control_plane.controllers.names import slot_name
 from control_plane.controllers.pods import is_finished, pod_from_template, ready_condition
 from proto.intervals import Intervals
 from proto.objects.batch import IndexAttempts, Job, JobStatus, job_labels
+from proto.objects.container import Container
 from proto.objects.env import EnvVar, EnvVarSource, ObjectFieldSelector
 from proto.objects.meta import evolve
-from proto.objects.pod import Container, Pod
+from proto.objects.pod import Pod
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 """The finalizer of pods that are not counted yet."""

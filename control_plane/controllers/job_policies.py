@@ -18,7 +18,8 @@ from control_plane.controllers.pods import all_statuses
 from proto.intervals import Intervals
 from proto.objects.batch import FailureAction, Job, JobStatus, PodFailurePolicyRule, SuccessPolicyRule
 from proto.objects.meta import find_condition
-from proto.objects.pod import ContainerStateTerminated, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStateTerminated
 
 BACKOFF_FIRST_S = 10.0
 BACKOFF_MAX_S = 360.0

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from control_plane.controllers.ages import LONG_AGO, made_at
 from proto.objects.meta import Condition, ObjectMeta, OwnerReference
-from proto.objects.pod import ContainerStatus, Pod, PodTemplateSpec
+from proto.objects.pod import Pod, PodTemplateSpec
+from proto.objects.pod_status import ContainerStatus
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 """Annotation: of otherwise equal pods the one with the lower number is deleted first."""

@@ -21,7 +21,8 @@ from proto.clock import Clock, Instant
 from proto.conditions import RESIZE_CONDITIONS
 from proto.node import PodEvent, PodReport, StatusReport
 from proto.objects.meta import evolve, find_condition, with_condition
-from proto.objects.pod import Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from functools import lru_cache
 
 from proto.node_affinity import required_terms
 from proto.objects.affinity import NodeSelectorTerm
+from proto.objects.container import Container
 from proto.objects.core import TaintEffect
-from proto.objects.pod import Container, Pod, PodSpec
+from proto.objects.pod import Pod, PodSpec
 from proto.pod_amounts import every_container, most_at_once
 from proto.qos import MEMORY_PRESSURE_TAINT, qos_class
 from proto.quantity import cpu_millis, whole

@@ -18,7 +18,8 @@ from proto.errors import Cause, Conflict, Invalid
 from proto.objects.batch import CONTROLLER_UID_LABEL, Job, JobSpec, job_labels
 from proto.objects.core import Namespace, NamespaceSpec
 from proto.objects.meta import Condition, LabelSelector, Object, evolve, with_condition
-from proto.objects.pod import Pod, PodSpec, PodStatus
+from proto.objects.pod import Pod, PodSpec
+from proto.objects.pod_status import PodStatus
 from proto.qos import qos_class
 
 __all__ = [

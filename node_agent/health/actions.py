@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from node_agent.containers.operations import Operations
 from node_agent.health.tcp import dial, dial_problem
-from node_agent.operations import Operations
 from node_agent.plan.launch import Hold
 from node_agent.plan.ports import port_number
 from node_agent.plan.probes import Look

@@ -16,7 +16,7 @@ from datetime import timedelta
 from node_agent.background import Background
 from node_agent.logs.reader import LogChoice, LogPlace, LogReader
 from node_agent.plan.container_ids import parse_container_id
-from node_agent.pod_work import PodWork
+from node_agent.pods.work import PodWork
 from node_agent.runtime.port import ContainerState
 from node_agent.streams.finding import Finder, waiting_reason
 from proto import codec, subjects

@@ -15,7 +15,8 @@ from typing import Literal
 from node_agent.plan.init_containers import Progress, is_sidecar
 from proto.conditions import DISRUPTION_TARGET
 from proto.objects.meta import Condition, find_condition, with_condition
-from proto.objects.pod import ContainerStatus, Pod, PodPhase, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus, PodPhase, PodStatus
 
 Truth = Literal["True", "False"]
 Finding = tuple[Truth, str, str]

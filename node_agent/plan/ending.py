@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from node_agent.plan.init_containers import all_containers, sidecars
 from node_agent.plan.scene import Scene, status_of, superseded, target_of
 from node_agent.plan.view import Ends, PodPlan, PodView, Remove, Stop
+from proto.objects.container import Container
 from proto.objects.health import LifecycleHandler
-from proto.objects.pod import Container, Pod
+from proto.objects.pod import Pod
 
 _GRACE_S_MAX = 10 * 365 * 86400.0
 """A grace that the calendar can hold; ten years are for ever."""

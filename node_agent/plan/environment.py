@@ -19,8 +19,9 @@ from node_agent.plan.expansion import expand
 from node_agent.plan.ports import port_variables
 from node_agent.plan.restarts import MAX_BACK_OFF_S
 from node_agent.plan.security import Account
+from proto.objects.container import Container
 from proto.objects.env import EnvFromSource, EnvVarSource, ResourceFieldSelector
-from proto.objects.pod import Container, Pod
+from proto.objects.pod import Pod
 from proto.quantity import parse_quantity
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")

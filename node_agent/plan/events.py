@@ -14,7 +14,8 @@ from node_agent.plan.restarts import CRASH_LOOP
 from node_agent.plan.status import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, EVICTED, NOT_ITS_TURN, NOT_STARTED
 from node_agent.plan.view import Stop
 from proto.node import PodEvent
-from proto.objects.pod import ContainerStatus, Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus, PodStatus
 
 _SILENT = (NOT_STARTED.reason, NOT_ITS_TURN.reason, RUN_ERROR, POST_START_ERROR)
 """Waiting reasons that say nothing new: there is none, or the failure had an event of its own."""

@@ -16,7 +16,8 @@ from datetime import datetime
 
 from node_agent.plan.lives import Life
 from node_agent.plan.restarts import next_restart
-from proto.objects.pod import Container, Pod, RestartPolicy
+from proto.objects.container import Container, RestartPolicy
+from proto.objects.pod import Pod
 
 Lives = Mapping[str, tuple[Life, ...]]
 """Every container's history, by its name."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proto.objects.pod import Container, Pod
+from proto.objects.container import Container
+from proto.objects.pod import Pod
 from proto.objects.security import AppArmorProfile, PodSecurityContext, SeccompProfile, SecurityContext
 
 _NO_PROFILE = "the programs of this node run without one: leave it out, or say Unconfined"

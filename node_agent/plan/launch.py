@@ -18,8 +18,9 @@ from node_agent.plan.ports import ports_in_force
 from node_agent.plan.security import CannotKeep, security_of
 from node_agent.plan.volumes import Volumes, volumes_of
 from node_agent.runtime.port import HUGETLB, NO_LIMITS, PLAIN, Limits, Security
+from proto.objects.container import Container, ResourceRequirements
 from proto.objects.core import ResourceList
-from proto.objects.pod import Container, Pod, ResourceRequirements
+from proto.objects.pod import Pod
 from proto.quantity import HUGE_PAGES, cpu_millis, whole
 from proto.signals import signal_number
 

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from node_agent.plan.environment import Host
 from node_agent.plan.init_containers import sidecars
 from node_agent.runtime.port import Limits
-from proto.objects.pod import Container, Pod
+from proto.objects.container import Container
+from proto.objects.pod import Pod
 from proto.qos import QosClass, qos_class
 from proto.quantity import cpu_millis, whole
 

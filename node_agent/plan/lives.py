@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.runtime.port import ContainerState, ExitReason
-from proto.objects.pod import ContainerStateTerminated, ContainerStatus
+from proto.objects.pod_status import ContainerStateTerminated, ContainerStatus
 
 SERIES_ANNOTATION = "setpoint.dev/restart-series"
 """Kept with a container by the runtime: how many restarts in a row led to it, so that back-off outlives the agent."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from node_agent.plan.volumes import MEMORY
 from node_agent.storage.port import PodSpace
-from proto.objects.pod import Container, Pod
+from proto.objects.container import Container
+from proto.objects.pod import Pod
 from proto.quantity import format_bytes, whole
 
 RESOURCE = "ephemeral-storage"

@@ -22,7 +22,8 @@ from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF, Restart, durati
 from node_agent.plan.scene import Scene, again_after, deadline, scene_of, status_of, superseded, target_of, why_ends
 from node_agent.plan.status import ENDED
 from node_agent.plan.view import PodPlan, PodView, PostStart, Start, Step, Target
-from proto.objects.pod import Container, Pod
+from proto.objects.container import Container
+from proto.objects.pod import Pod
 
 FENCED = "Fenced"
 """The waiting reason of a container whose pod must be one, while the node's lease has run out."""

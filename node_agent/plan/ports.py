@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from proto.objects.pod import Container, ContainerPort, Pod
+from proto.objects.container import Container, ContainerPort
+from proto.objects.pod import Pod
 
 
 @dataclass(frozen=True, slots=True)

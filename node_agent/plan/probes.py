@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from proto.objects.container import Container
 from proto.objects.health import Probe, ProbeKind
-from proto.objects.pod import Container, ContainerStatus
+from proto.objects.pod_status import ContainerStatus
 
 TOLD_AGAIN_S = 10.0
 """A failure that is the same as the last one is told again after so long."""

@@ -20,8 +20,10 @@ from node_agent.plan.lives import by_container
 from node_agent.plan.view import PodView, Resize
 from node_agent.runtime.port import ContainerState, Limits
 from proto.conditions import RESIZE_CONDITIONS
+from proto.objects.container import Container, ResourceRequirements
 from proto.objects.meta import Condition, evolve, with_condition
-from proto.objects.pod import Container, Pod, PodStatus, ResourceRequirements
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 from proto.quantity import cpu_millis, format_bytes, format_cpu, whole
 
 PENDING, IN_PROGRESS = RESIZE_CONDITIONS

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from node_agent.plan.lives import Ending, Life
 from node_agent.runtime.port import ExitReason
-from proto.objects.pod import ContainerRestartRule, RestartPolicy
+from proto.objects.container import ContainerRestartRule, RestartPolicy
 
 FIRST_BACK_OFF = 2
 """The number in its series of the first restart that waits."""

@@ -30,7 +30,8 @@ from node_agent.plan.status import (
     pod_status,
 )
 from node_agent.plan.view import PodView, Remove, Step, Target
-from proto.objects.pod import Container, ContainerStatus, PodStatus, RestartPolicy
+from proto.objects.container import Container, RestartPolicy
+from proto.objects.pod_status import ContainerStatus, PodStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from node_agent.plan.config import ConfigProblem
 from node_agent.plan.isolation import unkept
 from node_agent.runtime.port import Security
-from proto.objects.pod import Container, Pod
+from proto.objects.container import Container
+from proto.objects.pod import Pod
 from proto.objects.security import PodSecurityContext, SecurityContext
 
 NO_VIEWS = "cannot give a program a view of its own of the file systems: the kernel gives user namespaces to root alone"

@@ -17,15 +17,15 @@ from node_agent.plan.launch import CREATING, Hold
 from node_agent.plan.lives import Life
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.probes import Health
-from proto.objects.pod import (
-    Container,
+from proto.objects.container import Container
+from proto.objects.pod import Pod
+from proto.objects.pod_status import (
     ContainerState,
     ContainerStateRunning,
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
     HostAddress,
-    Pod,
     PodPhase,
     PodStatus,
 )

@@ -17,8 +17,10 @@ from node_agent.plan.lives import Life
 from node_agent.plan.probes import Health
 from node_agent.plan.status import NOTHING_REPORTED
 from node_agent.runtime.port import ContainerState, Limits
+from proto.objects.container import Container, ContainerPort
 from proto.objects.health import LifecycleHandler
-from proto.objects.pod import Container, ContainerPort, Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 
 
 @dataclass(frozen=True, slots=True)

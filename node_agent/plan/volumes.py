@@ -13,7 +13,8 @@ from node_agent.plan.config import Config, ConfigProblem, Texts
 from node_agent.plan.environment import Host, pod_field, resource_amount
 from node_agent.plan.expansion import expand
 from proto.base64_text import decoded
-from proto.objects.pod import Container, Pod
+from proto.objects.container import Container
+from proto.objects.pod import Pod
 from proto.objects.volumes import DownwardAPIVolumeFile, HostPathVolumeSource, KeyToPath, Volume, VolumeMount
 from proto.quantity import whole
 

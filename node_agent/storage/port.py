@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from proto.node import Assignment
 from proto.objects.meta import Many, Model, Timestamp
-from proto.objects.pod import PodStatus
+from proto.objects.pod_status import PodStatus
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 

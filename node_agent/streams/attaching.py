@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from node_agent.background import Background
-from node_agent.operations import Operations
+from node_agent.containers.operations import Operations
 from node_agent.runtime.abilities import Attachment, Missed, Printed
 from node_agent.runtime.port import ContainerState, NoSuchContainer, RuntimeFailure, StdinNotOpen
 from node_agent.streams.finding import Finder

@@ -16,9 +16,9 @@ from dataclasses import replace
 from functools import partial
 
 from node_agent.background import Background
-from node_agent.operations import DEFAULT_TERM, Operations
+from node_agent.containers.operations import DEFAULT_TERM, Operations
 from node_agent.plan.launch import Hold, Launch
-from node_agent.pods import Pods
+from node_agent.pods.pods import Pods
 from node_agent.runtime.port import RuntimeFailure
 from node_agent.storage.port import StorageFailure
 from node_agent.streams.conversation import conversation

@@ -5,13 +5,13 @@ Reads: the node's pods and the table of containers. Never: waits; who came too e
 
 from __future__ import annotations
 
-from node_agent.containers import ContainerTable
+from node_agent.containers.table import ContainerTable
 from node_agent.plan.lives import by_container
-from node_agent.pod_work import PodWork
-from node_agent.pods import Pods
+from node_agent.pods.pods import Pods
+from node_agent.pods.work import PodWork
 from node_agent.runtime.port import ContainerState
 from proto.errors import BadRequest, NotFound, Unavailable
-from proto.objects.pod import Container
+from proto.objects.container import Container
 
 
 class Finder:

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 import msgpack
 
 from node_agent.background import Background
-from node_agent.operations import Operations
-from node_agent.pod_work import PodWork
+from node_agent.containers.operations import Operations
+from node_agent.pods.work import PodWork
 from node_agent.runtime.abilities import ProcessState
 from node_agent.runtime.port import NoSuchContainer, RuntimeFailure
 from node_agent.streams.finding import Finder
@@ -24,7 +24,7 @@ from proto import codec, subjects
 from proto.bus.port import Bus, BusError, Message
 from proto.errors import ApiError, BadRequest, Unavailable
 from proto.node_programs import ProcessesReply, ProcessesRequest, ProcessOfContainer
-from proto.objects.pod import Container
+from proto.objects.container import Container
 
 log = logging.getLogger(__name__)
 

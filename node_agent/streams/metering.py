@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 
 from node_agent.background import Background
+from node_agent.machine.usage import UsageSampler, Use
 from node_agent.plan.container_ids import parse_container_id
-from node_agent.pods import Pods
+from node_agent.pods.pods import Pods
 from node_agent.runtime.port import RuntimeFailure
-from node_agent.usage import UsageSampler, Use
 from proto import codec, subjects
 from proto.bus.port import Bus, Disconnected, Message
 from proto.node import UsageOfContainer, UsageReply

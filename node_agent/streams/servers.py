@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from node_agent.background import Background
-from node_agent.containers import ContainerTable
+from node_agent.containers.operations import Operations
+from node_agent.containers.table import ContainerTable
 from node_agent.logs.server import LogServer
-from node_agent.operations import Operations
-from node_agent.pods import Pods
+from node_agent.machine.usage import UsageSampler
+from node_agent.pods.pods import Pods
 from node_agent.streams.attaching import AttachServer
 from node_agent.streams.execution import ExecServer
 from node_agent.streams.finding import Finder
 from node_agent.streams.forwarding import ForwardServer
 from node_agent.streams.listing import ProcessServer
 from node_agent.streams.metering import UsageServer
-from node_agent.usage import UsageSampler
 from proto.bus.port import Bus
 from proto.clock import Clock
 

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from proto.durations import age
 from proto.objects.meta import find_condition
-from proto.objects.pod import ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from proto.printing.form import AGE, NAME, NONE, Cell, Column, Printer, age_of, wide
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from control_plane.admission.limit_ranges import check_limits, with_item_defaults, with_limit_defaults
 from proto.errors import Forbidden
+from proto.objects.container import Container, ResourceRequirements
 from proto.objects.meta import ObjectMeta
-from proto.objects.pod import Container, Pod, PodSpec, ResourceRequirements
+from proto.objects.pod import Pod, PodSpec
 from proto.objects.quota import LimitRange, LimitRangeItem, LimitRangeSpec
 
 Resources = tuple[dict[str, str], dict[str, str]]

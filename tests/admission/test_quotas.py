@@ -13,9 +13,11 @@ from control_plane.plan import Key, Plan, SetStatus
 from control_plane.store.mirror import Mirror
 from control_plane.store.port import Change
 from proto.errors import Forbidden
+from proto.objects.container import Container, ResourceRequirements
 from proto.objects.core import ConfigMap
 from proto.objects.meta import Object, ObjectMeta, evolve
-from proto.objects.pod import Container, Pod, PodSpec, PodStatus, ResourceRequirements
+from proto.objects.pod import Pod, PodSpec
+from proto.objects.pod_status import PodStatus
 from proto.objects.quota import ResourceQuota, ResourceQuotaSpec, ScopedResourceSelectorRequirement, ScopeSelector
 from tests.controllers.builders import NOW
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from node_agent.machine import MemoryMachine
+from node_agent.machine.port import MemoryMachine
 from node_agent.plan.eviction import Threshold
 from node_agent.program import NodeAgent
 from node_agent.runtime.fake import FakeRuntime
@@ -36,7 +36,8 @@ from proto.node import (
     pod_digest,
 )
 from proto.objects.meta import Model, evolve
-from proto.objects.pod import Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 from proto.subjects import node_down, parse_node
 from tests.virtual import run_virtual
 from tests.waiting import eventually

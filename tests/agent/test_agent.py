@@ -9,10 +9,10 @@ from datetime import datetime
 
 import pytest
 
-from node_agent import pods as pods_room
+from node_agent.membership.registration import NameRefused
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.view import PodPlan, PodView
-from node_agent.registration import NameRefused
+from node_agent.pods import pods as pods_room
 from node_agent.runtime.fake import FakeRuntime
 from node_agent.storage.memory import MemoryStorage
 from node_agent.storage.port import StateDirHeld

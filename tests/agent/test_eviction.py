@@ -20,10 +20,10 @@ from node_agent.plan.eviction import (
     ranked,
     refused,
 )
+from node_agent.pressure.thresholds import DEFAULT_HARD, read_period, read_thresholds
 from node_agent.storage.disk import DiskStorage
 from node_agent.storage.memory import MemoryStorage
 from node_agent.storage.port import PodSpace, Space
-from node_agent.thresholds import DEFAULT_HARD, read_period, read_thresholds
 from proto.objects.meta import evolve, find_condition
 from proto.objects.pod import Pod
 from tests.agent.cluster import Cluster, scenario

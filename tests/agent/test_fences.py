@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node_agent.lease import Lease
+from node_agent.membership.lease import Lease
 from proto.clock import LoopClock
 from proto.disconnection import Disconnection
 from proto.objects.meta import OwnerReference, evolve

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from proto.objects.meta import evolve, find_condition
-from proto.objects.pod import ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from tests.agent.cluster import Cluster, scenario
 from tests.agent.pods import fake, pod
 from tests.waiting import eventually

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node_agent.late_bus import LateBus
+from node_agent.membership.late_bus import LateBus
 from proto.bus.memory import MemoryBus, MemoryNetwork
 from proto.bus.port import Disconnected, Message
 from tests.waiting import eventually

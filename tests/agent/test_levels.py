@@ -9,12 +9,12 @@ import pytest
 
 from node_agent.__main__ import check_reserved
 from node_agent.arguments import BadArgument, read_arguments
-from node_agent.fingerprint import describe_machine, pids_for_pods
-from node_agent.machine import MemoryMachine
+from node_agent.machine.fingerprint import describe_machine, pids_for_pods
+from node_agent.machine.port import MemoryMachine
+from node_agent.machine.reserved import Reserved, read_reserved
 from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.levels import level_limits, level_of, oom_score_adj
-from node_agent.reserved import Reserved, read_reserved
 from node_agent.runtime.port import Fingerprint, Limits
 from node_agent.settings import AgentSettings
 from proto.clock import EPOCH

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from node_agent.cgroup.detect import base_name
-from node_agent.machine import MemoryMachine
+from node_agent.machine.port import MemoryMachine
 from node_agent.program import NodeAgent
 from node_agent.runtime.port import RuntimeSettings
 from node_agent.runtime.process import ProcessRuntime

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from node_agent.operations import Operations
+from node_agent.containers.operations import Operations
 from node_agent.plan.container_ids import ContainerId
 from node_agent.plan.launch import Launch
 from node_agent.plan.view import Start

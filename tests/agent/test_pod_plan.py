@@ -16,7 +16,8 @@ from node_agent.plan.view import PodPlan, PodView, Remove, Start, Stop
 from node_agent.runtime.port import ContainerPhase, ContainerState, ExitReason
 from proto.clock import EPOCH
 from proto.objects.meta import evolve, find_condition
-from proto.objects.pod import Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 from tests.agent.pods import pod
 
 HOST = Host(node="node-1", address="10.0.0.1")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from node_agent.machine import MemoryMachine
-from node_agent.ports import PortTable
+from node_agent.containers.ports import PortTable
+from node_agent.machine.port import MemoryMachine
 from proto.ids import RandomIds
 from proto.objects.pod import Pod
 from tests.agent.pods import pod

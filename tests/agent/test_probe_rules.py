@@ -19,8 +19,9 @@ from node_agent.plan.probes import (
     prolonged,
     told,
 )
+from proto.objects.container import Container
 from proto.objects.health import Probe, ProbeKind
-from proto.objects.pod import Container, ContainerStatus
+from proto.objects.pod_status import ContainerStatus
 
 EXEC = {"exec": {"command": ["true"]}}
 LOOKS: dict[str, Verdict] = {"+": "success", "-": "failure", "?": "unknown"}

@@ -9,7 +9,7 @@ import pytest
 from node_agent.plan.lives import Ending, Life
 from node_agent.plan.restarts import back_off_s, duration_text, next_restart, restarts_after
 from proto.clock import EPOCH
-from proto.objects.pod import ContainerRestartRule, RestartPolicy
+from proto.objects.container import ContainerRestartRule, RestartPolicy
 
 
 def ended(exit_code: int = 1, ran_s: float = 1.0, series: int = 0) -> Life:

@@ -10,8 +10,9 @@ from control_plane.foresight import Foresight
 from proto.codec import to_dict
 from proto.forecast import Forecast
 from proto.objects.apps import CanaryPause, CanaryStep, CanaryStrategy, DeploymentStrategy
+from proto.objects.container import ResourceRequirements
 from proto.objects.meta import Object, evolve
-from proto.objects.pod import PodSchedulingGate, ResourceRequirements
+from proto.objects.pod import PodSchedulingGate
 from tests.api.test_bad_input import filled_cluster
 from tests.controllers.builders import NOW, deployment, namespace, node, template
 from tests.controllers.daemon_sets import daemon_set

@@ -19,9 +19,10 @@ import pytest
 from proto import codec
 from proto.node import CleanReply, CleanRequest
 from proto.objects.apps import Deployment
+from proto.objects.container import Container
 from proto.objects.core import Node
 from proto.objects.meta import LabelSelector, ObjectMeta
-from proto.objects.pod import Container, PodSpec, PodTemplateSpec
+from proto.objects.pod import PodSpec, PodTemplateSpec
 from proto.objects.stateful_set import StatefulSet, StatefulSetSpec
 from proto.subjects import node_down
 from setpoint.local.cluster import ClusterShape

@@ -9,7 +9,8 @@ from proto.client.typed import Client
 from proto.errors import NotFound
 from proto.objects.core import Event
 from proto.objects.meta import Object
-from proto.objects.pod import ContainerState, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerState
 from tests.waiting import eventually
 
 WITHIN_S = 20.0

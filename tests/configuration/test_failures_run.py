@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from proto.objects.pod import ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from tests.configuration.seeing import Seeing, shell
 from tests.waiting import eventually
 

@@ -17,9 +17,16 @@ from proto.objects.apps import (
     ReplicaSetStatus,
     RollingUpdateDeployment,
 )
+from proto.objects.container import Container
 from proto.objects.core import Namespace, Node, Taint
 from proto.objects.meta import Condition, LabelSelector, Object, ObjectMeta, OwnerReference, evolve
-from proto.objects.pod import Container, ContainerStatus, Pod, PodSpec, PodTemplateSpec, Toleration
+from proto.objects.pod import (
+    Pod,
+    PodSpec,
+    PodTemplateSpec,
+    Toleration,
+)
+from proto.objects.pod_status import ContainerStatus
 from proto.rollouts import COMPLETED, DESIRED_REPLICAS, HASH_LABEL, MAX_REPLICAS, REVISION
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

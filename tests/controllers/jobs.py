@@ -6,16 +6,10 @@ from typing import Any
 
 from control_plane.controllers.pods import is_finished
 from proto.objects.batch import CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec
+from proto.objects.container import Container
 from proto.objects.meta import ObjectMeta, evolve
-from proto.objects.pod import (
-    Container,
-    ContainerState,
-    ContainerStateTerminated,
-    ContainerStatus,
-    Pod,
-    PodSpec,
-    PodTemplateSpec,
-)
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod_status import ContainerState, ContainerStateTerminated, ContainerStatus
 from tests.controllers.builders import ago
 from tests.controllers.world import World
 

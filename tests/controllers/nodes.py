@@ -6,7 +6,8 @@ from control_plane.controllers.pods import is_active, is_finished, is_ready
 from control_plane.controllers.taints import Verdict, verdict
 from proto.objects.core import Node
 from proto.objects.meta import Condition, evolve, find_condition
-from proto.objects.pod import ContainerState, ContainerStateWaiting, ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerState, ContainerStateWaiting, ContainerStatus
 from tests.controllers.builders import node
 from tests.controllers.world import World
 

@@ -13,7 +13,8 @@ from control_plane.controllers.scaling import min_ready_s
 from control_plane.plan import Emit, Update
 from proto.objects.apps import Deployment, IntOrPercent, ReplicaSet
 from proto.objects.meta import Condition, evolve, find_condition
-from proto.objects.pod import ContainerState, ContainerStateWaiting, ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerState, ContainerStateWaiting, ContainerStatus
 from proto.rollouts import CHANGE_CAUSE, FAILED, HASH_LABEL, REVISION, REVISION_HISTORY, ROLLED_BACK
 from tests.controllers.builders import deployment, ending, namespace, pod, replica_set, template
 from tests.controllers.nodes import Machines

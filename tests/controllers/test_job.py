@@ -21,7 +21,8 @@ from proto.objects.batch import (
     SuccessPolicyRule,
 )
 from proto.objects.meta import evolve, find_condition
-from proto.objects.pod import ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from tests.controllers.builders import namespace
 from tests.controllers.jobs import finish, indexed, job, live, the_job
 from tests.controllers.nodes import Machines

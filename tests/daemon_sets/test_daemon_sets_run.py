@@ -9,10 +9,11 @@ import pytest
 
 from proto.client.typed import Client
 from proto.codec import to_dict
+from proto.objects.container import Container
 from proto.objects.core import Node
 from proto.objects.daemon_set import DaemonSet, DaemonSetSpec
 from proto.objects.meta import LabelSelector, ObjectMeta, find_condition
-from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from setpoint.local.cluster import ClusterShape
 from tests.clusters import client_of
 from tests.waiting import eventually

@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
+from proto.objects.container import Container
 from proto.objects.daemon_set import DaemonSet, DaemonSetSpec
 from proto.objects.meta import LabelSelector, ObjectMeta
-from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from tests.disruption.conftest import Scene
 from tests.waiting import eventually
 

@@ -14,9 +14,10 @@ from proto.bus.port import Bus
 from proto.client.typed import Client
 from proto.errors import ApiError, Timeout, Unavailable
 from proto.objects.apps import Deployment, DeploymentSpec
+from proto.objects.container import Container
 from proto.objects.core import ConfigMap, Node
 from proto.objects.meta import Condition, LabelSelector, ObjectMeta, find_condition
-from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from setpoint.local.cluster import ClusterShape, LocalCluster
 from tests.waiting import eventually
 

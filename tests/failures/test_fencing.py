@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from proto.objects.container import Container
 from proto.objects.core import Node
 from proto.objects.meta import LabelSelector, ObjectMeta, find_condition
-from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from proto.objects.stateful_set import StatefulSet, StatefulSetSpec
 from setpoint.local.cluster import ClusterShape
 from tests.failures.observing import Observer, container_of, observer_of

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from node_agent.containers.operations import Operations
 from node_agent.health.actions import Actions
-from node_agent.operations import Operations
 from node_agent.plan.container_ids import ContainerId
 from node_agent.plan.launch import Launch
 from node_agent.plan.probes import Health, Look

@@ -13,7 +13,8 @@ import pytest_asyncio
 from proto.client.typed import Client
 from proto.objects.core import Event
 from proto.objects.meta import Condition, evolve, find_condition
-from proto.objects.pod import ContainerStatus, Pod
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from setpoint.local.cluster import ClusterShape
 from tests.clusters import client_of
 from tests.waiting import eventually

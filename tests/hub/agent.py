@@ -26,7 +26,8 @@ from proto.node import (
 )
 from proto.objects.core import NodeSystemInfo, NodeUsage
 from proto.objects.meta import Condition, Model
-from proto.objects.pod import Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 
 M = TypeVar("M", bound=Model)
 

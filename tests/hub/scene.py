@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from proto.bus.memory import MemoryBus
+from proto.objects.container import Container
 from proto.objects.core import Node
 from proto.objects.meta import ObjectMeta, find_condition
-from proto.objects.pod import Container, Pod, PodSpec
+from proto.objects.pod import Pod, PodSpec
 from tests.engine.replicas import Ground, Replica, replicas
 from tests.hub.agent import SpokenAgent
 

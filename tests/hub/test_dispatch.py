@@ -20,11 +20,13 @@ from control_plane.store.mirror import Mirror
 from proto import codec
 from proto.clock import EPOCH
 from proto.node import Assignments
+from proto.objects.container import Container
 from proto.objects.core import ConfigMap
 from proto.objects.env import EnvFromSource
 from proto.objects.health import PodReadinessGate
 from proto.objects.meta import Condition, ObjectMeta, evolve, find_condition
-from proto.objects.pod import Container, Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 from proto.objects.secret import Secret
 from tests.engine.replicas import Ground, replicas
 from tests.hub.agent import running

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from proto.bus.memory import MemoryBus
 from proto.objects.apps import Deployment, DeploymentSpec
+from proto.objects.container import Container
 from proto.objects.core import Node
 from proto.objects.meta import LabelSelector, ObjectMeta
-from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from tests.engine.replicas import Ground, replicas
 from tests.hub.agent import SpokenAgent, running
 from tests.virtual import in_virtual_time

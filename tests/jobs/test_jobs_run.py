@@ -9,8 +9,9 @@ import pytest
 
 from proto.client.typed import Client
 from proto.objects.batch import Job, JobSpec
+from proto.objects.container import Container
 from proto.objects.meta import ObjectMeta, find_condition
-from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from setpoint.local.cluster import ClusterShape
 from tests.clusters import client_of
 from tests.waiting import eventually

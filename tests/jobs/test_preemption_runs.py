@@ -10,9 +10,10 @@ from pathlib import Path
 from proto.client.typed import Client
 from proto.errors import ApiError, Forbidden, NotFound, Timeout, Unavailable
 from proto.objects.apps import ReplicaSet, ReplicaSetSpec
+from proto.objects.container import Container, ResourceRequirements
 from proto.objects.core import ConfigMap, Event, Node
 from proto.objects.meta import LabelSelector, ObjectMeta, find_condition
-from proto.objects.pod import Container, Pod, PodSpec, PodTemplateSpec, ResourceRequirements
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from proto.objects.quota import ResourceQuota, ResourceQuotaSpec
 from proto.objects.scheduling import PriorityClass
 from proto.quantity import cpu_millis, format_cpu

@@ -10,9 +10,11 @@ from pydantic import ValidationError
 
 from proto import catalog, codec, errors
 from proto.objects.apps import Deployment
+from proto.objects.container import Container
 from proto.objects.core import Node, NodeStatus, NodeSystemInfo
 from proto.objects.meta import Condition, Model, ObjectMeta, camel, evolve, find_condition, with_condition
-from proto.objects.pod import Container, ContainerStatus, HostAddress, Pod, PodSpec, PodStatus
+from proto.objects.pod import Pod, PodSpec
+from proto.objects.pod_status import ContainerStatus, HostAddress, PodStatus
 from proto.shapes import shape_of
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proto.objects.pod import Container, PodSpec
+from proto.objects.container import Container
+from proto.objects.pod import PodSpec
 from proto.pod_amounts import most_at_once
 
 

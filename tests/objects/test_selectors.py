@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from proto import selectors
 from proto.objects.core import Event, EventSource, ObjectReference
 from proto.objects.meta import LabelSelector, LabelSelectorRequirement, ObjectMeta
-from proto.objects.pod import Pod, PodSpec, PodStatus
+from proto.objects.pod import Pod, PodSpec
+from proto.objects.pod_status import PodStatus
 
 WEB = {"app": "web", "tier": "front", "empty": ""}
 

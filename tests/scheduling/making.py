@@ -7,18 +7,11 @@ from datetime import timedelta
 
 from control_plane.scheduling import Scheduling
 from proto.clock import EPOCH
+from proto.objects.container import Container, ContainerPort, ResourceRequirements
 from proto.objects.core import Node, NodeSpec, NodeStatus, Taint
 from proto.objects.meta import Condition, ObjectMeta, OwnerReference
-from proto.objects.pod import (
-    Container,
-    ContainerPort,
-    Pod,
-    PodPhase,
-    PodSpec,
-    PodStatus,
-    ResourceRequirements,
-    Toleration,
-)
+from proto.objects.pod import Pod, PodSpec, Toleration
+from proto.objects.pod_status import PodPhase, PodStatus
 
 ROOMY = {"cpu": "4", "memory": "8Gi", "pods": "110"}
 

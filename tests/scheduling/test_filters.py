@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from control_plane.scheduling import Change, Scheduling
+from proto.objects.container import ContainerPort
 from proto.objects.core import Node, Taint
-from proto.objects.pod import ContainerPort, Pod, Toleration
+from proto.objects.pod import Pod, Toleration
 from tests.scheduling.making import ROOMY, a_node, a_pod, knowing
 
 UNREACHABLE = Taint(key="node.kubernetes.io/unreachable", effect="NoExecute")

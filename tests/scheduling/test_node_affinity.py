@@ -13,9 +13,10 @@ from proto.objects.affinity import (
     NodeSelectorRequirement,
     NodeSelectorTerm,
 )
+from proto.objects.container import Container
 from proto.objects.core import Node, NodeStatus
 from proto.objects.meta import Condition, ObjectMeta
-from proto.objects.pod import Container, Pod, PodSpec
+from proto.objects.pod import Pod, PodSpec
 
 
 def node(name: str, **labels: str) -> Node:

@@ -13,9 +13,10 @@ from control_plane.budgets import Allowance
 from control_plane.scheduling import Preemption, Scheduling
 from control_plane.store.mirror import Mirror
 from proto.clock import EPOCH
+from proto.objects.container import ContainerPort
 from proto.objects.core import Node, Taint
 from proto.objects.meta import LabelSelector, ObjectMeta, evolve
-from proto.objects.pod import ContainerPort, Pod
+from proto.objects.pod import Pod
 from proto.objects.policy import PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
 from tests.scheduling.making import a_node, a_pod, knowing
 

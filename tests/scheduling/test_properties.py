@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from control_plane.scheduling import Decision, Scheduling
 from control_plane.scheduling.needs import Needs, needs_of
+from proto.objects.container import ContainerPort
 from proto.objects.core import Node, Taint
-from proto.objects.pod import ContainerPort, Pod
+from proto.objects.pod import Pod
 from tests.scheduling.making import a_node, a_pod
 
 SETTINGS = settings(max_examples=60, deadline=None)

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from proto.objects.container import ContainerPort
 from proto.objects.core import Node, Taint
-from proto.objects.pod import ContainerPort, Pod
+from proto.objects.pod import Pod
 from tests.scheduling.making import ROOMY, a_node, a_pod, knowing, pods_like
 
 SOFT = Taint(key="old", effect="PreferNoSchedule")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from contextvars import Context
 from typing import Any, TypeVar
 
-from node_agent.machine import MemoryMachine
+from node_agent.machine.port import MemoryMachine
 from node_agent.program import NodeAgent
 from node_agent.runtime.fake import FakeRuntime
 from node_agent.runtime.port import (

@@ -8,8 +8,9 @@ from collections import Counter
 import pytest
 
 from proto.ids import RandomIds, hash64
+from proto.objects.container import Container
 from proto.objects.meta import LabelSelector, ObjectMeta
-from proto.objects.pod import Container, PodSpec, PodTemplateSpec
+from proto.objects.pod import PodSpec, PodTemplateSpec
 from proto.objects.stateful_set import StatefulSet, StatefulSetSpec
 from tests.sim.cluster import Cluster
 from tests.sim.courses import with_a_cluster

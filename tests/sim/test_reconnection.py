@@ -7,8 +7,15 @@ import asyncio
 import pytest
 
 from proto.objects.apps import Deployment, DeploymentSpec
+from proto.objects.container import Container
 from proto.objects.meta import LabelSelector, ObjectMeta
-from proto.objects.pod import Container, DisconnectPolicy, OnReconnect, Pod, PodSpec, PodTemplateSpec
+from proto.objects.pod import (
+    DisconnectPolicy,
+    OnReconnect,
+    Pod,
+    PodSpec,
+    PodTemplateSpec,
+)
 from tests.sim.cluster import Cluster
 from tests.sim.courses import with_a_cluster
 from tests.sim.invariants import is_ready

@@ -13,9 +13,10 @@ from proto.client.typed import Client
 from proto.errors import AlreadyExists, ApiError, Conflict, NotFound, Unavailable
 from proto.ids import Ids
 from proto.objects.apps import Deployment, DeploymentSpec
+from proto.objects.container import Container, ContainerPort, ResourceRequirements
 from proto.objects.core import Node
 from proto.objects.meta import LabelSelector, ObjectMeta
-from proto.objects.pod import Container, ContainerPort, Pod, PodSpec, PodTemplateSpec, ResourceRequirements
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec
 from tests.sim.trace import Trace
 
 NAMESPACE = "default"

@@ -24,7 +24,8 @@ from proto.objects.apps import Deployment, DeploymentStatus
 from proto.objects.coordination import Lease
 from proto.objects.core import ConfigMap, Namespace, NamespaceSpec, Node, NodeStatus
 from proto.objects.meta import Object, ObjectMeta, evolve
-from proto.objects.pod import Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 NOW_ON_THE_WIRE = NOW.replace(microsecond=123000)

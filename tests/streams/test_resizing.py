@@ -11,9 +11,11 @@ import pytest_asyncio
 
 from proto.client.typed import Client
 from proto.conditions import RESIZE_CONDITIONS
+from proto.objects.container import ResourceRequirements
 from proto.objects.core import Node
 from proto.objects.meta import find_condition
-from proto.objects.pod import ContainerStatus, Pod, ResourceRequirements
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from proto.quantity import whole
 from tests.streams.conftest import Stage
 from tests.waiting import eventually

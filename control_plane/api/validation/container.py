@@ -13,8 +13,9 @@ from control_plane.api.validation.problems import Problems
 from control_plane.api.validation.security import check_security_context
 from control_plane.api.validation.volumes import check_mounts
 from proto import names
+from proto.objects.container import Container, ContainerPort, ResourceRequirements
 from proto.objects.env import EnvFromSource, EnvVar, EnvVarSource
-from proto.objects.pod import Container, ContainerPort, PodSpec, ResourceRequirements
+from proto.objects.pod import PodSpec
 from proto.quantity import HUGE_PAGES, parse_quantity
 from proto.schema import join
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from control_plane.api.validation.problems import Problems
 from proto import names
+from proto.objects.container import Container
 from proto.objects.health import (
     ExecAction,
     GRPCAction,
@@ -21,7 +22,6 @@ from proto.objects.health import (
     SleepAction,
     TCPSocketAction,
 )
-from proto.objects.pod import Container
 from proto.signals import signal_number
 
 _HEADER = re.compile(r"[-A-Za-z0-9]+")

@@ -16,8 +16,16 @@ from control_plane.api.validation.scheduling_gates import check_fewer_gates, che
 from control_plane.api.validation.security import check_pod_security_context
 from control_plane.api.validation.volumes import check_volumes
 from proto import names
+from proto.objects.container import Container
 from proto.objects.meta import INT32_MAX, evolve
-from proto.objects.pod import Container, DisconnectPolicy, OnReconnect, Pod, PodSpec, PodTemplateSpec, Toleration
+from proto.objects.pod import (
+    DisconnectPolicy,
+    OnReconnect,
+    Pod,
+    PodSpec,
+    PodTemplateSpec,
+    Toleration,
+)
 
 REPLACES: tuple[OnReconnect, ...] = ("keepReplacement",)
 """Most controllers' pods stand for something that only one of them may be, or are counted one by one."""

@@ -11,8 +11,9 @@ from contextlib import suppress
 from control_plane.api.validation.container import check_resources
 from control_plane.api.validation.problems import EnoughProblems, Problems
 from proto.errors import Cause
+from proto.objects.container import Container
 from proto.objects.meta import evolve
-from proto.objects.pod import Container, Pod
+from proto.objects.pod import Pod
 from proto.qos import qos_class
 
 _MUTABLE = ("cpu", "memory")

@@ -17,7 +17,8 @@ from node_agent.plan.view import Ends, Eviction, PodView, Unresized
 from node_agent.runtime.port import ContainerState
 from node_agent.storage.port import PodRecord
 from proto.node import Assignment, PodReport
-from proto.objects.pod import Pod, PodStatus
+from proto.objects.pod import Pod
+from proto.objects.pod_status import PodStatus
 
 HOLD_FIRST_S = 0.1
 HOLD_MAX_S = 5.0

@@ -14,8 +14,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 
-from node_agent.cleanup import Cleanup
-from node_agent.machine import Machine
+from node_agent.machine.port import Machine
 from node_agent.plan.container_ids import parse_container_id
 from node_agent.plan.eviction import (
     DISK_PRESSURE,
@@ -34,7 +33,8 @@ from node_agent.plan.eviction import (
 )
 from node_agent.plan.status import ENDED, EVICTED
 from node_agent.plan.view import Eviction
-from node_agent.pods import Pods
+from node_agent.pods.pods import Pods
+from node_agent.pressure.cleanup import Cleanup
 from node_agent.runtime.port import Runtime, RuntimeFailure, Usage
 from node_agent.settings import AgentSettings
 from node_agent.storage.port import PodSpace, Storage

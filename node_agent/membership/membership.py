@@ -17,8 +17,8 @@ import logging
 from collections.abc import Callable
 
 from node_agent.background import Background
-from node_agent.lease import Lease
-from node_agent.registration import NameRefused, Registrar
+from node_agent.membership.lease import Lease
+from node_agent.membership.registration import NameRefused, Registrar
 from proto import codec, subjects
 from proto.bus.port import Bus, BusError
 from proto.clock import Clock

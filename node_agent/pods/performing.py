@@ -10,17 +10,17 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
-from node_agent.containers import ContainerTable
+from node_agent.containers.operations import Operations
+from node_agent.containers.table import ContainerTable
 from node_agent.health.hooks import Hooks
-from node_agent.operations import Operations
 from node_agent.plan.environment import Host
 from node_agent.plan.events import hook_failed, killing
 from node_agent.plan.lives import failed_start
 from node_agent.plan.resizing import RETRY_S
 from node_agent.plan.view import PostStart, Remove, Resize, Start, Step, Stop, Unresized
 from node_agent.plan.volumes import File, changing_files
-from node_agent.pod_work import PodWork
-from node_agent.reporting import Reporting
+from node_agent.pods.reporting import Reporting
+from node_agent.pods.work import PodWork
 from node_agent.runtime.port import RuntimeFailure, StartFailed
 from node_agent.volumes.keeper import VolumeFailure
 from proto.clock import Clock

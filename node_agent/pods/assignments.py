@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from node_agent.pods import Pods
+from node_agent.pods.pods import Pods
 from node_agent.storage.port import valid_uid
 from proto import codec, subjects
 from proto.bus.port import Bus, BusError, Message

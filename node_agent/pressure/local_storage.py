@@ -13,7 +13,7 @@ import logging
 from node_agent.plan.local_storage import excess, is_limited
 from node_agent.plan.status import ENDED
 from node_agent.plan.view import Eviction
-from node_agent.pods import Pods
+from node_agent.pods.pods import Pods
 from node_agent.storage.port import Storage
 from proto.clock import Clock
 from proto.objects.pod import Pod

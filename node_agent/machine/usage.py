@@ -10,13 +10,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node_agent.machine import Machine
+from node_agent.machine.port import Machine
 from node_agent.plan.container_ids import parse_container_id
 from node_agent.runtime.port import Runtime, RuntimeFailure, Usage
 from node_agent.settings import AgentSettings
 from proto.clock import Clock
 from proto.objects.core import NodeUsage
-from proto.objects.pod import ContainerUsage
+from proto.objects.pod_status import ContainerUsage
 from proto.quantity import format_cpu
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ Anything that may matter to a pod (an assignment, a container's end, a finished 
 pod is looked at as a whole: make the plan, publish its status, launch its steps. Looking is synchronous and cheap; the
 steps are tasks (`performing`), at most one a container (and its stop), and each wakes the pod again when it ends.
 
-Reads: assignments, the table of containers. Writes: pod records, status reports, steps to the runtime.
+Reads: assignments, the table of containers. Writes: statuses (through `publishing`), steps to the runtime.
 Never: talks to the hub.
 """
 
@@ -15,28 +15,30 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from node_agent.background import Background
-from node_agent.containers import ContainerTable
+from node_agent.containers.operations import Operations
+from node_agent.containers.ports import PortTable
+from node_agent.containers.table import ContainerTable
 from node_agent.health.prober import Prober
-from node_agent.lease import Lease
-from node_agent.operations import Operations
-from node_agent.performing import Performer
+from node_agent.membership.lease import Lease
 from node_agent.plan.environment import Host
-from node_agent.plan.events import events_between, not_synced
+from node_agent.plan.events import not_synced
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.resizing import room_beside
 from node_agent.plan.status import ENDED, EVICTED
-from node_agent.plan.view import Ends, Eviction, PodPlan, Start
-from node_agent.pod_work import PodWork
-from node_agent.ports import PortTable
-from node_agent.reporting import Reporting
+from node_agent.plan.view import Ends, Eviction, Start
+from node_agent.pods.performing import Performer
+from node_agent.pods.publishing import Publisher
+from node_agent.pods.reporting import Reporting
+from node_agent.pods.work import PodWork
 from node_agent.runtime.port import ContainerState, RuntimeFailure
 from node_agent.storage.port import PodRecord, Storage, StorageFailure
 from proto.clock import Clock
 from proto.disconnection import disconnection
 from proto.node import Assignment
+from proto.objects.container import Container
 from proto.objects.meta import evolve
-from proto.objects.pod import Container, Pod
+from proto.objects.pod import Pod
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +68,9 @@ class Pods:
         self._host = host
         self._containers = containers
         self._operations = operations
-        self._storage = storage
         self._ports = ports
         self._reporting = reporting
+        self._publisher = Publisher(storage, reporting, changed)
         self._clock = clock
         self._background = background
         self._lease = lease
@@ -214,7 +216,7 @@ class Pods:
         self._prober.follow(work.uid, plan.targets)
         work.note_end(plan.ends)
         new = work.unreported and not work.unmounted and any(isinstance(step, Start) for step in plan.steps)
-        self._publish(work, plan, patient=new)
+        self._publisher.publish(work, plan.status, patient=new)
         held_s = work.held_until_s - self._clock.monotonic_s()
         if held_s > 0:
             self._set_alarm(work, held_s)
@@ -237,20 +239,6 @@ class Pods:
             return {}
         others = (other for other in self._works.values() if other is not work and other.reported.phase not in ENDED)
         return room_beside(self._host, ((other.pod, other.reported) for other in others))
-
-    def _publish(self, work: PodWork, plan: PodPlan, *, patient: bool) -> None:
-        """Keep and report what changed. That a new pod does not run yet is no news, if it runs in a moment."""
-        old, changed = work.reported, plan.status != work.reported
-        if changed or work.unsaved:
-            # A record that is written while the directory is being removed would be left over, so it waits.
-            work.reported, work.unsaved = plan.status, work.clearing
-            if plan.status.phase != old.phase:
-                self._changed()
-            if not work.clearing:
-                self._save(work)
-        if (changed or work.unreported) and work.assigned and not patient:
-            work.unreported = False
-            self._reporting.report(work.report(), events_between(work.pod, old, plan.status))
 
     async def _clear(self, work: PodWork) -> None:
         """Everything has ended: remove the directory, free the ports, tell the hub.
@@ -308,9 +296,3 @@ class Pods:
     async def _ring(self, uid: str, wait_s: float) -> None:
         await self._clock.sleep(max(wait_s, 0.0))
         self.wake(uid)
-
-    def _save(self, work: PodWork) -> None:
-        try:
-            self._storage.save_pod(work.record())
-        except StorageFailure as problem:
-            log.warning("record_not_saved pod=%s/%s problem=%s", *work.pod.key, problem)

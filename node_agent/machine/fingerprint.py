@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from node_agent.machine import Machine
+from node_agent.machine.port import Machine
 from node_agent.runtime.port import HUGETLB, Fingerprint
 from node_agent.settings import AgentSettings
 from proto.clock import Instant

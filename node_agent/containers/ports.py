@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from node_agent.machine import Machine
+from node_agent.machine.port import Machine
 from node_agent.plan.ports import fixed_ports, port_requests
 from proto.ids import Ids
 from proto.objects.pod import Pod

@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from node_agent.containers import ContainerTable
-from node_agent.operations import Operations, annotated_grace_s
+from node_agent.containers.operations import Operations, annotated_grace_s
+from node_agent.containers.table import ContainerTable
 from node_agent.plan.container_ids import parse_container_id
-from node_agent.pods import Pods
+from node_agent.pods.pods import Pods
 from node_agent.runtime.abilities import Swept
 from node_agent.runtime.port import ContainerState, RuntimeFailure
 from node_agent.storage.port import Storage, StorageFailure

@@ -11,7 +11,7 @@ import asyncio
 import logging
 
 from node_agent.background import Background
-from node_agent.cleanup import Cleanup
+from node_agent.pressure.cleanup import Cleanup
 from proto import codec, subjects
 from proto.bus.port import Bus, Disconnected, Message
 from proto.clock import Clock

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from node_agent.cgroup.hugepages import pools
-from node_agent.machine import MachineUsage
+from node_agent.machine.port import MachineUsage
 from node_agent.plan.eviction import Observed, Signal
 from proto.objects.core import NodeSystemInfo
 

@@ -1,0 +1,11 @@
+"""The pods of this node: taken from the hub, brought to what their plans say, and reported back.
+
+    assignments  the hub's word on which pods should be here
+    pods         all of them; whatever may matter to one wakes it, and then it is looked at as a whole
+    work         what is kept in memory of one pod
+    publishing   what became known of a pod: kept on disk, and reported where it is news
+    performing   the steps of its plan, each a task
+    reporting    what became of the pods, told to the hub until it has written it
+
+Deciding is `node_agent.plan`'s; doing is that of `containers`, `volumes` and `health`.
+"""
