@@ -13,21 +13,28 @@ The contract in short:
 - How a life ended is kept until `remove`, over any restart of agent or driver.
 - Changes are level-based: `events` may leave out states that were overtaken, never the last one.
 
-Executing commands in a container, attach, images, resizing, levels and sweeping are abilities of their own
+Containers are described in `containers`, what may go wrong in `failures`; a driver imports both from here. Executing
+commands in a container, attach, images, resizing, levels and sweeping are abilities of their own
 (`abilities`), which a driver may have besides this one.
 
 *Never*: no method blocks the event loop, retries for ever, or decides whether something should run.
 """
 
-import re
-import signal
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from node_agent.cgroup.port import HUGETLB, NO_LIMITS, NO_USAGE, Limits, Usage
+from node_agent.runtime.containers import (
+    ContainerPhase,
+    ContainerSpec,
+    ContainerState,
+    ExitReason,
+    LogPolicy,
+    valid_container_id,
+)
+from node_agent.runtime.failures import NoSuchContainer, RuntimeFailure, RuntimeUnavailable, StartFailed, StdinNotOpen
 from node_agent.supervisor.security import PLAIN, Security
 from node_agent.supervisor.wire import Fence
 
@@ -65,111 +72,6 @@ PORT_VERSION = 1
 """The version of this port. It grows only when a driver written for the last one would do something wrong: new fields
 of specs and states have defaults, and new abilities are protocols of their own."""
 
-_CONTAINER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-
-
-def valid_container_id(container_id: str) -> bool:
-    """Whether the id may be used: letters, digits, `.`, `_`, `-`, at most 200; it names files."""
-    return _CONTAINER_ID.fullmatch(container_id) is not None
-
-
-class ContainerPhase(StrEnum):
-    """Where a container is in its only life."""
-
-    RUNNING = "Running"
-    EXITED = "Exited"
-
-
-class ExitReason(StrEnum):
-    """Why a container ended, in the words of Kubernetes' `state.terminated.reason` where it has one."""
-
-    COMPLETED = "Completed"
-    """Exit code 0."""
-    ERROR = "Error"
-    """Any other exit code, or a signal."""
-    OOM_KILLED = "OOMKilled"
-    """The kernel killed a process of the container for exceeding its memory limit."""
-    UNKNOWN = "Unknown"
-    """It ended while nobody could see its exit code; `exit_code` is None."""
-    REBOOT = "Reboot"
-    """The machine restarted under it; `exit_code` is None."""
-    FENCED = "Fenced"
-    """The driver stopped it because its fence had run out, whatever exit code that led to."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogPolicy:
-    """Where the output goes, and how much of it is kept.
-
-    `path` is the current file; older ones are `path.1` (newest) to `path.N`, `max_files` in all including
-    the current one. A file is rotated before a line would take it beyond `max_bytes`. Lines have the CRI
-    format, see `logs`.
-    """
-
-    path: Path
-    max_bytes: int = 10 * 1024 * 1024
-    max_files: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
-    """All that a driver must know to start one container.
-
-    `env` is the whole environment; nothing is inherited but what the driver itself adds
-    (`SETPOINT_CONTAINER_ID`). A program name without a slash is looked up in `PATH` of `env`. `annotations`
-    are kept with the container and given back untouched, so that a restarted agent finds what it needs to
-    know. `fence` says how long it may run without a grant (see `Runtime.grant`). `level` is the group of
-    containers that it counts with (see `Levels`), `oom_score_adj` (-1000 to 1000) how readily the kernel ends it
-    when the machine is out of memory; a driver that may not set it leaves it alone. `security` says as whom it
-    runs, and what it may; what a driver cannot keep of it makes `start` fail. `stop_signal` is what asks it to end.
-
-    Only a driver with the ability `Attaches` is ever told of the last three. Without `stdin` the program reads nothing
-    but its end; with it, whatever attached clients write; with `stdin_once` that ends when the first of them that could
-    write has gone. With `tty` the program has a terminal of its own, which it reads, writes and is controlled by.
-    """
-
-    id: str
-    argv: tuple[str, ...]
-    log: LogPolicy
-    env: Mapping[str, str] = field(default_factory=dict)
-    working_dir: Path | None = None
-    limits: Limits = NO_LIMITS
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    fence: Fence | None = None
-    level: str = ""
-    oom_score_adj: int | None = None
-    security: Security = PLAIN
-    stop_signal: int = signal.SIGTERM
-    stdin: bool = False
-    stdin_once: bool = False
-    tty: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerState:
-    """What is known about one container. Times are Unix seconds. `limits` are those in force.
-
-    For a death by signal `exit_code` is 128 + `signal` (137 for SIGKILL), as shells and Kubernetes count.
-    """
-
-    id: str
-    phase: ContainerPhase
-    pid: int | None = None
-    started_at_s: float = 0.0
-    finished_at_s: float | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    reason: ExitReason | None = None
-    oom_killed: bool = False
-    log_path: Path | None = None
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    limits: Limits = NO_LIMITS
-
-    @property
-    def running(self) -> bool:
-        """Whether the container's first process still lives, as far as the driver knows."""
-        return self.phase is ContainerPhase.RUNNING
-
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -201,40 +103,6 @@ class Relisted:
 
 
 RuntimeEvent = Changed | Relisted
-
-
-class RuntimeFailure(Exception):
-    """A driver could not do what was asked.
-
-    RuntimeFailure
-     ├ StartFailed          the program cannot be started: a fault of the spec or of the machine's files
-     ├ NoSuchContainer      the id is unknown (never started, or removed)
-     ├ StdinNotOpen         the container's program reads from nobody
-     └ RuntimeUnavailable   the driver is out of reach for now; repeat later, every verb is idempotent
-    """
-
-
-class StartFailed(RuntimeFailure):
-    """The program could not be executed; no container exists afterwards.
-
-    `errno` is the system's code (ENOENT, EACCES, ENOEXEC, …); the message names the file or folder at fault.
-    """
-
-    def __init__(self, errno: int, message: str) -> None:
-        super().__init__(message)
-        self.errno = errno
-
-
-class NoSuchContainer(RuntimeFailure):
-    """The id is unknown."""
-
-
-class StdinNotOpen(RuntimeFailure):
-    """The container was started without stdin, or its stdin has ended."""
-
-
-class RuntimeUnavailable(RuntimeFailure):
-    """The driver cannot be reached now."""
 
 
 class Runtime(Protocol):

@@ -73,7 +73,7 @@ class SupervisorClient:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.lost = asyncio.Event()
-        self.on_container: Callable[[dict[str, Any]], None] = lambda container: None
+        self.on_container: Callable[[dict[str, Any]], object] = lambda container: None
         self._reader = reader
         self._writer = writer
         self._next_id = 0

@@ -72,7 +72,7 @@ class Node:
         await self.hub.open()
         await self.agent.start()
         await self.agent.joined()
-        self.supervisor = (await self.runtime._call("hello"))["pid"]
+        self.supervisor = (await self.runtime._line.call("hello"))["pid"]
 
     async def stop(self) -> None:
         await self.runtime.shutdown(grace_s=0)

@@ -90,7 +90,7 @@ async def test_conditions_are_told_once_for_each_look(cluster: Cluster) -> None:
 async def test_a_supervisor_that_hangs_is_told_of(tmp_path: Path) -> None:
     runtime = ProcessRuntime(RuntimeSettings("test", tmp_path), answered_within_s=0.3)
     await runtime.open()
-    pid = (await runtime._call("hello"))["pid"]
+    pid = (await runtime._line.call("hello"))["pid"]
     os.kill(pid, signal.SIGSTOP)
     try:
         stuck = await runtime_condition(runtime)

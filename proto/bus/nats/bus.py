@@ -23,6 +23,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from proto.bus.nats.client import CLOSE_WITHIN_S, TrueClient
+from proto.bus.nats.translation import header_bytes, message, on_the_wire, unreachable, words
 from proto.bus.port import Disconnected, Handler, Headers, Message, NoResponders, RequestTimeout
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class NatsBus:
                 await bus._connect(servers, wait)
         except (errors.Error, OSError, ValueError, TimeoutError) as error:
             await bus._abandon()
-            raise Disconnected(_unreachable(servers, bus._last_error or _words(error))) from None
+            raise Disconnected(unreachable(servers, bus._last_error or words(error))) from None
         except BaseException:
             await bus._abandon()
             raise
@@ -117,9 +118,9 @@ class NatsBus:
         """
         self._check_sendable(subject, data, headers)
         try:
-            await self._client.publish(subject, data, reply, _on_the_wire(headers))
+            await self._client.publish(subject, data, reply, on_the_wire(headers))
         except errors.Error as error:
-            raise Disconnected(f"cannot publish on {subject}: {_words(error)}") from None
+            raise Disconnected(f"cannot publish on {subject}: {words(error)}") from None
 
     async def request(
         self, subject: str, data: bytes = b"", *, timeout_s: float, headers: Headers | None = None
@@ -132,7 +133,7 @@ class NatsBus:
         self._check_sendable(subject, data, headers)
         cancelled_before = _cancellations()
         try:
-            answer = await self._client.request(subject, data, timeout_s, headers=_on_the_wire(headers))
+            answer = await self._client.request(subject, data, timeout_s, headers=on_the_wire(headers))
         except errors.NoRespondersError:
             raise NoResponders(f"nobody listens on {subject}") from None
         except errors.TimeoutError:
@@ -140,10 +141,10 @@ class NatsBus:
         except errors.ConnectionReconnectingError:
             raise RequestTimeout(f"the connection broke while waiting for an answer on {subject}") from None
         except errors.Error as error:
-            raise Disconnected(f"cannot ask on {subject}: {_words(error)}") from None
+            raise Disconnected(f"cannot ask on {subject}: {words(error)}") from None
         if _cancellations() > cancelled_before:
             raise asyncio.CancelledError  # nats-py's wait_for loses one that meets the answer (Python 3.11).
-        return _message(answer)
+        return message(answer)
 
     async def subscribe(self, subject: str, handler: Handler, *, queue: str = "") -> NatsSubscription:
         """Call `handler` for every message on `subject`, one after the other; within a `queue` group one member is.
@@ -154,7 +155,7 @@ class NatsBus:
 
         async def hand_over(raw: Msg) -> None:
             try:
-                handler(_message(raw))
+                handler(message(raw))
             except Exception:
                 log.exception("handler_raised subject=%s", raw.subject)
 
@@ -167,7 +168,7 @@ class NatsBus:
         except errors.FlushTimeoutError:
             pass  # The connection is breaking: the reconnect subscribes again.
         except errors.Error as error:
-            raise Disconnected(f"cannot subscribe to {subject}: {_words(error)}") from None
+            raise Disconnected(f"cannot subscribe to {subject}: {words(error)}") from None
         return NatsSubscription(subscription)
 
     def on_reconnect(self, callback: Callable[[], None]) -> None:
@@ -215,12 +216,12 @@ class NatsBus:
         try:
             await self._client.close()
         except (errors.Error, OSError, AssertionError) as error:
-            log.debug("close_failed error=%s", _words(error))
+            log.debug("close_failed error=%s", words(error))
 
     def _check_sendable(self, subject: str, data: bytes, headers: Headers | None) -> None:
         if not self.connected:
             raise Disconnected("the bus is closed" if self._closing else "there is no connection to the NATS server")
-        size = len(data) + _header_bytes(headers)
+        size = len(data) + header_bytes(headers)
         if size > self.max_payload_bytes:
             raise Disconnected(
                 f"a message of {size} bytes is over the {self.max_payload_bytes} bytes that the NATS server takes"
@@ -230,9 +231,9 @@ class NatsBus:
 
     async def _note_error(self, error: Exception) -> None:
         """Each failed attempt to connect comes by here, four a second: worth a line only when it is news."""
-        words = _words(error)
-        log.log(logging.DEBUG if words == self._last_error else logging.WARNING, "nats_error error=%s", words)
-        self._last_error = words
+        said = words(error)
+        log.log(logging.DEBUG if said == self._last_error else logging.WARNING, "nats_error error=%s", said)
+        self._last_error = said
 
     async def _note_disconnect(self) -> None:
         self._client.break_off()
@@ -261,47 +262,7 @@ class NatsBus:
         return url.netloc.rpartition("@")[2] if url else ""
 
 
-def _message(raw: Msg) -> Message:
-    return Message(raw.subject, raw.data, raw.reply, raw.headers or {})
-
-
-def _on_the_wire(headers: Headers | None) -> dict[str, str] | None:
-    """One header line for each line of a value.
-
-    nats-py takes one value a name, but strips the names: trailing spaces make a repeated name a different key.
-    """
-    if not headers:
-        return None
-    lines: dict[str, str] = {}
-    for name, value in headers.items():
-        for number, line in enumerate(value.split("\n")):
-            lines[name + " " * number] = line
-    return lines
-
-
-def _header_bytes(headers: Headers | None) -> int:
-    """At most what the headers take on the wire: the server counts them, and closes the connection over the limit."""
-    if not headers:
-        return 0
-    lines = sum((len(name) + 4) * (value.count("\n") + 1) + len(value.encode()) for name, value in headers.items())
-    return lines + len("NATS/1.0\r\n\r\n")
-
-
 def _cancellations() -> int:
     """How often the running task was asked to end."""
     task = asyncio.current_task()
     return task.cancelling() if task is not None else 0
-
-
-def _unreachable(servers: str | list[str], why: str) -> str:
-    where = servers if isinstance(servers, str) else ", ".join(servers)
-    return f"cannot reach the NATS server at {where}: {why}"
-
-
-def _words(error: BaseException) -> str:
-    """What an error says, or its name if it says nothing."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return str(error).removeprefix("nats: ") or type(error).__name__
