@@ -116,12 +116,13 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Tell people: an Event about `object`."""
+    """Tell people: an Event about `object`. `node`: whose agent says so; "" where the control plane does."""
 
     object: Object
     reason: str
     message: str
     type: Literal["Normal", "Warning"] = "Normal"
+    node: str = ""
 
 
 Action = Create | Update | SetStatus | Delete | Emit

@@ -9,6 +9,7 @@ Never here: which kind needs which rule (see `proto.catalog`).
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 SUBDOMAIN_LENGTH_MAX = 253
@@ -20,6 +21,9 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = rf"({_QUALIFIED})?"
 _CONFIG_KEY = r"[-._a-zA-Z0-9]+"
+_HOST = (
+    r"(?=.{1,253}$)[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?)*\.?"
+)
 _ENV_NAME = r"[-._a-zA-Z][-._a-zA-Z0-9]*"
 
 _LABEL_WORDS = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character"  # noqa: E501
@@ -112,4 +116,13 @@ def port_name_problem(name: str) -> str | None:
         return "must not contain consecutive hyphens"
     if name.startswith("-") or name.endswith("-"):
         return "must not begin or end with a hyphen"
+    return None
+
+
+def host_problem(host: str) -> str | None:
+    """What keeps `host` from being something to connect to. Names are taken as resolvers take them (`db_1`, `web.`)."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return None if re.fullmatch(_HOST, host) else "must be an IP address or the name of a host"
     return None

@@ -24,6 +24,9 @@ from proto.objects.meta import Object, ObjectMeta, evolve
 
 log = logging.getLogger(__name__)
 
+AGENT = "setpoint-node-agent"
+"""The source of what nodes tell; their names stand beside it."""
+
 REPEAT_S = 10.0
 RATE_PER_S = 50.0
 BURST = 200.0
@@ -56,7 +59,10 @@ class Series:
 
 
 class EventRecorder:
-    """Takes events from the loops and writes them when there is time; `component` is told as their source."""
+    """Takes events from the loops and writes them when there is time.
+
+    `component` is told as their source, except of those that come from a node.
+    """
 
     def __init__(self, amender: Amender, mirror: LiveSnapshot, clock: Clock, ids: Ids, *, component: str):
         self._amender = amender
@@ -129,6 +135,7 @@ class EventRecorder:
 
     def _event(self, key: SeriesKey, series: Series) -> Event:
         emit = series.newest
+        component = AGENT if emit.node else self._component
         return Event(
             metadata=ObjectMeta(
                 namespace=key.namespace, name=key.name, uid=self._ids.uid(), creation_timestamp=series.last
@@ -140,8 +147,9 @@ class EventRecorder:
             count=series.unwritten,
             first_timestamp=series.first,
             last_timestamp=series.last,
-            source=EventSource(component=self._component),
-            reporting_component=self._component,
+            source=EventSource(component=component, host=emit.node),
+            reporting_component=component,
+            reporting_instance=emit.node,
         )
 
     def _namespace_takes(self, name: str) -> bool:

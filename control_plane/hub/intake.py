@@ -69,7 +69,7 @@ class Intake:
     def _take_event(self, node: str, event: PodEvent) -> None:
         pod = self._mirror.get(Pod, event.namespace, event.name)
         if pod is not None and pod.metadata.uid == event.uid and pod.spec.node_name == node:
-            self._record(Emit(pod, event.reason, event.message, event.type))
+            self._record(Emit(pod, event.reason, event.message, event.type, node))
 
 
 def with_status(pod: Pod, reported: PodStatus, now: Instant) -> Pod:

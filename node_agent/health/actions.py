@@ -9,6 +9,7 @@ Never: decides what follows from a look.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from node_agent.containers.operations import Operations
@@ -26,6 +27,8 @@ from proto.objects.health import ExecAction, GRPCAction, HTTPGetAction, Lifecycl
 if TYPE_CHECKING:
     from node_agent.health.http import Answer
 
+log = logging.getLogger(__name__)
+
 LOCAL = "127.0.0.1"
 """Pods share their machine's network, so that is where their programs listen."""
 
@@ -41,6 +44,19 @@ class Actions:
 
     async def look(self, target: Target, probe: Probe) -> Look:
         """One look at a container; it takes no longer than the probe's timeout."""
+        try:
+            return await self._look(target, probe)
+        except Exception as fault:
+            return Look("unknown", _of_ours(target, fault))
+
+    async def hook(self, target: Target, handler: LifecycleHandler) -> str:
+        """Do what a hook says, for as long as it takes; what went wrong, or ""."""
+        try:
+            return await self._hook(target, handler)
+        except Exception as fault:
+            return _of_ours(target, fault)
+
+    async def _look(self, target: Target, probe: Probe) -> Look:
         timeout_s = float(probe.timeout_seconds)
         if probe.exec_ is not None:
             return await self._command(target, probe.exec_, timeout_s)
@@ -56,8 +72,7 @@ class Actions:
             return Look("failure", _out_of_time(target, probe))
         return SUCCESS
 
-    async def hook(self, target: Target, handler: LifecycleHandler) -> str:
-        """Do what a hook says, for as long as it takes; what went wrong, or ""."""
+    async def _hook(self, target: Target, handler: LifecycleHandler) -> str:
         if handler.sleep is not None:
             await self._clock.sleep(float(handler.sleep.seconds))
         elif handler.exec_ is not None:
@@ -81,6 +96,12 @@ class Actions:
         except (RuntimeFailure, StorageFailure) as problem:
             return Look("unknown", str(problem))
         return _ending(argv, ended, timeout_s)
+
+
+def _of_ours(target: Target, fault: Exception) -> str:
+    """A fault of ours says nothing about the program, and must cost no other pod of the node anything."""
+    log.exception("probe_or_hook_failed pod=%s/%s container=%s", *target.pod.key, target.id)
+    return f"{type(fault).__name__}: {fault}"
 
 
 def _ending(argv: tuple[str, ...], ended: Executed, timeout_s: float | None) -> Look:

@@ -11,11 +11,11 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import h11
 
-from node_agent.health.tcp import dial_problem
+from node_agent.health.tcp import NO_SUCH_HOST, dial_problem
 
 BODY_BYTES_MAX = 10 * 1024
 REDIRECTS_MAX = 10
@@ -56,8 +56,12 @@ async def get(address: Address) -> Answer:
         status, location, body = await _ask(url, address.headers)
         if status not in _REDIRECTS or not location:
             return Answer(status, body)
-        target = urljoin(url, location)
-        if urlsplit(target).hostname != urlsplit(address.url).hostname:
+        try:
+            target = urljoin(url, location)
+            leaves = urlsplit(target).hostname != urlsplit(address.url).hostname
+        except ValueError as error:
+            raise RequestFailed(f'Get "{url}": failed to parse Location header "{location}": {error}') from None
+        if leaves:
             return Answer(status, body, left_host=target)
         url = target
     raise RequestFailed(f'Get "{url}": stopped after {REDIRECTS_MAX} redirects')
@@ -73,12 +77,14 @@ async def _ask(url: str, headers: Mapping[str, str]) -> tuple[int, str, str]:
     try:
         tls = _unverified() if parts.scheme == "https" else None
         reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+    except UnicodeError:
+        raise RequestFailed(f'Get "{url}": dial tcp: lookup {host}: {NO_SUCH_HOST}') from None
     except ssl.SSLError as error:
         raise RequestFailed(f'Get "{url}": tls: {error.reason or error}') from None
     except OSError as error:
         raise RequestFailed(f'Get "{url}": {dial_problem(host, port, error)}') from None
     try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = _quoted(parts.path or "/") + (f"?{_quoted(parts.query)}" if parts.query else "")
         return await _converse(reader, writer, target, _headers(parts.netloc, headers))
     except (OSError, EOFError) as error:
         words = str(error) or "EOF"
@@ -90,7 +96,7 @@ async def _ask(url: str, headers: Mapping[str, str]) -> tuple[int, str, str]:
 
 
 async def _converse(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str, headers: Iterable[tuple[str, str]]
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str, headers: Iterable[tuple[bytes, bytes]]
 ) -> tuple[int, str, str]:
     talk = h11.Connection(h11.CLIENT)
     request = h11.Request(method="GET", target=target, headers=list(headers))
@@ -113,11 +119,16 @@ async def _converse(
     return status, location, body[:BODY_BYTES_MAX].decode("utf-8", "replace")
 
 
-def _headers(netloc: str, more: Mapping[str, str]) -> list[tuple[str, str]]:
+def _quoted(text: str) -> str:
+    """A part of a URL as it is sent: what is quoted already stays so."""
+    return quote(text, safe="!#$%&'()*+,/:;=?@[]~")
+
+
+def _headers(netloc: str, more: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """The headers to send; an empty value takes one of ours away (Kubernetes)."""
     ours = {"host": netloc, "user-agent": "setpoint-probe/1", "accept": "*/*", "connection": "close"}
     ours |= {name.lower(): value for name, value in more.items()}
-    return [(name, value) for name, value in ours.items() if value or name == "host"]
+    return [(name.encode(), value.strip().encode()) for name, value in ours.items() if value or name == "host"]
 
 
 @cache

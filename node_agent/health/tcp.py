@@ -9,6 +9,8 @@ import os
 import socket
 from typing import Any
 
+NO_SUCH_HOST = "no such host"
+
 
 async def dial(host: str, port: int) -> None:
     """Open a connection and close it.
@@ -36,6 +38,9 @@ async def _address(host: str, port: int) -> tuple[socket.AddressFamily, tuple[An
     with contextlib.suppress(ValueError):
         literal = ipaddress.ip_address(host)
         return (socket.AF_INET6, (host, port, 0, 0)) if literal.version == 6 else (socket.AF_INET, (host, port))
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # No name of a host, so nobody is asked for it.
+        raise socket.gaierror(socket.EAI_NONAME, NO_SUCH_HOST) from None
     family, _, _, _, address = found[0]
     return family, address

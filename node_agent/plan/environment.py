@@ -20,7 +20,7 @@ from node_agent.plan.ports import port_variables
 from node_agent.plan.restarts import MAX_BACK_OFF_S
 from node_agent.plan.security import Account
 from proto.objects.container import Container
-from proto.objects.env import EnvFromSource, EnvVarSource, ResourceFieldSelector
+from proto.objects.env import EnvFromSource, EnvVar, EnvVarSource, ResourceFieldSelector
 from proto.objects.pod import Pod
 from proto.quantity import parse_quantity
 
@@ -72,7 +72,7 @@ def environment(
         if variable.value_from is None:
             variables[variable.name] = expand(variable.value or "", variables)
             continue
-        value = _resolve(variable.value_from, pod, container, config, host)
+        value = _resolve(variable, variable.value_from, pod, container, config, host)
         if value is not None:
             variables[variable.name] = value
     return variables
@@ -88,16 +88,20 @@ def _hostname(pod: Pod) -> str:
 
 def _all_of(source: EnvFromSource, config: Config) -> dict[str, str]:
     """All keys of a ConfigMap or Secret that can be names of variables."""
-    data: Texts = {}
+    data: Texts
     if (reference := source.config_map_ref) is not None:
         data = config.config_map(reference.name, optional=bool(reference.optional))
     elif (secret := source.secret_ref) is not None:
         data = config.secret(secret.name, optional=bool(secret.optional))
+    else:
+        raise ConfigProblem("an entry of envFrom has no source that this version knows: configMapRef, secretRef")
     names = {source.prefix + key: value for key, value in data.items()}
     return {name: value for name, value in names.items() if name and "=" not in name and "\0" not in name + value}
 
 
-def _resolve(source: EnvVarSource, pod: Pod, container: Container, config: Config, host: Host) -> str | None:
+def _resolve(
+    variable: EnvVar, source: EnvVarSource, pod: Pod, container: Container, config: Config, host: Host
+) -> str | None:
     """The value of a `valueFrom`; None leaves the variable out."""
     namespace = pod.metadata.namespace
     if (ref := source.config_map_key_ref) is not None:
@@ -112,7 +116,7 @@ def _resolve(source: EnvVarSource, pod: Pod, container: Container, config: Confi
         return pod_field(source.field_ref.field_path, pod, host)
     if source.resource_field_ref is not None:
         return resource_amount(source.resource_field_ref, pod, container, host)
-    return None
+    raise ConfigProblem(f"valueFrom of variable {variable.name} has no source that this version knows")
 
 
 def pod_field(path: str, pod: Pod, host: Host) -> str:

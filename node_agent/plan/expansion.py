@@ -21,3 +21,9 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
         return variables.get(match.group(1), match.group(0))
 
     return _REFERENCE.sub(value, text) if "$" in text else text
+
+
+def unknown_names(text: str, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The names that `text` refers to and nobody has given a value."""
+    named = (match.group(1) for match in _REFERENCE.finditer(text) if match.group(1) is not None)
+    return tuple(name for name in named if name not in variables)

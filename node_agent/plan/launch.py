@@ -12,7 +12,7 @@ from signal import SIGTERM
 
 from node_agent.plan.config import Config, ConfigProblem
 from node_agent.plan.environment import Host, environment
-from node_agent.plan.expansion import expand
+from node_agent.plan.expansion import expand, unknown_names
 from node_agent.plan.levels import level_of, oom_score_adj
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.security import CannotKeep, security_of
@@ -80,6 +80,7 @@ def prepare(
         return Hold(CREATING, str(problem))
     argv = tuple(expand(word, env) for word in (*container.command, *container.args))
     fault = _argv_problem(container, argv) or _env_problem(env) or _limit_problem(container, host)
+    fault = fault or _part_problem(container, env)
     if fault:
         return Hold(CONFIG_ERROR, fault)
     return Launch(
@@ -117,6 +118,17 @@ def _env_problem(env: Mapping[str, str]) -> str:
     for name, value in env.items():
         if "\0" in value:
             return f"the value of variable {name} contains a NUL character"
+    return ""
+
+
+def _part_problem(container: Container, env: Mapping[str, str]) -> str:
+    """Why the part of a volume that an expression names cannot be told (Kubernetes: the same reason)."""
+    for mount in container.volume_mounts:
+        where = f"subPathExpr {mount.sub_path_expr!r} of container {container.name!r}"
+        if unknown := unknown_names(mount.sub_path_expr, env):
+            return f"{where} refers to {unknown[0]}, and there is no such variable"
+        if expand(mount.sub_path_expr, env).startswith("/"):
+            return f"{where} must become a relative path, found {expand(mount.sub_path_expr, env)!r}"
     return ""
 
 

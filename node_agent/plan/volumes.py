@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from posixpath import normpath
 
 from node_agent.plan.config import Config, ConfigProblem, Texts
 from node_agent.plan.environment import Host, pod_field, resource_amount
@@ -109,7 +111,7 @@ def content_of(volume: Volume, pod: Pod, config: Config, host: Host) -> Content:
             return Content(medium=volume.empty_dir.medium, size_bytes=_memory_size(volume, pod) if in_memory else None)
         if volume.host_path is not None:
             return Content(host=volume.host_path)
-        return Content(files=dict(_files(volume, pod, config, host)))
+        return Content(files=_apart({normpath(path): file for path, file in _files(volume, pod, config, host)}))
     except ConfigProblem as problem:
         raise ConfigProblem(f'MountVolume.SetUp failed for volume "{volume.name}" : {problem}') from None
 
@@ -124,6 +126,17 @@ def _memory_size(volume: Volume, pod: Pod) -> int | None:
     limits = [whole(container.resources.limits.get("memory", "0")) for container in containers]
     bounds = [whole(volume.empty_dir.size_limit or "0"), sum(limits) if all(limits) else 0]
     return min((bound for bound in bounds if bound > 0), default=None)
+
+
+def _apart(files: dict[str, File]) -> dict[str, File]:
+    """The files, none of which may have to be a folder, too."""
+    for path in files:
+        for parent in PurePosixPath(path).parents:
+            if str(parent) in files:
+                raise ConfigProblem(
+                    f'"{path}" cannot be in the volume: "{parent}" is a file, so nothing can be below it'
+                )
+    return files
 
 
 def _is_made_of_files(content: Content) -> bool:

@@ -281,6 +281,10 @@ class Pods:
         except (RuntimeFailure, StorageFailure) as problem:
             wait_s = work.hold(self._clock.monotonic_s())
             log.warning("step_failed pod=%s/%s retry_s=%.1f problem=%s", *work.pod.key, wait_s, problem)
+        except Exception as fault:  # A fault of ours costs this pod its step, not the node's other pods.
+            work.hold(self._clock.monotonic_s())
+            log.exception("step_failed pod=%s/%s", *work.pod.key)
+            self._reporting.tell(not_synced(work.pod, fault))
         else:
             work.release()
         self.wake(work.uid)

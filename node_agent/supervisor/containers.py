@@ -11,9 +11,9 @@ from typing import Any
 
 from node_agent.cgroup.port import Limits
 from node_agent.supervisor.execution import Execution, Executions
+from node_agent.supervisor.execve import Failure
 from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.host import Host
-from node_agent.supervisor.launch import Failure
 from node_agent.supervisor.life import Life
 from node_agent.supervisor.loop import guarded
 from node_agent.supervisor.record import Record

@@ -15,7 +15,7 @@ the same reason those that are to start together are forked one right after the 
 
 *Never*: the child allocates little, takes no locks and returns to no caller; it ends in `execve` or `_exit`.
 """
-# ruff: noqa: PTH110
+# ruff: noqa: PTH110, PTH112
 
 import errno
 import json
@@ -28,12 +28,12 @@ from typing import NamedTuple, NoReturn
 from node_agent.cgroup import files
 from node_agent.cgroup.port import Entrances
 from node_agent.supervisor import kernel
+from node_agent.supervisor.execve import Failure, execute, failure_of
 from node_agent.supervisor.mounts import bind, enter_private_namespace, join_view, make_read_only
 from node_agent.supervisor.privileges import Refusal, assume, set_limits
 from node_agent.supervisor.processes import MARKER
 from node_agent.supervisor.security import PLAIN, Security
 
-_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _REPORT_BYTES = 8192
 _UMASK = 0o022
 
@@ -56,13 +56,6 @@ class Program(NamedTuple):
     """Reading and writing: a workload keeps its own pipe alive, so our death sends it no SIGPIPE."""
     security: Security = PLAIN
     sees_as: int | None = None
-
-
-class Failure(NamedTuple):
-    """Why a program was not executed."""
-
-    errno: int
-    message: str
 
 
 class Launch:
@@ -150,7 +143,9 @@ def _become(program: Program, entrances: tuple[str, ...], ours: socket.socket, t
         ours.close()
         # The word is read before a failure is told: closing a socket with unread bytes would discard the report.
         if theirs.recv(1) == b"g":
-            failure = _prepared(program, entrances) or _execute(program)
+            failure = _prepared(program, entrances) or execute(
+                program.argv, {**program.env, MARKER: program.container_id}
+            )
             theirs.send(json.dumps({"errno": failure.errno, "message": failure.message}).encode()[:_REPORT_BYTES])
     finally:
         os._exit(127)
@@ -191,7 +186,7 @@ def _prepare(program: Program, entrances: tuple[str, ...]) -> Failure | None:
         assume(program.security)
     # A folder may be open to the user only (NFS), or to the supervisor only (the pod's own, below a private one).
     if problem is not None and (problem := _entered(folder)) is not None:
-        return _failure(problem, f"cannot enter working directory {folder!r}")
+        return failure_of(problem, f"cannot enter working directory {folder!r}")
     return None
 
 
@@ -205,13 +200,29 @@ def _see_file_systems(program: Program) -> None:
             join_view(program.sees_as)
             return
         enter_private_namespace()
-        for source, path, read_only in security.mounts:
-            bind(source, path, read_only=read_only)
-        if security.read_only_root:
-            make_read_only([path for _, path, read_only in security.mounts if not read_only])
     except OSError as problem:
-        what = "make the file systems read-only" if not security.mounts else "mount the volumes"
-        raise Refusal(what, problem) from None
+        raise Refusal("give it a view of its own of the file systems", problem) from None
+    for source, path, read_only in security.mounts:
+        try:
+            bind(source, path, read_only=read_only)
+        except OSError as problem:
+            raise Refusal(f"mount {_kind(source)} at {path!r}{_obstacle(source, path)}", problem) from None
+    if security.read_only_root:
+        try:
+            make_read_only([path for _, path, read_only in security.mounts if not read_only])
+        except OSError as problem:
+            raise Refusal("make the file systems read-only", problem) from None
+
+
+def _kind(path: str) -> str:
+    return "a folder" if os.path.isdir(path) else "a file"
+
+
+def _obstacle(source: str, path: str) -> str:
+    """What is there already, if it is of another kind: the kernel has no good word for that."""
+    if not os.path.exists(path) or os.path.isdir(source) == os.path.isdir(path):
+        return ""
+    return f" ({_kind(path)} is there)"
 
 
 def _entered(folder: str) -> OSError | None:
@@ -228,7 +239,7 @@ def _enter(entrance: str) -> Failure | None:
         os.write(fd, b"0")
         os.close(fd)
     except OSError as problem:
-        return _failure(problem, f"cannot enter cgroup {entrance!r}")
+        return failure_of(problem, f"cannot enter cgroup {entrance!r}")
     return None
 
 
@@ -236,40 +247,3 @@ def _redirect(path: str, flags: int, target: int) -> None:
     fd = os.open(path, flags)
     os.dup2(fd, target, inheritable=True)
     os.close(fd)
-
-
-def _execute(program: Program) -> Failure:
-    """Executes the program; returns only if that failed, with the failure that tells most.
-
-    As in `execvp`: without a slash each folder of PATH is tried, and a file that may not be executed is worth
-    mentioning more than the folders that have none.
-    """
-    name = program.argv[0]
-    environment = {**program.env, MARKER: program.container_id}
-    path = program.env.get("PATH", _DEFAULT_PATH)
-    candidates = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in path.split(":")]
-    failure: Failure | None = None
-    for candidate in candidates:
-        try:
-            os.execve(candidate, program.argv, environment)
-        except OSError as problem:
-            missing = isinstance(problem, FileNotFoundError | NotADirectoryError)
-            if not missing or os.path.exists(candidate):
-                failure = failure or _failure(problem, f"cannot execute {candidate!r}" + _hint(problem, candidate))
-        except ValueError as problem:
-            return Failure(errno.EINVAL, f"cannot execute {name!r}: {problem}")
-    if failure is None:
-        missing_error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        where = "" if "/" in name else f" (not found in PATH {path!r})"
-        failure = _failure(missing_error, f"cannot execute {name!r}{where}")
-    return failure
-
-
-def _hint(problem: OSError, candidate: str) -> str:
-    """A file that exists and yet is not found names an interpreter or loader that is missing."""
-    return " (its interpreter is missing)" if isinstance(problem, FileNotFoundError) else ""
-
-
-def _failure(problem: OSError, what: str) -> Failure:
-    number = problem.errno or 0
-    return Failure(number, f"{what}: {os.strerror(number)}")

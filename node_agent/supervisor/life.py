@@ -20,10 +20,11 @@ from node_agent.cgroup.port import Entrances, Limits
 from node_agent.supervisor.deadline import Deadline
 from node_agent.supervisor.emptying import empty, remove_group
 from node_agent.supervisor.ends import Ends, Files
+from node_agent.supervisor.execve import Failure
 from node_agent.supervisor.first_process import AdoptedProcess, signal_group
 from node_agent.supervisor.guard import Charge
 from node_agent.supervisor.host import Host
-from node_agent.supervisor.launch import Failure, Launch, Program, launch
+from node_agent.supervisor.launch import Launch, Program, launch
 from node_agent.supervisor.logfile import RotatedLog
 from node_agent.supervisor.loop import note
 from node_agent.supervisor.oom import OomWatch

@@ -88,22 +88,24 @@ class VolumeKeeper:
                 if group != -1:
                     os.chown(folder, -1, group)
                 folder.chmod(0o777 if group == -1 else 0o2777)
-        except (OSError, WrongPlace, StorageFailure) as problem:
+        except (OSError, ValueError, WrongPlace, StorageFailure) as problem:
             raise VolumeFailure(f'MountVolume.SetUp failed for volume "{name}" : {_reason(problem)}') from None
         return folder
 
     def _part(self, name: str, volume: Path, sub_path: str, content: Content) -> Path:
         """A file or folder of a volume. In a volume that is written to, a folder is made of what is not there."""
-        root = volume.resolve()
-        part = (root / sub_path).resolve()
-        if not part.is_relative_to(root):
-            raise VolumeFailure(
-                f'failed to prepare subPath for volumeMount "{name}": {sub_path} leads out of the volume'
-            )
-        if not part.exists():
-            if content.files is not None:
-                raise VolumeFailure(f'failed to prepare subPath for volumeMount "{name}": {sub_path} is not there')
-            part.mkdir(mode=0o755, parents=True)
+        problem = f'failed to prepare subPath for volumeMount "{name}": {sub_path}'
+        try:
+            root = volume.resolve()
+            part = (root / sub_path).resolve()
+            if not part.is_relative_to(root):
+                raise VolumeFailure(f"{problem} leads out of the volume")
+            if not part.exists():
+                if content.files is not None:
+                    raise VolumeFailure(f"{problem} is not there")
+                part.mkdir(mode=0o755, parents=True)
+        except (OSError, ValueError) as error:
+            raise VolumeFailure(f"{problem}: {getattr(error, 'strerror', None) or error}") from None
         return part
 
     def _refresh(self, uid: str, files: Mapping[str, Mapping[str, File]], group: int) -> None:
@@ -118,7 +120,14 @@ class VolumeKeeper:
 
 
 def _reason(problem: Exception) -> str:
-    """What went wrong, and with which file where that is known: a mount knows of none."""
+    """What went wrong, and with which file where that is known: a mount knows of none.
+
+    The folders in which files are written before they are shown have other names each time, which nobody needs to know,
+    and which would make a new event of each try.
+    """
     if not isinstance(problem, OSError):
         return str(problem)
-    return f"{problem.strerror}: {problem.filename}" if problem.filename else str(problem.strerror)
+    if not problem.filename:
+        return str(problem.strerror)
+    shown = Path(*(part for part in Path(problem.filename).parts if not part.startswith("..")))
+    return f"{problem.strerror}: {shown}"

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from proto.objects.core import Quantity
 from proto.objects.env import ObjectFieldSelector, ResourceFieldSelector
 from proto.objects.meta import Many, Model, Text
 
-FileMode = Annotated[int, Field(ge=0, le=0o777)]
+_PERMISSIONS_MAX = 0o777
+
+
+def _permissions(mode: int) -> int:
+    """Most people who are wrong here have written octal digits without the 0 that makes them octal."""
+    if mode > _PERMISSIONS_MAX:
+        raise ValueError(f"must be between 0 and 0777 (octal), found {mode}, which is 0{mode:o}")
+    return mode
+
+
+FileMode = Annotated[int, Field(ge=0), AfterValidator(_permissions)]
 """Permission bits; in YAML `0644` is octal, in JSON it is written as 420."""
 
 HostPathType = Literal[

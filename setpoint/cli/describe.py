@@ -77,5 +77,7 @@ async def _events_of(client: RawClient, kind: Kind, item: dict[str, Any]) -> lis
     rows = [["Type", "Reason", "Age", "From", "Message"]]
     for event in events:
         seen, kind_of_event, reason, _, message = event_cells(event)
-        rows.append([kind_of_event, reason, seen, event.get("source", {}).get("component", ""), message])
+        source = event.get("source", {})
+        teller = ", ".join(filter(None, (source.get("component"), source.get("host"))))
+        rows.append([kind_of_event, reason, seen, teller, message])
     return ["Events:", *("  " + line for line in columns(rows))]

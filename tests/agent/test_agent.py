@@ -9,16 +9,19 @@ from datetime import datetime
 
 import pytest
 
+from node_agent.containers.operations import Operations
 from node_agent.membership.registration import NameRefused
 from node_agent.plan.pod import plan_pod
-from node_agent.plan.view import PodPlan, PodView
+from node_agent.plan.view import PodPlan, PodView, Start
 from node_agent.pods import pods as pods_room
 from node_agent.runtime.fake import FakeRuntime
+from node_agent.runtime.port import ContainerState
 from node_agent.storage.memory import MemoryStorage
 from node_agent.storage.port import StateDirHeld
 from proto.clock import EPOCH
 from proto.node import Assignment, Assignments
 from proto.objects.meta import OwnerReference, evolve, find_condition
+from proto.objects.pod import Pod
 from tests.agent.cluster import NODE, Cluster, UnreliableRuntime, scenario
 from tests.agent.pods import fake, pod
 from tests.virtual import run_virtual
@@ -617,13 +620,21 @@ def test_a_pod_is_not_gone_while_the_runtime_cannot_say_so() -> None:
     run_virtual(story())
 
 
-def test_a_pod_that_cannot_be_planned_costs_no_other_its_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = True
+@pytest.mark.parametrize("at", ["plan", "step"])
+def test_a_fault_of_ours_costs_no_other_pod_anything(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong, begin = True, Operations.start
+
+    def falter(pod: Pod) -> None:
+        if wrong and pod.metadata.name == "odd":
+            raise OverflowError("too far away")
 
     def plan(view: PodView, now: datetime) -> PodPlan:
-        if wrong and view.pod.metadata.name == "odd":
-            raise OverflowError("too far away")
+        falter(view.pod)
         return plan_pod(view, now)
+
+    async def start(operations: Operations, pod: Pod, step: Start) -> ContainerState:
+        falter(pod)
+        return await begin(operations, pod, step)
 
     @scenario
     async def story(cluster: Cluster) -> None:
@@ -634,11 +645,14 @@ def test_a_pod_that_cannot_be_planned_costs_no_other_its_pass(monkeypatch: pytes
         both = tuple(cluster.hub.known.values())
         await cluster.hub.send(Assignments(epoch=1, pods=both, digest=cluster.hub.digest))
         await cluster.hub.running("u-even")
-        await eventually(lambda: cluster.hub.events)
+        await eventually(lambda: [event for event in cluster.hub.events if event.type == "Warning"])
         (told,) = {(event.name, event.reason, event.message) for event in cluster.hub.events if event.type == "Warning"}
         assert told == ("odd", "FailedSync", "error syncing pod: OverflowError: too far away")
         wrong = False
         await cluster.hub.running("u-odd")
 
-    monkeypatch.setattr(pods_room, "plan_pod", plan)
+    if at == "plan":
+        monkeypatch.setattr(pods_room, "plan_pod", plan)
+    else:
+        monkeypatch.setattr(Operations, "start", start)
     story()

@@ -190,6 +190,14 @@ def test_env_from_with_a_prefix() -> None:
             {"env": [{"name": "IT", "valueFrom": {"resourceFieldRef": {"resource": "limits.gpu"}}}]},
             "unsupported container resource: limits.gpu",
         ),
+        (
+            {"env": [{"name": "IT", "valueFrom": {}}]},
+            "valueFrom of variable IT has no source that this version knows",
+        ),
+        (
+            {"envFrom": [{"prefix": "IT_"}]},
+            "an entry of envFrom has no source that this version knows: configMapRef, secretRef",
+        ),
         ({"command": []}, 'container "app" has no command: without an image there is none to fall back on'),
         ({"command": [""]}, 'the command of container "app" is empty'),
         ({"command": ["a\0b"]}, 'the command of container "app" contains a NUL character'),

@@ -71,8 +71,12 @@ def test_what_is_in_a_volume(source: dict[str, Any], files: dict[str, tuple[byte
             "configmap references non-existent config key: z",
         ),
         ({}, "it has no source that this version knows"),
+        (
+            {"configMap": {"name": "c", "items": [{"key": "a", "path": "x/"}, {"key": "a", "path": "x//y"}]}},
+            '"x/y" cannot be in the volume: "x" is a file, so nothing can be below it',
+        ),
     ],
-    ids=["projected", "config", "secret", "secret-key", "config-key", "nothing"],
+    ids=["projected", "config", "secret", "secret-key", "config-key", "nothing", "below-a-file"],
 )
 def test_what_is_missing_says_so(source: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigProblem) as problem:
@@ -115,6 +119,19 @@ def test_a_missing_source_is_a_reason_to_wait_and_a_lack_of_rights_to_refuse() -
     )
     assert isinstance(refused, Hold) and refused.reason == "CreateContainerError"
     assert refused.message == f"volumeMounts: this node's agent runs as user 1000, not as root, and {NO_VIEWS}"
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ("of/$(IT)", "refers to IT, and there is no such variable"),
+        ("$(HOME)", "must become a relative path, found '/root'"),
+    ],
+)
+def test_a_part_that_cannot_be_told(part: str, why: str) -> None:
+    web = mounting({"name": "e", "mountPath": "/e", "subPathExpr": part})
+    held = prepare(web, web.spec.containers[0], CONFIG, {}, Host("n", "a", base_env={"HOME": "/root"}))
+    assert held == Hold("CreateContainerConfigError", f"subPathExpr {part!r} of container 'app' {why}")
 
 
 def seen(folder: Path) -> dict[str, str]:
@@ -185,7 +202,14 @@ def test_places_of_the_machine(tmp_path: Path, kind: str, there: str, problem: s
 
 @pytest.mark.parametrize(
     ("sub_path", "problem"),
-    [("a", ""), ("out", "out leads out of the volume"), ("z", "z is not there")],
+    [
+        ("a", ""),
+        ("out", "out leads out of the volume"),
+        ("z", "z is not there"),
+        ("z" * 300, "z: File name too long"),
+        ("z\0", "embedded null byte"),
+    ],
+    ids=["there", "outside", "missing", "too-long", "nul"],
 )
 async def test_parts_of_volumes(tmp_path: Path, sub_path: str, problem: str) -> None:
     storage = DiskStorage(tmp_path)
@@ -202,3 +226,14 @@ async def test_parts_of_volumes(tmp_path: Path, sub_path: str, problem: str) -> 
     else:
         ((source, _, _),) = await keeper.mounts_of("uid", part, -1)
         assert Path(source).read_text() == "1"
+
+
+async def test_what_cannot_be_written_is_told_in_the_same_words_each_time(tmp_path: Path) -> None:
+    storage = DiskStorage(tmp_path)
+    keeper = VolumeKeeper(storage)
+    long = Volumes({"v": Content(files={"z" * 300: File(b"1", 0o644)})}, (MountPoint("v", "/v"),))
+    for _ in range(2):
+        with pytest.raises(VolumeFailure) as failure:
+            await keeper.mounts_of("uid", long, -1)
+        where = f"{storage.volume_dir('uid', 'v')}/{'z' * 300}"
+        assert str(failure.value) == f'MountVolume.SetUp failed for volume "v" : File name too long: {where}'

@@ -228,7 +228,7 @@ INVALID: list[tuple[str, str, Any, str]] = [
     ("env-field-path", POD, container(env=[{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.color"}}}]),
      'Pod "p" is invalid: spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Unsupported value: '
      '"spec.color": supported '
-     'values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", '
+     'values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", '
      '"status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs", "metadata.labels[\'<KEY>\']", '
      '"metadata.annotations[\'<KEY>\']"'),
     ("port-too-high", POD, container(ports=[{"containerPort": 65536}]),

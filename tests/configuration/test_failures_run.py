@@ -29,10 +29,19 @@ def cases(place: Path) -> dict[str, tuple[dict[str, Any], str, str]]:
     (place / "plain").write_text("true\n")
     (place / "script").write_text("#!/no/such/interpreter\n")
     (place / "script").chmod(0o755)
+    (place / "foreign").write_bytes(b"\x7fELF of another machine")
+    (place / "foreign").chmod(0o755)
+    empty = {"volumes": [{"name": "v", "emptyDir": {}}]}
     return {
         "no-program": ({"command": ["no-such-program"]}, RUN, "cannot execute 'no-such-program' (not found in PATH"),
         "no-file": ({"command": ["/no/such/file"]}, RUN, "cannot execute '/no/such/file': No such file or directory"),
-        "not-executable": ({"command": [f"{place}/plain"]}, RUN, f"cannot execute '{place}/plain': Permission denied"),
+        "not-executable": ({"command": [f"{place}/plain"]}, RUN, "/plain' (it is not executable for this user)"),
+        "folder": ({"command": [str(place)]}, RUN, f"cannot execute '{place}' (it is a folder): Permission denied"),
+        "foreign": ({"command": [f"{place}/foreign"]}, RUN, "nor a program for this kind of machine): Exec"),
+        "in-the-way": ({"volumeMounts": [{"name": "v", "mountPath": f"{place}/plain"}], "pod": empty}, RUN,
+                       f"cannot mount a folder at '{place}/plain' (a file is there): File exists"),
+        "below-a-file": ({"volumeMounts": [{"name": "v", "mountPath": f"{place}/plain/v"}], "pod": empty}, RUN,
+                         f"cannot mount a folder at '{place}/plain/v': Not a directory"),
         "interpreter": ({"command": [f"{place}/script"]}, RUN, f"'{place}/script' (its interpreter is missing)"),
         "no-folder": ({"workingDir": "/no/such"}, RUN, "cannot enter working directory '/no/such'"),
         "hook": ({"lifecycle": FAILING}, "PostStartHookError", "failed - error: no"),

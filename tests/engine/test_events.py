@@ -66,6 +66,15 @@ async def test_another_message_is_another_event() -> None:
 
 
 @in_virtual_time
+async def test_what_a_node_tells_names_the_node() -> None:
+    async with recorder() as (made, mirror, _):
+        made.record(Emit(pod("p"), "Started", "m", node="n-1"))
+        (event,) = await eventually(lambda: mirror.list(Event, "default"))
+        assert (event.source.component, event.source.host) == ("setpoint-node-agent", "n-1")
+        assert (event.reporting_component, event.reporting_instance) == ("setpoint-node-agent", "n-1")
+
+
+@in_virtual_time
 async def test_events_wait_for_the_store_and_are_not_lost() -> None:
     async with recorder() as (made, mirror, store):
         store.away = True

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from node_agent.containers.operations import Operations
+from node_agent.health import actions
 from node_agent.health.actions import Actions
 from node_agent.plan.container_ids import ContainerId
 from node_agent.plan.launch import Launch
@@ -169,6 +170,39 @@ async def test_an_answer_that_does_not_come_in_time() -> None:
 @pytest.mark.parametrize("handler", ["httpGet", "tcpSocket"])
 async def test_a_port_that_the_container_does_not_have(handler: str) -> None:
     assert await look(**{handler: {"port": "admin"}}) == Look("unknown", "couldn't find port: 'admin'")
+
+
+@pytest.mark.parametrize("host", ["a..b", "é" * 70])
+async def test_what_can_be_no_name_of_a_host(host: str) -> None:
+    failed = Look("failure", f"dial tcp: lookup {host}: no such host")
+    assert await look(tcpSocket={"port": 80, "host": host}) == failed
+    seen = await look(httpGet={"port": 80, "host": host, "path": "/"})
+    assert seen == Look("failure", f'Get "http://{host}:80/": {failed.message}')
+
+
+async def test_letters_beyond_ascii_are_sent_as_browsers_send_them() -> None:
+    seen: list[bytes] = []
+    asked = {"path": "/é?ü=%20", "httpHeaders": [{"name": "X-Key", "value": " ö "}]}
+    async with server(lambda request: seen.append(request) or status(200)) as port:
+        assert (await look(port, httpGet={"port": port, **asked})).verdict == "success"
+    lines = seen[0].split(b"\r\n")
+    assert lines[0] == b"GET /%C3%A9?%C3%BC=%20 HTTP/1.1" and "x-key: ö".encode() in lines
+
+
+async def test_a_redirect_to_no_address() -> None:
+    async with server(lambda request: status(302, "Location: http://[x/")) as port:
+        seen = await look(port, httpGet={"port": port, "path": "/"})
+    assert seen.verdict == "failure"
+    assert seen.message.startswith(f'Get "http://127.0.0.1:{port}/": failed to parse Location header "http://[x/": ')
+
+
+async def test_a_fault_of_ours_says_nothing_about_the_program_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*about: object) -> None:
+        raise OverflowError("too far away")
+
+    monkeypatch.setattr(actions, "port_number", faulty)
+    assert await look(tcpSocket={"port": 80}) == Look("unknown", "OverflowError: too far away")
+    assert await hook(httpGet={"port": 80}) == "OverflowError: too far away"
 
 
 async def hook(**handler: Any) -> str:

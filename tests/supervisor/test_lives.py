@@ -139,8 +139,13 @@ async def test_a_fork_bomb_ends(grouped: Rig) -> None:
     [
         pytest.param(["no-such-program"], 2, "'no-such-program' (not found in PATH", id="not in PATH"),
         pytest.param(["/no/such/file"], 2, "cannot execute '/no/such/file': No such file", id="no file"),
-        pytest.param(["/etc/passwd"], 13, "cannot execute '/etc/passwd': Permission denied", id="no permission"),
-        pytest.param(["/tmp"], 13, "cannot execute '/tmp': Permission denied", id="a folder"),
+        pytest.param(
+            ["/etc/passwd"],
+            13,
+            "(it is not executable for this user): Permission",
+            id="no permission",
+        ),
+        pytest.param(["/tmp"], 13, "cannot execute '/tmp' (it is a folder): Permission denied", id="a folder"),
         pytest.param(["a\0b"], 22, "embedded null byte", id="a null byte"),
     ],
 )

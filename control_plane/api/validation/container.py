@@ -61,8 +61,8 @@ def _check_container(container: Container, path: str, problems: Problems) -> Non
         problems.invalid(f"{path}.image", container.image, "must not have leading or trailing whitespace")
     for field, words in (("command", container.command), ("args", container.args)):
         for index, word in enumerate(words):
-            _check_no_nul(word, f"{path}.{field}[{index}]", problems)
-    _check_no_nul(container.working_dir, f"{path}.workingDir", problems)
+            problems.no_nul(f"{path}.{field}[{index}]", word)
+    problems.no_nul(f"{path}.workingDir", container.working_dir)
     _check_ports(container.ports, f"{path}.ports", problems)
     for index, variable in enumerate(container.env):
         _check_variable(variable, f"{path}.env[{index}]", problems)
@@ -88,12 +88,6 @@ def _check_restart_rules(container: Container, path: str, problems: Problems) ->
             problems.required(own)
         elif not rule.exit_codes.values:
             problems.required(f"{own}.values", "must have at least one exit code")
-
-
-def _check_no_nul(text: str, path: str, problems: Problems) -> None:
-    """The kernel ends a text at its first NUL."""
-    if "\0" in text:
-        problems.invalid(path, text, "must not contain the NUL character")
 
 
 def _check_ports(ports: Sequence[ContainerPort], path: str, problems: Problems) -> None:
@@ -126,7 +120,7 @@ def _check_variable(variable: EnvVar, path: str, problems: Problems) -> None:
         problems.required(f"{path}.name")
     else:
         problems.name(f"{path}.name", variable.name, names.env_name_problem(variable.name))
-    _check_no_nul(variable.value or "", f"{path}.value", problems)
+    problems.no_nul(f"{path}.value", variable.value or "")
     if variable.value_from is None:
         return
     if variable.value:

@@ -12,8 +12,8 @@ from proto import names
 from proto.objects.env import ResourceFieldSelector
 from proto.quantity import parse_quantity
 
-_FIELD_PATHS = ("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
-                "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs")  # fmt: skip
+_FIELD_PATHS = ("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "status.hostIP",
+                "status.hostIPs", "status.podIP", "status.podIPs")  # fmt: skip
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 _RESOURCE_FIELDS = ("limits.cpu", "limits.memory", "limits.ephemeral-storage", "limits.pids", "requests.cpu",
                     "requests.memory", "requests.ephemeral-storage", "requests.pids")  # fmt: skip

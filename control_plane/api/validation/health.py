@@ -126,7 +126,10 @@ def _check_handlers(
                 _check_exec(action, own, problems)
             case HTTPGetAction():
                 _check_http(action, own, problems)
-            case TCPSocketAction() | GRPCAction():
+            case TCPSocketAction():
+                _check_port(action.port, f"{own}.port", problems)
+                _check_host(action.host, f"{own}.host", problems)
+            case GRPCAction():
                 _check_port(action.port, f"{own}.port", problems)
             case SleepAction():
                 _check_sleep(action, own, grace_s, problems)
@@ -136,8 +139,7 @@ def _check_exec(action: ExecAction, path: str, problems: Problems) -> None:
     if not action.command:
         problems.required(f"{path}.command")
     for index, word in enumerate(action.command):
-        if "\0" in word:
-            problems.invalid(f"{path}.command[{index}]", word, "must not contain the NUL character")
+        problems.no_nul(f"{path}.command[{index}]", word)
     if action.command and not action.command[0]:
         problems.invalid(f"{path}.command[0]", "", "must be the name of a program")
 
@@ -146,6 +148,7 @@ def _check_http(action: HTTPGetAction, path: str, problems: Problems) -> None:
     if any(character.isspace() or not character.isprintable() for character in action.path):
         problems.invalid(f"{path}.path", action.path, "must not contain white space or control characters")
     _check_port(action.port, f"{path}.port", problems)
+    _check_host(action.host, f"{path}.host", problems)
     if action.scheme not in ("HTTP", "HTTPS"):
         problems.unsupported(f"{path}.scheme", action.scheme, ("HTTP", "HTTPS"))
     for index, header in enumerate(action.http_headers):
@@ -162,6 +165,12 @@ def _check_port(port: int | str, path: str, problems: Problems) -> None:
             problems.invalid(path, port, f"must be between 1 and {_PORT_MAX}, inclusive")
     else:
         problems.name(path, port, names.port_name_problem(port))
+
+
+def _check_host(host: str, path: str, problems: Problems) -> None:
+    """Nothing, an address, or a name."""
+    if host:
+        problems.name(path, host, names.host_problem(host))
 
 
 def _check_sleep(action: SleepAction, path: str, grace_s: int, problems: Problems) -> None:

@@ -65,6 +65,11 @@ class Problems:
         if problem is not None:
             self.invalid(path, value, problem)
 
+    def no_nul(self, path: str, text: str) -> None:
+        """The kernel ends a text at its first NUL."""
+        if "\0" in text:
+            self.invalid(path, text, "must not contain the NUL character")
+
     def at_least(self, path: str, value: int, least: int) -> None:
         """A number may not be lower than `least`."""
         if value < least:

@@ -5,7 +5,8 @@ Source: Kubernetes `pkg/apis/core/validation/validation.go` (ValidateVolumes, Va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from posixpath import normpath
 from typing import Any
 
 from control_plane.api.validation.downward import check_field_path, check_resource_field
@@ -41,18 +42,39 @@ def _check_source(volume: Volume, path: str, problems: Problems) -> None:
     if volume.downward_api is not None:
         _check_downward(volume.downward_api.items, f"{path}.downwardAPI", problems)
     if volume.projected is not None:
-        for index, source in enumerate(volume.projected.sources):
-            _check_projection(source, f"{path}.projected.sources[{index}]", problems)
+        _check_projections(volume.projected.sources, f"{path}.projected.sources", problems)
     size = volume.empty_dir.size_limit if volume.empty_dir is not None else None
     if size is not None and parse_quantity(size) < 0:
         problems.invalid(f"{path}.emptyDir.sizeLimit", size, "must be greater than or equal to 0")
     if (host := volume.host_path) is not None:
+        problems.no_nul(f"{path}.hostPath.path", host.path)
         if not host.path:
             problems.required(f"{path}.hostPath.path")
         elif ".." in host.path.split("/"):
             problems.invalid(f"{path}.hostPath.path", host.path, "must not contain '..'")
         elif not host.path.startswith("/"):
             problems.invalid(f"{path}.hostPath.path", host.path, "must be an absolute path")
+
+
+def _check_projections(sources: Sequence[VolumeProjection], path: str, problems: Problems) -> None:
+    """Each good in itself, and none with a file of the same path as another's."""
+    seen: set[str] = set()
+    for index, source in enumerate(sources):
+        own = f"{path}[{index}]"
+        _check_projection(source, own, problems)
+        for field, path_in_volume in _chosen_paths(source):
+            if normpath(path_in_volume) in seen:
+                problems.invalid(f"{own}.{field}.path", path_in_volume, "conflicting duplicate paths")
+            seen.add(normpath(path_in_volume))
+
+
+def _chosen_paths(source: VolumeProjection) -> Iterator[tuple[str, str]]:
+    """The paths that a source names itself, each with the field that it stands in."""
+    for field, keyed in (("configMap", source.config_map), ("secret", source.secret)):
+        for index, key in enumerate(keyed.items if keyed is not None else ()):
+            yield f"{field}.items[{index}]", key.path
+    for index, item in enumerate(source.downward_api.items if source.downward_api is not None else ()):
+        yield f"downwardAPI.items[{index}]", item.path
 
 
 def _check_projection(source: VolumeProjection, path: str, problems: Problems) -> None:
@@ -96,7 +118,8 @@ def _check_downward(items: Sequence[DownwardAPIVolumeFile], path: str, problems:
 
 
 def _check_inside(path: str, field: str, problems: Problems) -> None:
-    """A path that leads nowhere else, and is none of the names by which files are changed at once."""
+    """The path of a file that leads nowhere else, and is none of the names by which files are changed at once."""
+    problems.no_nul(field, path)
     if not path:
         problems.required(field)
     elif path.startswith("/"):
@@ -105,6 +128,8 @@ def _check_inside(path: str, field: str, problems: Problems) -> None:
         problems.invalid(field, path, "must not contain '..'")
     elif path.startswith(".."):
         problems.invalid(field, path, "must not start with '..'")
+    elif normpath(path) == ".":
+        problems.invalid(field, path, "must be the path of a file")
 
 
 def check_mounts(mounts: Sequence[VolumeMount], volumes: Sequence[Volume], path: str, problems: Problems) -> None:
@@ -125,8 +150,7 @@ def check_mounts(mounts: Sequence[VolumeMount], volumes: Sequence[Volume], path:
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must be unique")
         elif mount.mount_path.strip("/") == "":
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must not be the root of the file system")
-        elif "\0" in mount.mount_path:
-            problems.invalid(f"{own}.mountPath", mount.mount_path, "must not contain the NUL character")
+        problems.no_nul(f"{own}.mountPath", mount.mount_path)
         seen.add(mount.mount_path)
         _check_part(mount, own, problems)
 
@@ -136,6 +160,7 @@ def _check_part(mount: VolumeMount, path: str, problems: Problems) -> None:
     if mount.sub_path and mount.sub_path_expr:
         problems.invalid(f"{path}.subPathExpr", mount.sub_path_expr, "subPathExpr and subPath are mutually exclusive")
     for field, part in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
+        problems.no_nul(f"{path}.{field}", part)
         if part.startswith("/"):
             problems.invalid(f"{path}.{field}", part, "must be a relative path")
         elif ".." in part.split("/"):
