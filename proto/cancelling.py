@@ -1,13 +1,15 @@
 """Ending tasks for certain.
 
-`asyncio.wait_for` of Python 3.11 may swallow a cancellation that meets its result: a task that loops then goes on, and
-whoever waits for its end waits for ever. So a task that does not end is cancelled again.
+`asyncio.wait_for` of Python 3.11, which nats-py uses, may swallow a cancellation that meets its result or its error: a
+task that loops then goes on, and whoever waits for its end waits for ever. So a task that does not end is cancelled
+again; and where the call is ours, what was swallowed is raised after it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 CANCEL_AGAIN_S = 0.2
@@ -20,3 +22,20 @@ async def cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+
+
+@contextmanager
+def kept_cancellation() -> Iterator[None]:
+    """A block after which the running task ends if it was asked to within, whatever the block came to."""
+    before = _cancellations()
+    try:
+        yield
+    finally:
+        if _cancellations() > before:
+            raise asyncio.CancelledError
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0

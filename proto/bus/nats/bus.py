@@ -25,6 +25,7 @@ from nats.aio.subscription import Subscription
 from proto.bus.nats.client import CLOSE_WITHIN_S, TrueClient
 from proto.bus.nats.translation import header_bytes, message, on_the_wire, unreachable, words
 from proto.bus.port import Disconnected, Handler, Headers, Message, NoResponders, RequestTimeout
+from proto.cancelling import kept_cancellation
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +132,9 @@ class NatsBus:
             NoResponders | RequestTimeout | Disconnected
         """
         self._check_sendable(subject, data, headers)
-        cancelled_before = _cancellations()
         try:
-            answer = await self._client.request(subject, data, timeout_s, headers=on_the_wire(headers))
+            with kept_cancellation():
+                answer = await self._client.request(subject, data, timeout_s, headers=on_the_wire(headers))
         except errors.NoRespondersError:
             raise NoResponders(f"nobody listens on {subject}") from None
         except errors.TimeoutError:
@@ -142,8 +143,6 @@ class NatsBus:
             raise RequestTimeout(f"the connection broke while waiting for an answer on {subject}") from None
         except errors.Error as error:
             raise Disconnected(f"cannot ask on {subject}: {words(error)}") from None
-        if _cancellations() > cancelled_before:
-            raise asyncio.CancelledError  # nats-py's wait_for loses one that meets the answer (Python 3.11).
         return message(answer)
 
     async def subscribe(self, subject: str, handler: Handler, *, queue: str = "") -> NatsSubscription:
@@ -260,9 +259,3 @@ class NatsBus:
     def _where(self) -> str:
         url = self._client.connected_url
         return url.netloc.rpartition("@")[2] if url else ""
-
-
-def _cancellations() -> int:
-    """How often the running task was asked to end."""
-    task = asyncio.current_task()
-    return task.cancelling() if task is not None else 0

@@ -1,0 +1,54 @@
+"""A cancellation counts, also where it meets what was waited for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from proto.cancelling import cancelled, kept_cancellation
+
+
+@pytest.mark.parametrize("outcome", ["answer", "error"])
+async def test_a_cancellation_that_meets_the_outcome_is_kept(outcome: str) -> None:
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def ask() -> str:
+        with kept_cancellation():
+            return await asyncio.wait_for(answer, 10)
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    if outcome == "answer":
+        answer.set_result("yes")
+    else:
+        answer.set_exception(RuntimeError("no"))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_without_one_the_outcome_stands() -> None:
+    with kept_cancellation():
+        pass
+    with pytest.raises(RuntimeError, match="no"), kept_cancellation():
+        raise RuntimeError("no")
+
+
+async def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
+    lost = 0
+
+    async def stubborn() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                lost += 1
+                if lost == 2:
+                    raise
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    await cancelled([task])
+    assert task.cancelled()
