@@ -13,5 +13,8 @@ STATE_UNWRITABLE = "StateDirectoryUnwritable"
 RESIZE_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
 """Conditions of a pod that are there only while they hold (Kubernetes: the same)."""
 
+INFEASIBLE = "Infeasible"
+"""The reason of a resize that waits for ever, since its node never has so much."""
+
 DISRUPTION_TARGET = "DisruptionTarget"
 """On a pod that is ended for a reason outside of it; its reason says which."""

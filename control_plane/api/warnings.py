@@ -13,6 +13,9 @@ from proto.objects.daemon_set import DaemonSet
 from proto.objects.meta import Object
 from proto.objects.pod import Pod, PodSpec
 from proto.objects.stateful_set import StatefulSet
+from proto.quantity import parse_quantity
+
+_COUNTED_IN_BYTES = {"memory", "ephemeral-storage"}
 
 
 def warnings_of(obj: Object) -> tuple[str, ...]:
@@ -31,6 +34,21 @@ def warnings_of(obj: Object) -> tuple[str, ...]:
 def _of_spec(spec: PodSpec, path: str) -> Iterator[str]:
     yield from _unmapped_ports(spec, path)
     yield from _idle_stdin(spec, path)
+    yield from _parts_of_bytes(spec, path)
+
+
+def _parts_of_bytes(spec: PodSpec, path: str) -> Iterator[str]:
+    """`100m` of memory is a tenth of a byte, and hardly what was meant (Kubernetes: the same words)."""
+    for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
+        for index, container in enumerate(containers):
+            resources = container.resources
+            for kind, amounts in (("limits", resources.limits), ("requests", resources.requests)):
+                for name in _COUNTED_IN_BYTES & amounts.keys():
+                    if parse_quantity(amounts[name]) % 1:
+                        yield (
+                            f"{path}.{field}[{index}].resources.{kind}[{name}]: fractional byte value "
+                            f'"{amounts[name]}" is invalid, must be an integer'
+                        )
 
 
 def _idle_stdin(spec: PodSpec, path: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any
 from control_plane.admission.policies import Policies
 from control_plane.api.admission import Admission, Admitted, invalid, read_body
 from control_plane.api.committing import ATTEMPTS_MAX, Committer, check_preconditions, modified, told
+from control_plane.api.defaults import with_defaults
 from control_plane.api.options import check_field_validation, parse_revision, read_dry_run
 from control_plane.api.patching import apply_patch
 from control_plane.api.reading import catch_up, not_found
@@ -165,6 +166,7 @@ class Writer:
             case "status":
                 new = lifecycle.for_status(old, new)
             case "resize":
+                new = with_defaults(new)
                 assert isinstance(old, Pod) and isinstance(new, Pod), "only pods are resized"
                 new = self._resized(request, old, new)
             case "finalize":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import Flag, auto
 
-from control_plane.scheduling.needs import amount
+from control_plane.scheduling.needs import amount, resize_reason, taken_by
 from control_plane.scheduling.table import is_ready
 from proto.objects.core import Node
 from proto.objects.pod import Pod
@@ -25,7 +25,7 @@ class Change(Flag):
     NODE_TAINTS = auto()
     NODE_ALLOCATABLE = auto()
     POD_GONE = auto()
-    """A pod that was counted on a node is not counted there any more."""
+    """A pod that was counted on a node is not counted there any more, or takes less of it."""
 
 
 NOTHING = Change(0)
@@ -52,11 +52,21 @@ def node_changes(old: Node | None, new: Node | None) -> Change:
 
 
 def pod_changes(old: Pod | None, new: Pod | None) -> Change:
-    """What a change of a pod may have made possible: it gave up its place on a node."""
+    """What a change of a pod may have made possible: it gave up its place on a node, or some of it."""
     if old is None or not counts(old):
         return NOTHING
-    same_place = new is not None and counts(new) and new.spec.node_name == old.spec.node_name
-    return NOTHING if same_place else Change.POD_GONE
+    if new is None or not counts(new) or new.spec.node_name != old.spec.node_name:
+        return Change.POD_GONE
+    return Change.POD_GONE if _takes_less(old, new) else NOTHING
+
+
+def _takes_less(old: Pod, new: Pod) -> bool:
+    """Whether a resize, or the end of one, left something of the node to others."""
+    same_spec = old.metadata.generation == new.metadata.generation
+    if same_spec and resize_reason(old) == resize_reason(new):
+        return False
+    after = dict(taken_by(new).amounts)
+    return any(count > after.get(name, 0) for name, count in taken_by(old).amounts)
 
 
 def counts(pod: Pod) -> bool:

@@ -7,10 +7,11 @@ every pod asks for one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from proto.conditions import INFEASIBLE, RESIZE_CONDITIONS
 from proto.node_affinity import required_terms
 from proto.objects.affinity import NodeSelectorTerm
 from proto.objects.container import Container
@@ -66,7 +67,7 @@ def needs_of(pod: Pod) -> Needs:
     """What a pod that is to be placed asks for."""
     spec = pod.spec
     return Needs(
-        amounts=_amounts(spec),
+        amounts=_amounts(spec, _counted),
         ports=_ports(spec),
         node_name=spec.node_name,
         node_selector=tuple(sorted(spec.node_selector.items())),
@@ -85,10 +86,15 @@ def _tolerations(spec: PodSpec) -> tuple[Tolerated, ...]:
 
 
 def taken_by(pod: Pod) -> Needs:
-    """What a bound pod takes of its node: the same without the wishes that its binding settled."""
+    """What a bound pod takes of its node: the same without the wishes that its binding settled.
+
+    While its resize waits or is under way it takes what it had or what it wants, whichever is more; what is infeasible
+    is not counted (Kubernetes: "Resize CPU and Memory Resources", scheduler).
+    """
+    resized = resize_reason(pod)
     return _shared(
         Needs(
-            amounts=_amounts(pod.spec),
+            amounts=_amounts(pod.spec, _counted if resized is None else _counted_in(pod, resized)),
             ports=_ports(pod.spec),
             owner=_owner(pod),
             priority=pod.spec.priority or 0,
@@ -102,15 +108,41 @@ def amount(resource: str, quantity: str) -> int:
     return min(max(count, 0), AMOUNT_MAX)
 
 
-def _amounts(spec: PodSpec) -> tuple[tuple[str, int], ...]:
+def resize_reason(pod: Pod) -> str | None:
+    """The reason of the condition that tells of a resize; None while there is none. What a pod takes depends on it."""
+    return next((each.reason for each in pod.status.conditions if each.type in RESIZE_CONDITIONS), None)
+
+
+def _amounts(spec: PodSpec, counted: Callable[[Container], dict[str, int]]) -> tuple[tuple[str, int], ...]:
     """The most that the pod asks for at any time, sorted by resource, without zeros."""
-    total = {PODS: 1, **most_at_once(spec, _counted)}
+    total = {PODS: 1, **most_at_once(spec, counted)}
     return tuple(sorted((resource, min(count, AMOUNT_MAX)) for resource, count in total.items() if count))
 
 
 def _counted(container: Container) -> dict[str, int]:
-    requests = _requests(container)
-    return {name: amount(name, quantity) for name, quantity in requests.items() if name not in NOT_COUNTED}
+    return _numbers(_requests(container))
+
+
+def _counted_in(pod: Pod, resized: str) -> Callable[[Container], dict[str, int]]:
+    """What a container of a pod that is being resized takes; `resized` is the reason of the condition."""
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    kept = {status.name: _numbers(status.allocated_resources) for status in statuses if status.resources is not None}
+
+    def taken(container: Container) -> dict[str, int]:
+        wanted, had = _counted(container), kept.get(container.name)
+        if had is None:
+            return wanted
+        return (
+            had
+            if resized == INFEASIBLE
+            else {name: max(wanted.get(name, 0), had.get(name, 0)) for name in wanted.keys() | had.keys()}
+        )
+
+    return taken
+
+
+def _numbers(amounts: Mapping[str, str]) -> dict[str, int]:
+    return {name: amount(name, quantity) for name, quantity in amounts.items() if name not in NOT_COUNTED}
 
 
 def _requests(container: Container) -> Mapping[str, str]:

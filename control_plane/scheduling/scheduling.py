@@ -13,7 +13,7 @@ from typing import NamedTuple
 from control_plane.scheduling.batch import choose
 from control_plane.scheduling.changes import NOTHING, Change, counts
 from control_plane.scheduling.explanation import explain
-from control_plane.scheduling.needs import Needs, needs_of, taken_by
+from control_plane.scheduling.needs import Needs, needs_of, resize_reason, taken_by
 from control_plane.scheduling.nominations import Nomination, Nominations
 from control_plane.scheduling.preemption import NEVER, WAITING, Allowances, cheapest, is_hopeful, resolvable
 from control_plane.scheduling.preemption import explain as explain_preemption
@@ -53,11 +53,11 @@ class Preemption:
 
 
 class _Place(NamedTuple):
-    """Where a pod is counted, and as what."""
+    """Where a pod is counted, and as what; `stamp` is that of the state from which its needs were read."""
 
     row: int
     needs: Needs
-    generation: int | None = None
+    stamp: tuple[int | None, str | None] | None = None
 
 
 class Scheduling:
@@ -182,17 +182,16 @@ class Scheduling:
             self._drop(identity(pod))
 
     def _count(self, pod: Pod) -> None:
-        """Count a bound pod on its node, and nowhere else; what it takes changes with its generation only."""
+        """Count a bound pod on its node, and nowhere else; what it takes changes with its generation or a resize."""
         place = self._places.get(identity(pod))
-        if place is not None and place.generation is None:
-            place = self._places[identity(pod)] = place._replace(generation=pod.metadata.generation)
+        stamp = (pod.metadata.generation, resize_reason(pod))
+        if place is not None and place.stamp is None:
+            place = self._places[identity(pod)] = place._replace(stamp=stamp)
         moved = place is None or self._table.name(place.row) != pod.spec.node_name
-        if place is None or moved or place.generation != pod.metadata.generation:
+        if place is None or moved or place.stamp != stamp:
             self._drop(identity(pod))
             needs = taken_by(pod)
-            place = self._places[identity(pod)] = _Place(
-                self._table.put(pod.spec.node_name, needs), needs, pod.metadata.generation
-            )
+            place = self._places[identity(pod)] = _Place(self._table.put(pod.spec.node_name, needs), needs, stamp)
         self._residents.put(identity(pod), place.row, pod, place.needs)
 
     def _drop(self, pod_identity: str) -> None:

@@ -19,7 +19,7 @@ from node_agent.plan.launch import limits_of
 from node_agent.plan.lives import by_container
 from node_agent.plan.view import PodView, Resize
 from node_agent.runtime.port import ContainerState, Limits
-from proto.conditions import RESIZE_CONDITIONS
+from proto.conditions import INFEASIBLE, RESIZE_CONDITIONS
 from proto.objects.container import Container, ResourceRequirements
 from proto.objects.meta import Condition, evolve, with_condition
 from proto.objects.pod import Pod
@@ -133,7 +133,7 @@ def _refusal(view: PodView, running: Mapping[str, ContainerState]) -> tuple[str,
         most = units(view.host.allocatable.get(name, "0"))
         if asked > most:
             shown = f"requested: {_amount(name, asked)}, capacity: {_amount(name, most)}"
-            return "Infeasible", f"Node didn't have enough capacity: {name}, {shown}"
+            return INFEASIBLE, f"Node didn't have enough capacity: {name}, {shown}"
         if asked > view.room.get(name, most):
             return "Deferred", f"Node didn't have enough resource: {name}"
     return None

@@ -1,4 +1,4 @@
-"""Bad input: huge pages, each with the exact message; and what is good."""
+"""Bad input: huge pages, and what is had or not had like them, each with the exact message; and what is good."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ INVALID: list[tuple[str, Raw, str]] = [
      f'{OWN}.requests: Invalid value: "2Mi": must be equal to hugepages-2Mi limit of 4Mi'),
     ("without-a-limit", asking(BESIDE, {"hugepages-2Mi": "2Mi"}),
      f"{OWN}.limits.hugepages-2Mi: Required value: Limit must be set for non overcommitable resources"),
+    ("less-of-a-device", asking({"a.b/gpu": "2"}, {"a.b/gpu": "1"}),
+     f'{OWN}.requests: Invalid value: "1": must be equal to a.b/gpu limit of 2'),
+    ("a-device-without-a-limit", asking({}, {"a.b/gpu": "1"}),
+     f"{OWN}.limits[a.b/gpu]: Required value: Limit must be set for non overcommitable resources"),
+    ("half-a-device", asking({"a.b/gpu": "500m"}),
+     f'[{OWN}.limits[a.b/gpu]: Invalid value: "500m": must be an integer, '
+     f'{OWN}.requests[a.b/gpu]: Invalid value: "500m": must be an integer]'),
+    ("half-a-process", asking({"pids": "9.5"}, {"pids": "1"}),
+     f'{OWN}.limits.pids: Invalid value: "9.5": must be an integer'),
     ("no-size", asking({**BESIDE, "hugepages-big": "2Mi"}),
      f'[{OWN}.limits.hugepages-big: {NO_SIZE}, {OWN}.requests.hugepages-big: {NO_SIZE}]'),
 ]  # fmt: skip

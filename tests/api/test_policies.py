@@ -104,10 +104,13 @@ async def test_a_limit_range_fills_in_and_says_so(api: Cluster) -> None:
 async def test_a_quota_refuses_in_kubernetes_words(api: Cluster, hard: Raw, requests: Raw, why: str) -> None:
     await api.ok(f"create.{QUOTA}", quota(**hard))
     before = api.revision
-    refusal = await api.refused("create.core.pods.default", asking("p", requests))
+    limits = {name: amount for name, amount in requests.items() if "/" in name}
+    refusal = await api.refused("create.core.pods.default", asking("p", requests, limits))
     assert refusal == (403, "Forbidden", f'pods "p" is forbidden: {why}')
     assert api.revision == before
-    assert await api.refused("create.core.pods.default", asking("p", requests), Sp_Options="dryRun=All") == refusal
+    assert (
+        await api.refused("create.core.pods.default", asking("p", requests, limits), Sp_Options="dryRun=All") == refusal
+    )
 
 
 async def test_what_a_quota_counts(api: Cluster) -> None:

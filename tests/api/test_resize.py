@@ -37,11 +37,21 @@ async def test_cpu_and_memory_change_and_the_generation_grows(api: Cluster) -> N
     assert (await api.ok("get.core.pods/resize.default.p"))["metadata"]["generation"] == 2
 
 
+async def test_a_limit_that_is_added_is_the_request_too(api: Cluster) -> None:
+    burstable = pod("b", containers=[{"name": "c", "resources": {"requests": {"memory": "64Mi"}}}])
+    await api.ok("create.core.pods.default", burstable)
+    added = [{"op": "add", "path": "/spec/containers/0/resources/limits", "value": {"cpu": "1"}}]
+    patched = await api.ok("patch.core.pods/resize.default.b", added, **JSON_PATCH)
+    assert patched["spec"]["containers"][0]["resources"]["requests"] == {"memory": "64Mi", "cpu": "1"}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
         ("command", ["sleep", "2"], "spec: Forbidden: only cpu and memory resources are mutable"),
-        ("resources/requests", {"cpu": "500m"},
+        ("resources/limits", {"cpu": "1"},
+         "spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed"),
+        ("resources", {"requests": {"cpu": "500m"}, "limits": {"cpu": "1"}},
          "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed"),
         ("resources/limits", {"cpu": "1", "memory": "128Mi", "pids": "9"},
          "spec.containers[0].resources.limits: Forbidden: only cpu and memory resources are mutable"),
@@ -49,7 +59,7 @@ async def test_cpu_and_memory_change_and_the_generation_grows(api: Cluster) -> N
          'spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing'),
         ("resources/requests", {"cpu": "2", "memory": "64Mi"}, "must be less than or equal to cpu limit"),
     ],
-    ids=["another field", "a request is taken away", "another resource", "another class", "more than the limit"],
+    ids=["another field", "a limit is taken away", "a request is taken away", "another resource", "another class", "more than the limit"],
 )  # fmt: skip
 async def test_what_may_not_change(api: Cluster, path: str, value: Any, words: str) -> None:
     code, reason, message = await api.refused("patch.core.pods/resize.default.p", replace(path, value), **JSON_PATCH)

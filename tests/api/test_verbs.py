@@ -92,6 +92,15 @@ async def test_a_warning_for_a_stdin_that_was_never_open(api: Cluster) -> None:
     assert answer.headers["Sp-Warning"] == "spec.containers[0].stdinOnce: has no effect without `stdin: true`"
 
 
+async def test_a_warning_for_parts_of_bytes(api: Cluster) -> None:
+    """Whoever writes `100m` of memory most likely meant `100M` (Kubernetes: the same words)."""
+    containers = [{"name": "c", "resources": {"limits": {"memory": "100m", "cpu": "100m"}, "requests": {"memory": 0}}}]
+    answer = await api.send("sp.api.create.core.pods.default", json.dumps(pod(containers=containers)).encode())
+    assert answer.headers["Sp-Warning"] == (
+        'spec.containers[0].resources.limits[memory]: fractional byte value "100m" is invalid, must be an integer'
+    )
+
+
 async def test_stdin_and_tty_are_true_or_false(api: Cluster) -> None:
     body = json.dumps(pod(containers=[{"name": "c", "stdin": "yes", "tty": 1}])).encode()
     status = json.loads((await api.send("sp.api.create.core.pods.default", body)).data)

@@ -14,6 +14,9 @@ from tests.scheduling.making import ROOMY, a_node, a_pod
 PLAIN = a_node("n")
 TAINTED = a_node("n", taints=[Taint(key="k", effect="NoSchedule")])
 BOUND = a_pod("p", node="n")
+RESIZED = evolve(a_pod("p", node="n", requests={"cpu": "2"}), **{"metadata.generation": 1})
+LESS = evolve(a_pod("p", node="n", requests={"cpu": "1"}), **{"metadata.generation": 2})
+MORE = evolve(a_pod("p", node="n", requests={"cpu": "3"}), **{"metadata.generation": 2})
 
 NODE_CHANGES: dict[str, tuple[Node | None, Node | None, Change]] = {
     "added": (None, PLAIN, Change.NODE_ADDED),
@@ -42,6 +45,8 @@ POD_CHANGES: dict[str, tuple[Pod | None, Pod | None, Change]] = {
     "finished": (BOUND, evolve(BOUND, **{"status.phase": "Succeeded"}), Change.POD_GONE),
     "gone": (BOUND, None, Change.POD_GONE),
     "an unbound one gone": (a_pod("p"), None, NOTHING),
+    "resized to less": (RESIZED, LESS, Change.POD_GONE),
+    "resized to more": (RESIZED, MORE, NOTHING),
     "a finished one gone": (evolve(BOUND, **{"status.phase": "Failed"}), None, NOTHING),
 }
 

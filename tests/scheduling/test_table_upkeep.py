@@ -9,8 +9,8 @@ import pytest
 
 from control_plane.scheduling import Scheduling
 from proto.objects.core import Taint
-from proto.objects.meta import evolve
-from proto.objects.pod import Pod
+from proto.objects.meta import Condition, evolve
+from proto.objects.pod import ContainerStatus, Pod, ResourceRequirements
 from tests.scheduling.making import ROOMY, a_node, a_pod
 
 ONE_POD = {**ROOMY, "pods": "1"}
@@ -116,3 +116,34 @@ def test_a_pod_that_was_resized_counts_as_what_it_asks_for_now() -> None:
         answers.append(scheduling.place([probe])[0].node)
         scheduling.forget(probe)
     assert answers == ["n", None, "n"]
+
+
+HAD = ContainerStatus(
+    name="main", resources=ResourceRequirements(requests={"cpu": "2"}), allocated_resources={"cpu": "2"}
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason", "left"),
+    [
+        ("9", "Infeasible", "2"),
+        ("3", "Deferred", "1"),
+        ("1", "Error", "2"),
+        ("1", None, "3"),
+    ],
+    ids=["what never comes does not count", "what waits counts", "what is not given back yet counts", "done"],
+)
+def test_while_a_resize_is_under_way_the_pod_counts_as_what_it_may_have(
+    wanted: str, reason: str | None, left: str
+) -> None:
+    kind = "PodResizeInProgress" if reason == "Error" else "PodResizePending"
+    conditions = () if reason is None else (Condition(type=kind, status="True", reason=reason),)
+    before = evolve(a_pod("sized", node="n", requests={"cpu": wanted}), **{"status.container_statuses": (HAD,)})
+    now = evolve(before, **{"status.conditions": conditions})
+    scheduling = Scheduling()
+    scheduling.on_node(None, a_node("n", {"cpu": "4", "memory": "1Gi", "pods": "9"}))
+    scheduling.on_pod(None, before)
+    scheduling.on_pod(before, now)
+    fits = scheduling.place([a_pod("probe", requests={"cpu": left})])[0].node
+    no_more = scheduling.place([a_pod("another", requests={"cpu": "1m"})])[0].node
+    assert (fits, no_more) == ("n", None)

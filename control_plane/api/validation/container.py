@@ -195,17 +195,38 @@ def check_resources(resources: ResourceRequirements, path: str, problems: Proble
         for name, amount in amounts.items():
             own = join(f"{path}.{field}", name)
             problems.name(own, name, resource_name_problem(name))
-            if parse_quantity(amount) < 0:
+            count = parse_quantity(amount)
+            if count < 0:
                 problems.invalid(own, amount, "must be greater than or equal to 0")
+            elif count % 1 and _is_whole(name):
+                problems.invalid(own, amount, "must be an integer")
     for name, wanted in resources.requests.items():
         limit = resources.limits.get(name)
         if limit is not None and parse_quantity(wanted) > parse_quantity(limit):
             problems.invalid(f"{path}.requests", wanted, f"must be less than or equal to {name} limit of {limit}")
+    _check_not_overcommitted(resources, path, problems)
     _check_huge_pages(resources, path, problems)
 
 
+def _is_whole(name: str) -> bool:
+    """Whether it is counted in ones that cannot be shared: processes, and what only some nodes offer."""
+    return name == "pids" or "/" in name
+
+
+def _check_not_overcommitted(resources: ResourceRequirements, path: str, problems: Problems) -> None:
+    """What is had or not had, huge pages and what only some nodes offer: its limit is its request."""
+    limits = resources.limits
+    for name, wanted in resources.requests.items():
+        if not name.startswith(HUGE_PAGES) and "/" not in name:
+            continue
+        if name not in limits:
+            problems.required(join(f"{path}.limits", name), "Limit must be set for non overcommitable resources")
+        elif parse_quantity(wanted) < parse_quantity(limits[name]):
+            problems.invalid(f"{path}.requests", wanted, f"must be equal to {name} limit of {limits[name]}")
+
+
 def _check_huge_pages(resources: ResourceRequirements, path: str, problems: Problems) -> None:
-    """They are had or not had: a limit that is the request, in whole pages, beside something of the usual kind."""
+    """They come in whole pages, beside something of the usual kind."""
     limits, requests = resources.limits, resources.requests
     for name, amount in {**requests, **limits}.items():
         size = _page_bytes(name) if name.startswith(HUGE_PAGES) else 0
@@ -214,13 +235,6 @@ def _check_huge_pages(resources: ResourceRequirements, path: str, problems: Prob
             problems.invalid(
                 join(f"{path}.{field}", name), amount, f"must be a multiple of the page size, {size} bytes"
             )
-    for name, wanted in requests.items():
-        if not name.startswith(HUGE_PAGES):
-            continue
-        if name not in limits:
-            problems.required(join(f"{path}.limits", name), "Limit must be set for non overcommitable resources")
-        elif parse_quantity(wanted) < parse_quantity(limits[name]):
-            problems.invalid(f"{path}.requests", wanted, f"must be equal to {name} limit of {limits[name]}")
     named = {**requests, **limits}
     if any(name.startswith(HUGE_PAGES) for name in named) and not named.keys() & {"cpu", "memory"}:
         problems.forbidden(path, "HugePages require cpu or memory")
