@@ -140,6 +140,7 @@ def check_reserved(reserved: Reserved, machine: Machine) -> None:
     for resource, capacity, amount in (
         ("cpu", machine.cpu_millis, reserved.cpu_millis),
         ("memory", machine.memory_bytes, reserved.memory_bytes),
+        ("ephemeral-storage", machine.storage_bytes, reserved.storage_bytes),
         ("pid", machine.pids_max or reserved.pids, reserved.pids),
     ):
         if amount > capacity:

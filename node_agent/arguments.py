@@ -98,7 +98,7 @@ def _thresholds(given: argparse.Namespace) -> tuple[Threshold, ...]:
             given.eviction_hard, given.eviction_soft, given.eviction_soft_grace_period, given.eviction_minimum_reclaim
         )
     except ValueError as problem:
-        raise BadArgument(f"eviction thresholds: {problem}") from None
+        raise BadArgument(str(problem)) from None
 
 
 def _transition(text: str) -> float:

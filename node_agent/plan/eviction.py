@@ -14,8 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from node_agent.plan.levels import critical, requested_bytes
+from node_agent.plan.levels import critical
+from proto.objects.container import Container
 from proto.objects.pod import Pod
+from proto.pod_amounts import every_container, most_at_once
 from proto.qos import MEMORY_PRESSURE_TAINT, qos_class
 from proto.quantity import format_bytes, whole
 
@@ -134,10 +136,11 @@ def judge(
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A pod that runs, and what it uses. `memory_bytes` is by container: the working set."""
+    """A pod that runs, and what it uses. By container: the working set, and what is its own on the disk."""
 
     pod: Pod
     memory_bytes: Mapping[str, int] = field(default_factory=dict)
+    own_bytes: Mapping[str, int] = field(default_factory=dict)
     disk_bytes: int = 0
     inodes: int = 0
     pids: int = 0
@@ -173,12 +176,17 @@ def usage_of(each: Figures, signal: Signal) -> int:
 
 
 def request_of(pod: Pod, signal: Signal) -> int:
-    """What a pod asks for of what is short."""
-    if signal is Signal.MEMORY:
-        return sum(requested_bytes(container) for container in pod.spec.containers)
-    if signal is Signal.DISK:
-        return sum(whole(c.resources.requests.get("ephemeral-storage", "0")) for c in pod.spec.containers)
-    return 0
+    """What a pod asks for of what is short, at most at any one time (Kubernetes: PodRequests)."""
+    if signal not in (Signal.MEMORY, Signal.DISK):
+        return 0
+    name = RESOURCES[signal]
+    return most_at_once(pod.spec, lambda container: {name: _asked(container, name)})[name]
+
+
+def _asked(container: Container, resource: str) -> int:
+    """What a container asks for; its limit if it asks for none by itself."""
+    resources = container.resources
+    return whole(resources.requests.get(resource, resources.limits.get(resource, "0")))
 
 
 def eviction_message(each: Figures, threshold: Threshold, observed: Observed) -> str:
@@ -189,14 +197,14 @@ def eviction_message(each: Figures, threshold: Threshold, observed: Observed) ->
         f"The node was low on resource: {resource}. ",
         f"Threshold quantity: {shown}, available: {_shown(threshold.signal, observed.available)}. ",
     ]
-    if threshold.signal is Signal.MEMORY:
-        for container in each.pod.spec.containers:
-            used, asked = each.memory_bytes.get(container.name, 0), requested_bytes(container)
-            if used > asked:
-                words.append(
-                    f"Container {container.name} was using {_shown(Signal.MEMORY, used)}, request is "
-                    f"{container.resources.requests.get('memory', '0')}, has larger consumption of {resource}. "
-                )
+    by_container = {Signal.MEMORY: each.memory_bytes, Signal.DISK: each.own_bytes}.get(threshold.signal, {})
+    for container in every_container(each.pod.spec):
+        used = by_container.get(container.name, 0)
+        if used > _asked(container, resource):
+            words.append(
+                f"Container {container.name} was using {_shown(threshold.signal, used)}, request is "
+                f"{container.resources.requests.get(resource, '0')}, has larger consumption of {resource}. "
+            )
     return "".join(words)
 
 

@@ -30,6 +30,9 @@ CREATE_ERROR = "CreateContainerError"
 NO_FREE_PORT = "NoFreePort"
 PORT_RETRY_S = 10.0
 
+_CPU_MILLIS_MAX, _PIDS_MAX = 10**9, 1 << 22
+"""No machine has more, and the kernel refuses limits far beyond (`max_bw_runtime_us`, `PID_MAX_LIMIT`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -137,18 +140,18 @@ def _limit_problem(container: Container, host: Host) -> str:
     for resource in container.resources.limits:
         why = host.unkept.get(HUGETLB if resource.startswith(HUGE_PAGES) else resource)
         if why is not None:
-            return f"this node cannot keep the {resource} limit of container {container.name!r}: {why}"
+            return f'this node cannot keep the {resource} limit of container "{container.name}": {why}'
     return ""
 
 
 def limits_of(resources: ResourceRequirements, host: Host) -> Limits:
-    """What the kernel is to enforce. A request that is not given is the limit (Kubernetes' default)."""
+    """What the kernel is to enforce. A request that is not given is the limit (Kubernetes); 0 limits nothing."""
     limits, requests = resources.limits, resources.requests
     return Limits(
         memory_bytes=_amount(limits, "memory"),
-        cpu_millis=cpu_millis(limits["cpu"]) if "cpu" in limits else None,
+        cpu_millis=min(cpu_millis(limits.get("cpu", "0")), _CPU_MILLIS_MAX) or None,
         cpu_request_millis=_cpu_request(requests, limits),
-        pids=_amount(limits, "pids") or host.pids_limit,
+        pids=min(whole(limits.get("pids", "0")), _PIDS_MAX) or host.pids_limit,
         memory_request_bytes=_amount(requests, "memory") or _amount(limits, "memory") or 0,
         hugepages=_huge_pages(limits),
     )

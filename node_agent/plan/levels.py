@@ -26,7 +26,10 @@ _LEVELS: dict[QosClass, str] = {"Guaranteed": TOP, "Burstable": BURSTABLE, "Best
 GUARANTEED_OOM_SCORE_ADJ = -997
 BEST_EFFORT_OOM_SCORE_ADJ = 1000
 CRITICAL_PRIORITY = 2_000_000_000
-"""Kubernetes: pods of at least this priority are critical, and are ended last whatever they ask for."""
+"""Kubernetes: pods of at least this priority are critical, and are never evicted."""
+
+NODE_CRITICAL = "system-node-critical"
+"""Kubernetes: the class of pods that the kernel ends last, whatever they ask for."""
 
 
 def level_of(pod: Pod) -> str:
@@ -35,15 +38,21 @@ def level_of(pod: Pod) -> str:
 
 
 def oom_score_adj(pod: Pod, container: Container, capacity_bytes: int) -> int:
-    """How readily the kernel ends the container (-1000 to 1000): the less memory it asked for, the more."""
-    if critical(pod):
+    """How readily the kernel ends the container (-1000 to 1000): the less memory it asked for, the more.
+
+    A sidecar goes no sooner than the first of the containers that it serves.
+    """
+    if critical(pod) and pod.spec.priority_class_name == NODE_CRITICAL:
         return GUARANTEED_OOM_SCORE_ADJ
     match qos_class(pod.spec):
         case "Guaranteed":
             return GUARANTEED_OOM_SCORE_ADJ
         case "BestEffort":
             return BEST_EFFORT_OOM_SCORE_ADJ
-    share = 1000 * requested_bytes(container) // capacity_bytes if capacity_bytes else 0
+    asked = requested_bytes(container)
+    if container in sidecars(pod):
+        asked = max(asked, min(map(requested_bytes, pod.spec.containers)))
+    share = 1000 * asked // capacity_bytes if capacity_bytes else 0
     # Above every Guaranteed pod, below every BestEffort one (Kubernetes: the same bounds).
     return min(max(1000 - share, 1000 + GUARANTEED_OOM_SCORE_ADJ), BEST_EFFORT_OOM_SCORE_ADJ - 1)
 

@@ -21,6 +21,7 @@ from node_agent.plan.view import PodView, Resize
 from node_agent.runtime.port import ContainerState, Limits
 from proto.conditions import INFEASIBLE, RESIZE_CONDITIONS
 from proto.objects.container import Container, ResourceRequirements
+from proto.objects.core import ResourceList
 from proto.objects.meta import Condition, evolve, with_condition
 from proto.objects.pod import Pod
 from proto.objects.pod_status import PodStatus
@@ -155,7 +156,14 @@ def _told(limits: Limits, wanted: ResourceRequirements) -> ResourceRequirements:
     """What the runtime says is in force, in the words of the spec."""
     ceiling = _amounts(limits.cpu_millis, limits.memory_bytes)
     request = _amounts(limits.cpu_request_millis, limits.memory_request_bytes)
-    return ResourceRequirements(limits={**wanted.limits, **ceiling}, requests={**wanted.requests, **request})
+    return ResourceRequirements(
+        limits={**_immutable(wanted.limits), **ceiling}, requests={**_immutable(wanted.requests), **request}
+    )
+
+
+def _immutable(amounts: ResourceList) -> ResourceList:
+    """What no resize changes."""
+    return {name: amount for name, amount in amounts.items() if name not in ("cpu", "memory")}
 
 
 def _amounts(cpu: int | None, memory: int | None) -> Mapping[str, str]:

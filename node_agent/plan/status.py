@@ -75,9 +75,12 @@ def pod_status(
     main = tuple(statuses[container.name] for container in pod.spec.containers)
     ended = previous.phase in ENDED
     phase = previous.phase if ended else pod_phase(init, main, progress, done=done, overdue=cut_short is not None)
+    reason = previous.reason if ended else cut_short.reason if cut_short else ""
+    if phase == "Failed" and reason == EVICTED and not any(map(_has_lived, (*init, *main))):
+        init = main = ()  # It was not taken in the first place (kubelet: rejectPod).
     return PodStatus(
         phase=phase,
-        reason=previous.reason if ended else cut_short.reason if cut_short else "",
+        reason=reason,
         message=previous.message if ended else cut_short.message if cut_short else "",
         conditions=pod_conditions(
             pod,
@@ -160,6 +163,10 @@ def pod_phase(
     if all(ending is not None and ending.exit_code == 0 for ending in endings):
         return "Succeeded"
     return "Failed"
+
+
+def _has_lived(status: ContainerStatus) -> bool:
+    return bool(status.container_id or status.state.terminated)
 
 
 def _waiting(hold: Hold) -> ContainerState:

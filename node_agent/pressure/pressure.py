@@ -197,7 +197,17 @@ def figures_of(pod: Pod, usage: Mapping[str, Usage], space: PodSpace) -> Figures
     return Figures(
         pod=pod,
         memory_bytes={name: used.memory_bytes or 0 for name, used in own.items()},
+        own_bytes=_of_containers(pod, space),
         disk_bytes=space.total.bytes,
         inodes=space.total.inodes,
         pids=sum(used.pids or 0 for used in own.values()),
     )
+
+
+def _of_containers(pod: Pod, space: PodSpace) -> Mapping[str, int]:
+    """What each container takes of the disk: its output, and the pod's working directory if it is alone with that."""
+    written = {name: output.bytes for name, output in space.logs.items()}
+    if len(pod.spec.containers) == 1 and not pod.spec.init_containers:
+        (alone,) = pod.spec.containers
+        written[alone.name] = written.get(alone.name, 0) + space.files.bytes
+    return written

@@ -8,10 +8,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from node_agent.plan.eviction import NOTHING, Amount, Signal, Threshold
 from proto.quantity import whole
+
+Value = TypeVar("Value")
 
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -25,17 +29,34 @@ def read_thresholds(hard: str, soft: str = "", graces: str = "", reclaim: str = 
     """All thresholds, each with its grace and with how far a shortage is dealt with.
 
     Raises:
-        ValueError: one of the texts cannot be read, or a soft threshold has no grace; the message says which.
+        ValueError: one of the texts cannot be read, or a soft threshold has no grace; the message names the option.
     """
-    grace_of = {signal: read_period(text) for signal, text in _pairs(graces, "=").items()}
-    reclaim_of = {signal: _amount(text) for signal, text in _pairs(reclaim, "=").items()}
-    thresholds = [Threshold(signal, _amount(text)) for signal, text in _pairs(hard, "<").items()]
-    for signal, text in _pairs(soft, "<").items():
-        if not grace_of.get(signal):
-            raise ValueError(f"grace period must be specified for the soft eviction threshold {signal}")
-        thresholds.append(Threshold(signal, _amount(text), grace_of[signal]))
+    graces_s = _read("--eviction-soft-grace-period", graces, "=", _grace_s)
+    amounts = _read("--eviction-minimum-reclaim", reclaim, "=", _amount)
+    thresholds = [Threshold(signal, amount) for signal, amount in _read("--eviction-hard", hard, "<", _amount).items()]
+    for signal, amount in _read("--eviction-soft", soft, "<", _amount).items():
+        if signal not in graces_s:
+            raise ValueError(
+                f"--eviction-soft: grace period must be specified for the soft eviction threshold {signal}: "
+                f"--eviction-soft-grace-period {signal}=1m30s"
+            )
+        thresholds.append(Threshold(signal, amount, graces_s[signal]))
     used = (each for each in thresholds if each.amount != NOTHING)  # Zero switches a threshold off.
-    return tuple(replace(each, reclaim=reclaim_of.get(each.signal, NOTHING)) for each in used)
+    return tuple(replace(each, reclaim=amounts.get(each.signal, NOTHING)) for each in used)
+
+
+def _read(option: str, text: str, operator: str, read: Callable[[str], Value]) -> dict[Signal, Value]:
+    try:
+        return {signal: read(value) for signal, value in _pairs(text, operator).items()}
+    except ValueError as problem:
+        raise ValueError(f"{option}: {problem}") from None
+
+
+def _grace_s(text: str) -> float:
+    seconds = read_period(text)
+    if not seconds:
+        raise ValueError(f'a grace period must be more than 0s, but it is "{text}"')
+    return seconds
 
 
 def _pairs(text: str, operator: str) -> dict[Signal, str]:

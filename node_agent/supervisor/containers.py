@@ -52,11 +52,12 @@ class Containers:
     def adopt_all(self) -> None:
         """Takes over what an earlier supervisor left on disk and alive."""
         self._host.store.recover()
-        for record in self._host.shelf.load_all():
-            life = Life(self._host, record)
-            self._lives[record.id] = life
+        lives = [Life(self._host, record) for record in self._host.shelf.load_all()]
+        self._host.trees.adopt(life.place for life in lives if life.record.may_run(self._host.boot_id))
+        for life in lives:
+            self._lives[life.record.id] = life
             life.adopt()
-            self._fences.watch(record.id, life)
+            self._fences.watch(life.record.id, life)
         self._host.store.forget_others()
 
     def on_child_ended(self, pid: int, status: int) -> None:

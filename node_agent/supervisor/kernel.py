@@ -142,3 +142,10 @@ def _checked(result: int) -> None:
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def words_of(problem: Exception) -> str:
+    """What went wrong, for people: an error of the system without its number, which is told beside it."""
+    if not isinstance(problem, OSError) or problem.strerror is None:
+        return str(problem)
+    return problem.strerror if problem.filename is None else f"{problem.filename}: {problem.strerror}"

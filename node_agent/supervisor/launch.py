@@ -158,7 +158,9 @@ def _prepared(program: Program, entrances: tuple[str, ...]) -> Failure | None:
     except Refusal as problem:
         return Failure(problem.errno, str(problem))
     except (OSError, ValueError) as problem:
-        return Failure(getattr(problem, "errno", None) or errno.EINVAL, f"cannot prepare the process: {problem}")
+        return Failure(
+            getattr(problem, "errno", None) or errno.EINVAL, f"cannot prepare the process: {kernel.words_of(problem)}"
+        )
 
 
 def _prepare(program: Program, entrances: tuple[str, ...]) -> Failure | None:

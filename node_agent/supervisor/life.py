@@ -24,6 +24,7 @@ from node_agent.supervisor.execve import Failure
 from node_agent.supervisor.first_process import AdoptedProcess, signal_group
 from node_agent.supervisor.guard import Charge
 from node_agent.supervisor.host import Host
+from node_agent.supervisor.kernel import words_of
 from node_agent.supervisor.launch import Launch, Program, launch
 from node_agent.supervisor.logfile import RotatedLog
 from node_agent.supervisor.loop import note
@@ -86,7 +87,7 @@ class Life:
             self._launch.go()
         except (OSError, ValueError) as problem:
             number = getattr(problem, "errno", None) or errno.EINVAL
-            self._on_failed(Failure(number, f"cannot start {self.record.id}: {problem}"))
+            self._on_failed(Failure(number, f"cannot start {self.record.id}: {words_of(problem)}"))
             return
         self._request = None
         self._host.loop.watch(self._launch.fileno(), lambda events: self._on_launched())

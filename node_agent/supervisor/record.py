@@ -89,6 +89,10 @@ class Record(NamedTuple):
             return self._replace(exit_code=128 - code, signal=-code, reason=ERROR)
         return self._replace(exit_code=code, reason=COMPLETED if code == 0 else ERROR)
 
+    def may_run(self, boot_id: str) -> bool:
+        """Whether what an earlier supervisor wrote of could still be alive in this boot."""
+        return self.phase != EXITED and self.boot_id == boot_id
+
     def ended_by_reboot(self, at_s: float) -> "Record":
         """After the machine restarted under it."""
         return self._replace(phase=EXITED, finished_at_s=at_s, reason=REBOOT)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from node_agent.supervisor.address import name_without_file, reachable, user_behind
+from node_agent.supervisor.kernel import words_of
 from node_agent.supervisor.loop import READABLE, WRITABLE, Loop, note
 from node_agent.supervisor.wire import BAD_REQUEST, FAILED, LINE_BYTES_MAX, Refused
 
@@ -152,7 +153,7 @@ class Server:
         except (ValueError, RecursionError):
             connection.send({"id": request_id, "error": {"kind": BAD_REQUEST, "message": "not JSON"}})
         except OSError as problem:
-            failed = Refused(FAILED, str(problem), problem.errno)
+            failed = Refused(FAILED, words_of(problem), problem.errno)
             connection.send({"id": request_id, "error": failed.public()})
 
     def expect(self, fd: int, events: int) -> None:

@@ -9,7 +9,7 @@ orphaned is not found. That is why the ability `tree-kill` is missing there.
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from node_agent.cgroup import files
 from node_agent.cgroup.port import TREE_KILL, Cgroups, Entrances, Limits, Usage
@@ -38,6 +38,15 @@ class Trees:
     def __init__(self, cgroups: Cgroups) -> None:
         self.cgroups = cgroups
         self._grouped = TREE_KILL in cgroups.abilities
+        self._bare: set[str] = set()
+
+    def adopt(self, places: Iterable[str]) -> None:
+        """Takes over containers that run; those which an earlier supervisor could give no group stay without one."""
+        if self._grouped:
+            self._bare.update(set(places) - self.known())
+
+    def _has_group(self, place: str) -> bool:
+        return self._grouped and place not in self._bare
 
     def prepare(self, place: str, limits: Limits) -> Entrances:
         """Makes the container's cgroup; how its first process comes into it.
@@ -55,6 +64,8 @@ class Trees:
         Raises:
             OSError: The kernel refused, or more memory is in use; the former limits are in force.
         """
+        if place in self._bare:
+            raise OSError(errno.ENOTSUP, "it was started while this node had no control groups, so it has no limits")
         used_bytes = self.usage(place, None).memory_bytes or 0
         if limits.memory_bytes is not None and limits.memory_bytes < used_bytes:
             raise OSError(errno.EBUSY, f"{used_bytes} bytes of memory are in use, more than {limits.memory_bytes}")
@@ -66,7 +77,7 @@ class Trees:
 
     def entrances(self, place: str) -> Entrances:
         """How one more process comes into a container's cgroup."""
-        return self.cgroups.entrances(self.path(place))
+        return Entrances() if place in self._bare else self.cgroups.entrances(self.path(place))
 
     def bound(self, level: str, limits: Limits) -> None:
         """Sets what all containers of a level may use together; at the top, all containers.
@@ -78,24 +89,24 @@ class Trees:
 
     def members(self, place: str, leader: int | None) -> tuple[int, ...]:
         """The pids of all living processes of the container; `leader` is its first process."""
-        if self._grouped:
+        if self._has_group(place):
             return self.cgroups.procs(self.path(place))
         return marked(container_of(place), leader)
 
     def grouped(self, place: str) -> list[int] | None:
-        """The pids in the container's cgroup; None where there are no such groups."""
-        return list(self.cgroups.procs(self.path(place))) if self._grouped else None
+        """The pids in the container's cgroup; None where it has none."""
+        return list(self.cgroups.procs(self.path(place))) if self._has_group(place) else None
 
     def kill(self, place: str, leader: int | None) -> None:
         """Sends SIGKILL to all of them."""
-        if self._grouped:
+        if self._has_group(place):
             self.cgroups.kill(self.path(place))
         else:
             files.kill_each(marked(container_of(place), leader))
 
     def usage(self, place: str, leader: int | None) -> Usage:
-        """What the container uses; without cgroups, what its first process does."""
-        if self._grouped:
+        """What the container uses; without a cgroup, what its first process does."""
+        if self._has_group(place):
             return self.cgroups.usage(self.path(place))
         known = resident_usage(leader) if leader is not None else None
         return Usage() if known is None else Usage(memory_bytes=known[0], cpu_ns=known[1])
@@ -120,6 +131,7 @@ class Trees:
 
     def remove(self, place: str) -> bool:
         """Removes the empty cgroup."""
+        self._bare.discard(place)
         return self.cgroups.remove(self.path(place))
 
     def path(self, place: str) -> str:

@@ -19,7 +19,9 @@ from node_agent.plan.eviction import (
     judge,
     ranked,
     refused,
+    request_of,
 )
+from node_agent.pressure.pressure import figures_of
 from node_agent.pressure.thresholds import DEFAULT_HARD, read_period, read_thresholds
 from node_agent.storage.disk import DiskStorage
 from node_agent.storage.memory import MemoryStorage
@@ -119,9 +121,27 @@ def test_the_message_is_the_kubelets() -> None:
         "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. "
         "Container app was using 200Mi, request is 0, has larger consumption of memory. "
     )
-    assert eviction_message(uses("a", 200), DISK, Observed(3000, 1000 * MIB)) == (
+    assert eviction_message(uses("a", 200, own_bytes={"app": 5 * MIB}), DISK, Observed(3000, 1000 * MIB)) == (
         "The node was low on resource: ephemeral-storage. Threshold quantity: 100Mi, available: 2Ki. "
+        "Container app was using 5Mi, request is 0, has larger consumption of ephemeral-storage. "
     )
+
+
+def test_a_pod_asks_for_what_its_sidecars_ask_for_too() -> None:
+    sidecar = {
+        "name": "side",
+        "command": ["x"],
+        "restartPolicy": "Always",
+        "resources": {"requests": {"memory": "1Mi"}},
+    }
+    main = {"command": ["x"], "resources": {"requests": {"memory": "2Mi"}}}
+    assert request_of(pod("web", main, initContainers=[sidecar]), Signal.MEMORY) == 3 * MIB
+
+
+def test_what_one_container_writes_is_its_own_and_what_several_write_is_the_pods() -> None:
+    space = PodSpace(Space(5 * MIB, 1), logs={"app": Space(MIB, 1)})
+    assert figures_of(pod("web"), {}, space).own_bytes == {"app": 6 * MIB}
+    assert figures_of(pod("web", fake(), {"name": "b", **fake()}), {}, space).own_bytes == {"app": MIB}
 
 
 ASKING, BEST_EFFORT = uses("a", 0, 10).pod, uses("b", 0).pod
@@ -166,16 +186,20 @@ def test_periods_are_read(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--eviction-hard", "memory.available>1"], "is not of the form signal<value"),
+        (["--eviction-hard", "memory.available>1"],
+         '--eviction-hard: "memory.available>1" is not of the form signal<value'),
         (["--eviction-hard", "memory.free<1"], 'unsupported eviction signal "memory.free"; supported: memory'),
         (["--eviction-hard", "memory.available<1,memory.available<2"], "is given twice"),
         (["--eviction-hard", "memory.available<lots"], "'lots' is not a quantity"),
         (["--eviction-hard", "memory.available<-1Gi"], "must not be negative"),
         (["--eviction-hard", "memory.available<100%"], "below 100%"),
         (["--eviction-hard", "memory.available<x%"], "is not a percentage"),
-        (["--eviction-soft", "memory.available<1Gi"], "grace period must be specified for the soft eviction threshold"),
+        (["--eviction-soft", "memory.available<1Gi"],
+         "--eviction-soft: grace period must be specified for the soft eviction threshold memory.available"),
         (["--eviction-soft", "memory.available<1Gi", "--eviction-soft-grace-period", "memory.available=5"],
-         '"5" is not a duration'),
+         '--eviction-soft-grace-period: "5" is not a duration'),
+        (["--eviction-soft-grace-period", "memory.available=0s"], "grace period must be more than 0s"),
+        (["--eviction-minimum-reclaim", "nodefs.available=x"], "--eviction-minimum-reclaim: 'x' is not a quantity"),
         (["--eviction-pressure-transition-period", "soon"], '"soon" is not a duration'),
         (["--eviction-max-pod-grace-period", "-1"], "must be 0 or more seconds"),
         (["--crash-loop-max", "10m"], "--crash-loop-max must be from 1s to 300s, not 10m"),
@@ -260,6 +284,7 @@ async def test_a_pod_that_asks_for_nothing_is_not_taken_while_memory_is_short(cl
     await cluster.hub.assign(pod("web"))
     await eventually(lambda: cluster.hub.status("u-web").phase == "Failed")
     assert cluster.hub.status("u-web").message == "The node had condition: [MemoryPressure]. "
+    assert cluster.hub.status("u-web").container_statuses == ()
     assert await cluster.runtime.list() == ()
 
 

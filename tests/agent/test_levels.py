@@ -48,11 +48,38 @@ GUARANTEED, BEST_EFFORT = asking(FULL, FULL), asking()
         pytest.param(asking({"cpu": "1"}), "burstable", 999, id="no memory asked for"),
         pytest.param(asking({"memory": "8Gi"}), "burstable", 3, id="the whole machine"),
         pytest.param(asking({}, {"memory": "2Gi"}), "burstable", 750, id="the limit is the request"),
-        pytest.param(evolve(BEST_EFFORT, **{"spec.priority": 2_000_001_000}), "besteffort", -997, id="critical"),
+        pytest.param(
+            evolve(BEST_EFFORT, **{"spec.priority": 2_000_001_000, "spec.priority_class_name": "system-node-critical"}),
+            "besteffort",
+            -997,
+            id="critical for the node",
+        ),
+        pytest.param(
+            evolve(BEST_EFFORT, **{"spec.priority": 2_000_000_000}), "besteffort", 1000, id="critical for the cluster"
+        ),
     ],
 )
 def test_a_class_is_a_level_and_a_rank(of: Pod, level: str, score: int) -> None:
     assert (level_of(of), oom_score_adj(of, of.spec.containers[0], HOST.memory_bytes)) == (level, score)
+
+
+def test_a_sidecar_goes_no_sooner_than_what_it_serves() -> None:
+    sidecar = {"name": "side", "command": ["x"], "restartPolicy": "Always"}
+    of = evolve(
+        asking({"memory": "2Gi"}), **{"spec.init_containers": pod("s", initContainers=[sidecar]).spec.init_containers}
+    )
+    assert oom_score_adj(of, of.spec.init_containers[0], HOST.memory_bytes) == 750
+
+
+def test_limits_of_nothing_are_none_and_limits_beyond_any_machine_are_what_the_kernel_takes() -> None:
+    def limits(**amounts: str) -> Limits:
+        launched = prepare(of := asking({}, amounts), of.spec.containers[0], {}, {}, replace(HOST, pids_limit=4096))
+        assert isinstance(launched, Launch)
+        return launched.limits
+
+    nothing, all_there_is = limits(cpu="0", memory="0", pids="0"), limits(cpu="1P", pids="1T")
+    assert (nothing.cpu_millis, nothing.memory_bytes, nothing.pids) == (None, None, 4096)
+    assert (all_there_is.cpu_millis, all_there_is.pids) == (10**9, 1 << 22)
 
 
 def test_a_launch_says_where_it_stands() -> None:
@@ -82,7 +109,7 @@ def test_a_limit_that_cannot_be_kept_can_be_a_reason_to_wait(limits: dict[str, s
     if isinstance(answer, Hold):
         assert (answer.reason, answer.message) == (
             "CreateContainerConfigError",
-            "this node cannot keep the memory limit of container 'app': the memory controller is not delegated",
+            'this node cannot keep the memory limit of container "app": the memory controller is not delegated',
         )
 
 
@@ -95,7 +122,7 @@ def test_huge_pages_are_limited_and_a_limit_that_cannot_be_kept_is_a_reason_to_w
     assert isinstance(launched, Launch) and launched.limits.hugepages == ((2 * MIB, 4 * MIB),)
     held = prepare(of, of.spec.containers[0], {}, {}, replace(HOST, unkept={"hugetlb": "it is not mounted"}))
     assert isinstance(held, Hold)
-    assert held.message == "this node cannot keep the hugepages-2Mi limit of container 'app': it is not mounted"
+    assert held.message == 'this node cannot keep the hugepages-2Mi limit of container "app": it is not mounted'
 
 
 def test_huge_pages_are_offered_and_taken_from_the_memory_of_the_pods() -> None:
@@ -164,13 +191,14 @@ async def test_the_levels_follow_the_pods(cluster: Cluster) -> None:
     ("reserved", "words"),
     [
         (Reserved(cpu_millis=5000), 'resource "cpu" has a reservation of 5000m but capacity of 4000m'),
+        (Reserved(storage_bytes=GIB), f'resource "ephemeral-storage" has a reservation of {GIB} but capacity of {MIB}'),
         (Reserved(pids=1001), 'resource "pid" has a reservation of 1001 but capacity of 1000'),
         (Reserved(memory_bytes=9 * GIB), f'resource "memory" has a reservation of {9 * GIB} but capacity of {8 * GIB}'),
     ],
 )
 def test_more_than_the_machine_has_is_not_reserved(reserved: Reserved, words: str) -> None:
     with pytest.raises(BadArgument, match=words):
-        check_reserved(reserved, MemoryMachine(pids_max=1000))
+        check_reserved(reserved, MemoryMachine(pids_max=1000, storage_bytes=MIB))
 
 
 @pytest.mark.parametrize(("reserved", "left"), [(100, 900), (0, None)], ids=["some", "none"])

@@ -110,3 +110,19 @@ async def test_a_container_whose_policy_says_so_is_started_anew(cluster: Cluster
 
     await eventually(anew)
     assert (await in_force(cluster)).memory_bytes == 128 * MIB
+
+
+@scenario
+async def test_what_is_wanted_for_the_first_time_is_not_told_before_it_is_in_force(cluster: Cluster) -> None:
+    def asking(cpu: str, generation: int, **limits: str) -> Pod:
+        resources = {"requests": {"cpu": cpu, "ephemeral-storage": "1Mi"}, "limits": limits}
+        return evolve(pod("web", fake(resources=resources)), **{"metadata.generation": generation})
+
+    await cluster.start_agent()
+    await cluster.hub.assign(asking("1", 1))
+    await cluster.hub.running("u-web")
+    await cluster.hub.assign(asking("5", 2, memory="64Mi"))
+    await eventually(lambda: told(cluster, "PodResizePending") is not None)
+    resources = cluster.hub.status("u-web").container_statuses[0].resources
+    assert resources is not None
+    assert (resources.requests, resources.limits) == ({"cpu": "1", "ephemeral-storage": "1Mi"}, {})

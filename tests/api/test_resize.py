@@ -59,7 +59,8 @@ async def test_a_limit_that_is_added_is_the_request_too(api: Cluster) -> None:
          'spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing'),
         ("resources/requests", {"cpu": "2", "memory": "64Mi"}, "must be less than or equal to cpu limit"),
     ],
-    ids=["another field", "a limit is taken away", "a request is taken away", "another resource", "another class", "more than the limit"],
+    ids=["another field", "a limit is taken away", "a request is taken away", "another resource",
+         "another class", "more than the limit"],
 )  # fmt: skip
 async def test_what_may_not_change(api: Cluster, path: str, value: Any, words: str) -> None:
     code, reason, message = await api.refused("patch.core.pods/resize.default.p", replace(path, value), **JSON_PATCH)

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from control_plane.scheduling import Scheduling
+from proto.objects.container import ResourceRequirements
 from proto.objects.core import Taint
 from proto.objects.meta import Condition, evolve
-from proto.objects.pod import ContainerStatus, Pod, ResourceRequirements
+from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from tests.scheduling.making import ROOMY, a_node, a_pod
 
 ONE_POD = {**ROOMY, "pods": "1"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from node_agent.supervisor.client import SOURCE_ROOT
+from node_agent.supervisor.client import SOURCE_ROOT, SupervisorRefused
 from tests.supervisor.conftest import CGROUPS_WORK
 from tests.supervisor.rig import PATH, Rig, alive
 from tests.waiting import eventually
@@ -65,3 +65,19 @@ async def test_without_groups_all_is_missing_with_the_reason_and_programs_run(la
     await layout.start_shell("a", "echo here; exec sleep 100", limits={"memory_bytes": 40 << 20})
     await eventually(lambda: layout.text("a") == ["here"])
     assert (await layout.call("stop", container="a", grace_s=5))["exit_code"] == 143
+
+
+@pytest.mark.parametrize("layout", [NONE], indirect=True)
+async def test_what_began_without_groups_is_watched_and_ended_where_there_are_some_later(layout: Rig) -> None:
+    await layout.start_shell("a", "(setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 100' &) ; exec sleep 100")
+    (hidden,) = await eventually(lambda: layout.text("a"))
+    await layout.kill()
+    await layout.attach()
+    assert layout.hello["missing"] == {}
+    assert (await layout.call("stats"))["usage"]["a"]["memory_bytes"] > 0
+    with pytest.raises(SupervisorRefused, match="it was started while this node had no control groups"):
+        await layout.call("resize", container="a", limits={"memory_bytes": 40 << 20})
+    assert (await layout.call("execute", container="a", argv=["true"], env={"PATH": PATH}))["exit_code"] == 0
+    await layout.call("stop", container="a", grace_s=0)
+    assert not alive(int(hidden))
+    assert layout.cgroups() == []
