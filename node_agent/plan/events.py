@@ -52,9 +52,9 @@ def hook_failed(pod: Pod, hook: Literal["PostStart", "PreStop"], detail: str) ->
     return _event(pod, f"Failed{hook}Hook", f"{hook}Hook failed: {detail}", "Warning")
 
 
-def not_synced(pod: Pod, fault: Exception) -> PodEvent:
+def not_synced(pod: Pod, why: str) -> PodEvent:
     """The pod cannot be looked after, through no fault of its own."""
-    return _event(pod, "FailedSync", f"error syncing pod: {type(fault).__name__}: {fault}", "Warning")
+    return _event(pod, "FailedSync", f"error syncing pod: {why}", "Warning")
 
 
 def probed(pod: Pod, reason: str, message: str) -> PodEvent:

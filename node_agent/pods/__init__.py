@@ -4,6 +4,7 @@
     pods         all of them; whatever may matter to one wakes it, and then it is looked at as a whole
     work         what is kept in memory of one pod
     publishing   what became known of a pod: kept on disk, and reported where it is news
+    setbacks     what is done where something of it fails
     performing   the steps of its plan, each a task
     reporting    what became of the pods, told to the hub until it has written it
 

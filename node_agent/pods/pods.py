@@ -21,7 +21,6 @@ from node_agent.containers.table import ContainerTable
 from node_agent.health.prober import Prober
 from node_agent.membership.lease import Lease
 from node_agent.plan.environment import Host
-from node_agent.plan.events import not_synced
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.resizing import room_beside
@@ -30,9 +29,10 @@ from node_agent.plan.view import Ends, Eviction, Start
 from node_agent.pods.performing import Performer
 from node_agent.pods.publishing import Publisher
 from node_agent.pods.reporting import Reporting
+from node_agent.pods.setbacks import Setbacks
 from node_agent.pods.work import PodWork
-from node_agent.runtime.port import ContainerState, RuntimeFailure
-from node_agent.storage.port import PodRecord, Storage, StorageFailure
+from node_agent.runtime.port import ContainerState
+from node_agent.storage.port import PodRecord, Storage
 from proto.clock import Clock
 from proto.disconnection import disconnection
 from proto.node import Assignment
@@ -70,6 +70,7 @@ class Pods:
         self._operations = operations
         self._ports = ports
         self._reporting = reporting
+        self._setbacks = Setbacks(clock, reporting)
         self._publisher = Publisher(storage, reporting, changed)
         self._clock = clock
         self._background = background
@@ -200,9 +201,7 @@ class Pods:
             try:
                 self._advance(work)
             except Exception as fault:  # A fault of ours costs this pod its pass, not those that were woken with it.
-                log.exception("pass_failed pod=%s/%s", *work.pod.key)
-                self._reporting.tell(not_synced(work.pod, fault))
-                self._set_alarm(work, work.hold(self._clock.monotonic_s()))
+                self._set_alarm(work, self._setbacks.note(work, fault))
 
     def _advance(self, work: PodWork) -> None:
         """One pass: plan, publish, launch the steps."""
@@ -215,7 +214,11 @@ class Pods:
         plan = plan_pod(work.view(self._host, states, health, fenced=fenced, room=room), now)
         self._prober.follow(work.uid, plan.targets)
         work.note_end(plan.ends)
-        new = work.unreported and not work.unmounted and any(isinstance(step, Start) for step in plan.steps)
+        new = (
+            work.unreported
+            and not (work.unmounted or work.hold_s)
+            and any(isinstance(step, Start) for step in plan.steps)
+        )
         self._publisher.publish(work, plan.status, patient=new)
         held_s = work.held_until_s - self._clock.monotonic_s()
         if held_s > 0:
@@ -278,13 +281,8 @@ class Pods:
         """Run a step; while the runtime or the disk fails, hold the pod's steps back and then look again."""
         try:
             await perform(work, *about)
-        except (RuntimeFailure, StorageFailure) as problem:
-            wait_s = work.hold(self._clock.monotonic_s())
-            log.warning("step_failed pod=%s/%s retry_s=%.1f problem=%s", *work.pod.key, wait_s, problem)
-        except Exception as fault:  # A fault of ours costs this pod its step, not the node's other pods.
-            work.hold(self._clock.monotonic_s())
-            log.exception("step_failed pod=%s/%s", *work.pod.key)
-            self._reporting.tell(not_synced(work.pod, fault))
+        except Exception as problem:
+            self._setbacks.note(work, problem)
         else:
             work.release()
         self.wake(work.uid)

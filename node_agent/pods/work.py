@@ -31,7 +31,7 @@ class PodWork:
     `greeted` are containers whose postStart hook is done, `ungreeted` those for which it failed (see `PodView`).
     `unmounted` says which volume could not be made at the last try. `cleared` is True once everything of it has ended
     and is removed; then only the hub's word is awaited. `held_until_s` (monotonic) keeps steps back while the runtime
-    or the disk fails.
+    or the disk fails; `trouble` is what was told of that.
     """
 
     assignment: Assignment
@@ -54,6 +54,7 @@ class PodWork:
     unreported: bool = True
     hold_s: float = 0.0
     held_until_s: float = 0.0
+    trouble: str = ""
     alarm: asyncio.Task[Any] | None = None
 
     @property
@@ -143,3 +144,4 @@ class PodWork:
     def release(self) -> None:
         """The runtime and the disk work again."""
         self.hold_s = self.held_until_s = 0.0
+        self.trouble = ""

@@ -596,6 +596,9 @@ def test_a_start_whose_answer_is_lost_is_asked_for_again(happens: bool) -> None:
             await cluster.hub.assign(pod())
             await cluster.clock.sleep(30)
             assert runtime.asked < 15, "it backs off"
+            assert bool(cluster.hub.status("u-web").container_statuses[0].state.running) == happens
+            told = [event.message for event in cluster.hub.events if event.reason == "FailedSync"]
+            assert told == ["error syncing pod: the supervisor is out of reach"]
             runtime.reachable = True
             assert await cluster.hub.running("u-web") == "u-web.app.0"
             assert [state.id for state in await runtime.list()] == ["u-web.app.0"]

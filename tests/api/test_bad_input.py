@@ -284,6 +284,11 @@ INVALID: list[tuple[str, str, Any, str]] = [
      "`tolerationSeconds` is set"),
     ("disconnect-stop", POD, pod(disconnect={"stopAfterSeconds": -1}),
      'Pod "p" is invalid: spec.disconnect.stopAfterSeconds: must be a whole number ≥ 0, found -1'),
+    ("disconnect-stop-soon", POD, pod(disconnect={"stopAfterSeconds": 2}),
+     'Pod "p" is invalid: spec.disconnect.stopAfterSeconds: Invalid value: 2: must be at least 3: sooner than that a '
+     'silent node is not taken for lost'),
+    ("runtime-class", POD, pod(runtimeClassName="Not Valid"),
+     f'Pod "p" is invalid: spec.runtimeClassName: Invalid value: "Not Valid": {SUBDOMAIN}'),
     ("disconnect-text", POD, pod(disconnect={"replaceAfterSeconds": "1m"}),
      'Pod "p" is invalid: spec.disconnect.replaceAfterSeconds: must be a whole number ≥ 0, found "1m"'),
     ("disconnect-misspelt", POD, pod(disconnect={"stopAfter": 3}),

@@ -3,6 +3,7 @@
 What an installer leaves of a package is made by hand here: its modules and a `dist-info` with its entry points.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -34,7 +35,8 @@ def site(tmp_path: Path) -> Path:
             for line in (f"[{group}]", *(f"{name} = {place}" for name, place in names.items()))
         )
     )
-    shutil.copy(SOURCE / "scratch_runtime.py", site)
+    for module in ("scratch_runtime.py", "faulty_runtime.py"):
+        shutil.copy(SOURCE / module, site)
     return site
 
 
@@ -44,44 +46,55 @@ def run(site: Path, *arguments: str, folder: Path) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, timeout=100)
 
 
-def agent_with(site: Path, folder: Path, runtime: str) -> subprocess.CompletedProcess[str]:
-    """The agent with that driver; it ends at once, since what it was started with cannot be used."""
-    arguments = (
-        "--runtime",
-        runtime,
-        "--name",
-        "n",
-        "--state-dir",
-        str(folder / "agent"),
-        "--nats",
-        "nats://127.0.0.1:1",
-    )
-    return run(site, "-m", "node_agent", *arguments, folder=folder)
-
-
 def test_it_is_found_by_its_entry_point(site: Path, tmp_path: Path) -> None:
     program = (
         "from pathlib import Path\n"
         "from node_agent.runtime.port import RuntimeSettings\n"
         "from node_agent.runtime.registry import build_runtime\n"
-        f"print(type(build_runtime('scratch', RuntimeSettings('n', Path({str(tmp_path)!r})))).__module__)\n"
+        f"runtime = build_runtime('scratch', RuntimeSettings('n', Path({str(tmp_path)!r})))\n"
+        "print(type(runtime).__name__)\n"
     )
     found = run(site, "-c", program, folder=tmp_path)
-    assert (found.stdout, found.stderr) == ("scratch_runtime\n", "")
+    assert (found.stdout, found.stderr) == ("GuardedRuntime\n", "")
 
 
-@pytest.mark.parametrize(
-    ("runtime", "message"),
-    [
-        ("yesterdays", "the runtime 'yesterdays' has port_version 0; this agent speaks version 1"),
-        ("torn", "the runtime 'torn' cannot be loaded: module 'scratch_runtime' has no attribute 'NoSuchRuntime'"),
-        ("other", "no runtime named 'other'; installed are: fake, process, scratch, torn, yesterdays"),
-    ],
-)
-def test_the_agent_refuses_one_that_cannot_be_used(site: Path, tmp_path: Path, runtime: str, message: str) -> None:
-    refused = agent_with(site, tmp_path, runtime)
-    assert refused.returncode == 1
-    assert refused.stderr.strip().splitlines()[-1] == f"setpoint-node-agent: {message}"
+def test_the_agent_refuses_one_that_cannot_be_used_with_one_line(site: Path, tmp_path: Path) -> None:
+    options = ("--runtime", "yesterdays", "--name", "n", "--state-dir", str(tmp_path / "agent"))
+    refused = run(site, "-m", "node_agent", *options, "--nats", "nats://127.0.0.1:1", folder=tmp_path)
+    assert (refused.returncode, refused.stderr) == (1, f"setpoint-node-agent: {REFUSALS['yesterdays']}\n")
+
+
+REFUSALS = {
+    "yesterdays": "the runtime 'yesterdays' has port_version 0; this agent speaks version 1",
+    "torn": "the runtime 'torn' cannot be loaded: module 'scratch_runtime' has no attribute 'NoSuchRuntime'",
+    "faulty": "the runtime 'faulty' cannot be loaded: OSError: this driver needs a licence",
+    "unbuilt": "the runtime 'unbuilt' cannot be built: PermissionError: [Errno 13] Permission denied: "
+    "'/run/scratch.sock'",
+    "hollow": "the runtime 'hollow' lacks verbs of the port: events, fingerprint, grant, list, remove, signal, start, "
+    "stats, stop",
+    "process": "more than one runtime is named 'process': that of Setpoint itself "
+    "(node_agent.runtime.process:ProcessRuntime) and that of setpoint-scratch 0.1 (scratch_runtime:ScratchRuntime); "
+    "uninstall all but one",
+    "other": "no runtime named 'other'; installed are: fake, faulty, hollow, process, scratch, torn, unbuilt, "
+    "yesterdays",
+}
+
+
+def test_each_is_refused_with_what_is_wrong(site: Path, tmp_path: Path) -> None:
+    program = (
+        "import json, sys\n"
+        "from pathlib import Path\n"
+        "from node_agent.runtime.port import RuntimeSettings\n"
+        "from node_agent.runtime.registry import UnusableRuntime, build_runtime\n"
+        "def refusal(name):\n"
+        "    try:\n"
+        "        return repr(build_runtime(name, RuntimeSettings('n', Path('.'))))\n"
+        "    except UnusableRuntime as problem:\n"
+        "        return str(problem)\n"
+        "print(json.dumps({name: refusal(name) for name in sys.argv[1:]}))\n"
+    )
+    told = run(site, "-c", program, *REFUSALS, folder=tmp_path)
+    assert json.loads(told.stdout) == REFUSALS, told.stderr
 
 
 def test_its_author_holds_it_to_the_port(site: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from control_plane.api.validation.scheduling_gates import check_fewer_gates, che
 from control_plane.api.validation.security import check_pod_security_context
 from control_plane.api.validation.volumes import check_volumes
 from proto import names
+from proto.disconnection import STOP_AFTER_S_MIN
 from proto.objects.container import Container
 from proto.objects.meta import INT32_MAX, evolve
 from proto.objects.pod import (
@@ -92,6 +93,10 @@ def check_spec(spec: PodSpec, path: str, problems: Problems) -> None:
         problems.name(
             f"{path}.priorityClassName", spec.priority_class_name, names.subdomain_problem(spec.priority_class_name)
         )
+    if spec.runtime_class_name:
+        problems.name(
+            f"{path}.runtimeClassName", spec.runtime_class_name, names.subdomain_problem(spec.runtime_class_name)
+        )
     for index, toleration in enumerate(spec.tolerations):
         _check_toleration(toleration, f"{path}.tolerations[{index}]", problems)
     if spec.disconnect is not None:
@@ -159,6 +164,12 @@ def _check_disconnect(policy: DisconnectPolicy, path: str, problems: Problems) -
     stop_s, replace_s = policy.stop_after_seconds, policy.replace_after_seconds
     if stop_s is None:
         return
+    if stop_s < STOP_AFTER_S_MIN:
+        problems.invalid(
+            f"{path}.stopAfterSeconds",
+            stop_s,
+            f"must be at least {STOP_AFTER_S_MIN}: sooner than that a silent node is not taken for lost",
+        )
     if replace_s is not None and replace_s <= stop_s:
         problems.invalid(
             f"{path}.replaceAfterSeconds",

@@ -78,3 +78,25 @@ class YesterdaysRuntime(ScratchRuntime):
     """One that was written for a version of the port that never was."""
 
     port_version = 0
+
+
+class UnbuiltRuntime(ScratchRuntime):
+    """One that does more than it should while it is built."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        raise PermissionError(13, "Permission denied", "/run/scratch.sock")
+
+
+class HollowRuntime:
+    """One that has no verbs but two."""
+
+    port_version = 1
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        """Nothing is kept."""
+
+    async def open(self) -> None:
+        """Nothing is made ready."""
+
+    async def close(self) -> None:
+        """Nothing is let go."""
