@@ -48,8 +48,9 @@ class HostMachine:
 
     @cached_property
     def storage_bytes(self) -> int:
-        """All of the file system of the state directory."""
-        return shutil.disk_usage(self._state_dir).total
+        """All of the file system where the state directory is, or will be made."""
+        place = self._state_dir.absolute()
+        return shutil.disk_usage(next(path for path in (place, *place.parents) if path.exists())).total
 
     @property
     def pids_max(self) -> int:
