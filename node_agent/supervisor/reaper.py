@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from node_agent.supervisor.loop import Loop
 
+_OURS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ}
+
 
 class Reaper:
     """Calls `ended(pid, wait status)` for each child that has ended, and `asked_to_leave()` on SIGTERM and SIGINT."""
@@ -20,7 +22,7 @@ class Reaper:
         self._read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
         # What is ignored or blocked here would be so in every program that we start; a handler is not passed on.
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
+        for number in _OURS | _ignored():
             signal.signal(number, _only_wake)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         loop.watch(self._read_fd, lambda events: self._on_signals())
@@ -41,6 +43,11 @@ class Reaper:
             if pid == 0:
                 return
             self._ended(pid, status)
+
+
+def _ignored() -> set[signal.Signals]:
+    """What whoever started us had us ignore: a shell does so with SIGINT and SIGQUIT of what it puts behind itself."""
+    return {number for number in signal.Signals if signal.getsignal(number) == signal.SIG_IGN}
 
 
 def _only_wake(number: int, frame: object) -> None:

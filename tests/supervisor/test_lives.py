@@ -73,6 +73,20 @@ async def test_signals_have_their_defaults_and_none_is_blocked(grouped: Rig) -> 
     assert int(status["SigIgn"], 16) & ours == int(status["SigBlk"], 16) & ours == 0
 
 
+async def test_what_a_shell_had_the_supervisor_ignore_is_not_passed_on(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, use_cgroups=False)
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    try:
+        await rig.attach()
+    finally:
+        signal.signal(signal.SIGQUIT, before)
+    pid = (await rig.start("a", "sleep", "100"))["pid"]
+    status = Path(f"/proc/{pid}/status").read_text()
+    ignored = int(status.partition("SigIgn:\t")[2].splitlines()[0], 16)
+    await rig.close()
+    assert not ignored & 1 << signal.SIGQUIT - 1
+
+
 async def test_the_working_directory_is_entered(grouped: Rig, tmp_path: Path) -> None:
     await grouped.start("a", "pwd", working_dir=str(tmp_path))
     await grouped.ended("a")
