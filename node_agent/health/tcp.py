@@ -29,7 +29,7 @@ def dial_problem(host: str, port: int, error: OSError) -> str:
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if isinstance(error, socket.gaierror):
         return f"dial tcp: lookup {host}: {error.strerror}"
-    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    reason = os.strerror(error.errno).lower() if error.errno else str(error) or "the connection was closed"
     return f"dial tcp {where}: connect: {reason}"
 
 

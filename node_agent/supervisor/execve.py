@@ -55,6 +55,8 @@ def _hint(problem: OSError, candidate: str) -> str:
         return " (its interpreter is missing)"
     if problem.errno == errno.ENOEXEC:
         return " (neither a script with a #! line nor a program for this kind of machine)"
+    if problem.errno == errno.E2BIG:
+        return " (each argument and variable may have 128 KiB, all of them 2 MiB)"
     if os.path.isdir(candidate):
         return " (it is a folder)"
     if isinstance(problem, PermissionError) and os.path.exists(candidate) and not os.access(candidate, os.X_OK):

@@ -11,6 +11,8 @@ from proto.objects.pod import Pod
 from proto.objects.pod_status import ContainerStatus
 from proto.printing.form import AGE, NAME, NONE, Cell, Column, Printer, age_of, wide
 
+ENDED = ("Succeeded", "Failed")
+
 
 def pod_cells(pod: Pod, now: datetime) -> Sequence[Cell]:
     """NAME READY STATUS RESTARTS AGE, IP NODE."""
@@ -32,7 +34,7 @@ def pod_status(pod: Pod) -> str:
     """The one word that tells how a pod is: its phase, unless a container or a deletion has more to say."""
     if pod.deleting and pod.status.reason == "NodeLost":
         return "Unknown"
-    if pod.deleting and pod.status.phase not in ("Succeeded", "Failed"):
+    if pod.deleting and pod.status.phase not in ENDED:
         return "Terminating"
     aside = find_condition(pod.status.conditions, "Disconnected")
     if aside is not None and aside.status == "True":
@@ -43,10 +45,13 @@ def pod_status(pod: Pod) -> str:
         reason = scheduled.reason
     if initializing := _initializing(pod):
         return initializing
-    reason = next((s.state.waiting.reason for s in _sidecars(pod) if s.state.waiting is not None), reason)
+    waits = pod.status.phase not in ENDED  # What has ended waits for nothing: why it has says more.
+    if waits:
+        reason = next((s.state.waiting.reason for s in _sidecars(pod) if s.state.waiting is not None), reason)
     running = False
     for status in reversed(pod.status.container_statuses):
-        reason = _container_reason(status) or reason
+        if waits or status.state.waiting is None:
+            reason = _container_reason(status) or reason
         running = running or (status.ready and status.state.running is not None)
     if reason == "Completed" and running:
         condition = find_condition(pod.status.conditions, "Ready")
@@ -65,8 +70,13 @@ def _sidecars(pod: Pod) -> list[ContainerStatus]:
 
 
 def _initializing(pod: Pod) -> str:
-    """`Init:1/2`, or why the init container whose turn it is does not run; "" for a pod that is initialized."""
+    """`Init:1/2`, or why the init container whose turn it is does not run; "" for a pod that is initialized.
+
+    Of a pod that was ended before that, the reason for its end says more.
+    """
     condition = find_condition(pod.status.conditions, "Initialized")
+    if pod.status.phase in ENDED and pod.status.reason:
+        return ""
     if not pod.status.init_container_statuses or condition is None or condition.status == "True":
         return ""
     beside = _beside(pod)

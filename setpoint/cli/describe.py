@@ -13,7 +13,7 @@ from proto.catalog import Kind
 from proto.client.raw import RawClient
 from setpoint.cli.errors import CliError
 from setpoint.cli.events import event_cells, list_events
-from setpoint.cli.output import columns
+from setpoint.cli.output import columns, printable
 from setpoint.cli.pages import page
 from setpoint.cli.resources import namespace_for, parse_targets
 from setpoint.cli.session import add_cluster_arguments, connect
@@ -43,7 +43,7 @@ async def run(options: argparse.Namespace) -> int:
                 pages.append(await _describe(client, kind, item, options))
         if not pages:
             raise CliError("no resources found")
-        print("\n\n\n".join(pages))
+        print(printable("\n\n\n".join(pages)))
     return 0
 
 

@@ -12,10 +12,18 @@ from proto import catalog
 FORMATS = ("table", "wide", "json", "yaml", "name")
 COLUMN_GAP = "   "
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """What a person is shown of a text of others: nothing in it commands the terminal (kubectl: `TerminalEscaper`)."""
+    return text.translate(_CONTROLS)
+
 
 def columns(rows: Sequence[Sequence[str]], widths: list[int] | None = None) -> list[str]:
     """Rows as aligned lines; `widths`, if given, is kept and grown, so that later rows line up with earlier ones."""
     widths = [] if widths is None else widths
+    rows = [[printable(cell) for cell in row] for row in rows]
     for row in rows:
         for index, cell in enumerate(row):
             if index >= len(widths):

@@ -50,6 +50,11 @@ RUNNING = {"running": {"startedAt": "2026-01-01T00:00:01Z"}}
         (pod("Failed", {"terminated": {"exitCode": 137, "signal": 9}}), "0/1", "Signal:9"),
         (pod("Failed", {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), "0/1", "OOMKilled"),
         (pod("Failed", reason="Evicted"), "0/1", "Evicted"),
+        (
+            pod("Failed", {"waiting": {"reason": "ContainerCreating"}}, reason="DeadlineExceeded"),
+            "0/1",
+            "DeadlineExceeded",
+        ),
         (pod("Running", {"terminated": {"exitCode": 0, "reason": "Completed"}}, RUNNING), "1/2", "NotReady"),
     ],
 )
@@ -69,6 +74,13 @@ def starting(*states: dict[str, Any], main: dict[str, Any] | None = None, done: 
     return raw
 
 
+def ended_early() -> dict[str, Any]:
+    """One whose time was over before its first init container had begun."""
+    raw = starting({"waiting": {"reason": "ContainerCreating"}}, NOT_YET)
+    raw["status"] |= {"phase": "Failed", "reason": "DeadlineExceeded"}
+    return raw
+
+
 DONE = {"terminated": {"exitCode": 0, "reason": "Completed"}}
 NOT_YET = {"waiting": {"reason": "PodInitializing"}}
 
@@ -80,6 +92,7 @@ NOT_YET = {"waiting": {"reason": "PodInitializing"}}
         (starting(DONE, NOT_YET), "0/2", "Init:1/2", "6"),
         (starting({"terminated": {"exitCode": 1, "reason": "Error"}}, NOT_YET), "0/2", "Init:Error", "6"),
         (starting({"waiting": {"reason": "CrashLoopBackOff"}}, NOT_YET), "0/2", "Init:CrashLoopBackOff", "6"),
+        (ended_early(), "0/2", "DeadlineExceeded", "3"),
         (starting(DONE, RUNNING, main=RUNNING, done=True), "2/2", "Running", "3"),
         (
             starting(DONE, {"waiting": {"reason": "CrashLoopBackOff"}}, main=RUNNING, done=True),
@@ -88,7 +101,7 @@ NOT_YET = {"waiting": {"reason": "PodInitializing"}}
             "3",
         ),
     ],
-    ids=["first", "second", "failed", "in back-off", "done", "sidecar in back-off"],
+    ids=["first", "second", "failed", "in back-off", "ended", "done", "sidecar in back-off"],
 )
 def test_a_pod_with_init_containers(raw: dict[str, Any], ready: str, status: str, restarts: str) -> None:
     assert row(raw)[1:4] == [ready, status, restarts]
