@@ -7,6 +7,7 @@ Reads: steps. Writes: the runtime, the pod's directories. Never: decides what co
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.ending import stop_grace_s
+from node_agent.plan.environment import HOME
 from node_agent.plan.launch import Launch
 from node_agent.plan.lives import SERIES_ANNOTATION
 from node_agent.plan.security import folder_owner
@@ -33,6 +35,7 @@ from node_agent.runtime.abilities import (
     Swept,
     TellsProcesses,
 )
+from node_agent.runtime.accounts import home_of
 from node_agent.runtime.port import (
     ContainerSpec,
     ContainerState,
@@ -66,6 +69,7 @@ class Operations:
         self._storage = storage
         self._settings = settings
         self._volumes = VolumeKeeper(storage)
+        self._homes: dict[int, str] = {}
 
     async def start(self, pod: Pod, step: Start) -> ContainerState:
         """Start a container's next life.
@@ -82,11 +86,12 @@ class Operations:
             )
         files = self._storage.prepare_pod(step.id.pod_uid, folder_owner(pod))
         mounts = await self._volumes.mounts_of(step.id.pod_uid, launch.volumes, _group(pod))
+        env = await self._env(launch)
         return await self._runtime.start(
             ContainerSpec(
                 id=str(step.id),
                 argv=launch.argv,
-                env={"TERM": DEFAULT_TERM, **launch.env} if launch.tty else launch.env,
+                env={"TERM": DEFAULT_TERM, **env} if launch.tty else env,
                 working_dir=Path(launch.working_dir) if launch.working_dir else files,
                 limits=launch.limits,
                 log=self._log(step.id),
@@ -170,7 +175,7 @@ class Operations:
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
         working_dir = self._working_dir(launch, container_id.pod_uid)
         return await self._runtime.execute(
-            str(container_id), argv, env=launch.env, working_dir=working_dir, timeout_s=timeout_s
+            str(container_id), argv, env=await self._env(launch), working_dir=working_dir, timeout_s=timeout_s
         )
 
     async def converse(
@@ -185,7 +190,9 @@ class Operations:
         if not isinstance(self._runtime, Converses):
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
         working_dir = self._working_dir(launch, pod_uid)
-        return await self._runtime.converse(container_id, argv, env=launch.env, working_dir=working_dir, files=files)
+        return await self._runtime.converse(
+            container_id, argv, env=await self._env(launch), working_dir=working_dir, files=files
+        )
 
     async def attach(self, container_id: str, *, stdin: bool) -> Attachment:
         """A line to a container's own program.
@@ -234,6 +241,18 @@ class Operations:
             RuntimeFailure
         """
         return await self._runtime.sweep(dry_run=dry_run) if isinstance(self._runtime, Sweeps) else ()
+
+    async def _env(self, launch: Launch) -> Mapping[str, str]:
+        """The variables of a launch; a program of another user than the agent's has that user's home."""
+        uid = launch.security.uid
+        if uid is None or HOME in launch.env:
+            return launch.env
+        if uid not in self._homes:
+            home = await asyncio.to_thread(home_of, uid)
+            if home is None:
+                return {HOME: "/", **launch.env}
+            self._homes[uid] = home
+        return {HOME: self._homes[uid], **launch.env}
 
     def _working_dir(self, launch: Launch, pod_uid: str) -> Path:
         """Where commands in a container begin: where its program does."""

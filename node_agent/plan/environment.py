@@ -25,6 +25,9 @@ from proto.objects.pod import Pod
 from proto.quantity import parse_quantity
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
+HOME = "HOME"
+"""The agent's own is of no use to programs of other users: they are given theirs when they start."""
+
 HOSTNAME_LENGTH_MAX = 63
 """Longer names of pods are cut short, as the kubelet does."""
 
@@ -58,14 +61,21 @@ class Host:
 
 
 def environment(
-    pod: Pod, container: Container, config: Config, chosen_ports: Mapping[str, int], host: Host
+    pod: Pod,
+    container: Container,
+    config: Config,
+    chosen_ports: Mapping[str, int],
+    host: Host,
+    *,
+    as_agent: bool = True,
 ) -> dict[str, str]:
-    """All variables that the container's program starts with.
+    """All variables that the container's program starts with; one that does not run `as_agent` has another home.
 
     Raises:
         ConfigProblem: a ConfigMap, a Secret or a key is missing and not optional, or a reference names nothing.
     """
-    variables = {**host.base_env, "HOSTNAME": _hostname(pod)} | port_variables(container, chosen_ports)
+    base = {name: value for name, value in host.base_env.items() if as_agent or name != HOME}
+    variables = {**base, "HOSTNAME": _hostname(pod)} | port_variables(container, chosen_ports)
     for source in container.env_from:
         variables.update(_all_of(source, config))
     for variable in container.env:

@@ -72,7 +72,8 @@ def prepare(
         return Hold(NO_FREE_PORT, "no free port is left in the range of this node", PORT_RETRY_S)
     try:
         security = security_of(pod, container, host.account)
-        env = environment(pod, container, config, chosen_ports, host)
+        as_agent = security.uid in (None, host.account.uid)
+        env = environment(pod, container, config, chosen_ports, host, as_agent=as_agent)
     except ConfigProblem as problem:
         return Hold(CONFIG_ERROR, str(problem))
     except CannotKeep as problem:

@@ -38,6 +38,14 @@ def settled(security: Security) -> Security:
     return security._replace(gid=gid, groups=_changed(groups))
 
 
+def home_of(uid: int) -> str | None:
+    """The home of a user of the machine's accounts; None for a number without one."""
+    try:
+        return pwd.getpwuid(uid).pw_dir
+    except KeyError:
+        return None
+
+
 def _changed(groups: set[int]) -> tuple[int, ...] | None:
     """What has to be set; None where it is so already, and one who is not root may leave it."""
     return None if groups == set(os.getgroups()) else tuple(sorted(groups))

@@ -59,6 +59,8 @@ def _hint(problem: OSError, candidate: str) -> str:
         return " (each argument and variable may have 128 KiB, all of them 2 MiB)"
     if os.path.isdir(candidate):
         return " (it is a folder)"
-    if isinstance(problem, PermissionError) and os.path.exists(candidate) and not os.access(candidate, os.X_OK):
-        return " (it is not executable for this user)"
-    return ""
+    if not isinstance(problem, PermissionError) or os.access(candidate, os.X_OK):
+        return ""
+    if not os.path.exists(candidate):
+        return " (this user may not enter a folder on the way to it)"
+    return " (it is not executable for this user)"

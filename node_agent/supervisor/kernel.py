@@ -9,6 +9,7 @@ import os
 import signal
 
 PR_SET_KEEPCAPS = 8
+PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
@@ -71,14 +72,17 @@ def fork_into(group: str) -> int:
     return int(pid)
 
 
-def prctl(option: int, *arguments: int) -> None:
-    """prctl(2).
+def prctl(option: int, *arguments: int) -> int:
+    """prctl(2); what it says.
 
     Raises:
         OSError: The kernel refuses.
     """
     words = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:4]]
-    _checked(load().prctl(ctypes.c_int(option), *words))
+    result = int(load().prctl(ctypes.c_int(option), *words))
+    if result < 0:
+        _checked(result)
+    return result
 
 
 def set_capabilities(mask: int) -> None:

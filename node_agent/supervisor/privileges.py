@@ -33,7 +33,11 @@ def set_limits(security: Security) -> None:
             resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (soft, hard))
         except (OSError, ValueError, AttributeError) as problem:
             known = problem if isinstance(problem, OSError) else OSError(errno.EPERM, "")
-            raise Refusal(f"set resource limit {name} to {soft}:{hard}", known) from None
+            raise Refusal(f"set resource limit {name} to {_amount(soft)}:{_amount(hard)}", known) from None
+
+
+def _amount(limit: int) -> str:
+    return "unlimited" if limit == resource.RLIM_INFINITY else str(limit)
 
 
 def assume(security: Security) -> None:
@@ -42,8 +46,9 @@ def assume(security: Security) -> None:
     Raises:
         Refusal: One of them cannot be changed.
     """
+    added = _to_add(security)
     _drop_capabilities(security)
-    _change_user(security)
+    _change_user(security, added)
     if security.no_new_privileges:
         _do("forbid new privileges", lambda: kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1))
 
@@ -65,7 +70,7 @@ def _drop_capabilities(security: Security) -> None:
             raise Refusal(f"drop capability {CAPABILITIES[number]}", problem) from None
 
 
-def _change_user(security: Security) -> None:
+def _change_user(security: Security, added: set[int]) -> None:
     uid, gid, groups = security.uid, security.gid, security.groups
     if groups is not None:
         _do(f"join groups {list(groups)}", lambda: os.setgroups(groups))
@@ -73,13 +78,35 @@ def _change_user(security: Security) -> None:
         _do(f"run as group {gid}", lambda: os.setresgid(gid, gid, gid))
     if uid is None or uid == os.geteuid():
         return
-    mask = sum(1 << number for number in _numbers(security.add_capabilities))
+    mask = sum(1 << number for number in added)
     _do(f"run as user {uid}", lambda: _hand_over_output(uid))
     if mask:
         kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
     _do(f"run as user {uid}", lambda: os.setresuid(uid, uid, uid))
     if mask:
         _do("keep the added capabilities", lambda: _keep(mask))
+
+
+def _to_add(security: Security) -> set[int]:
+    """The capabilities to be kept; `ALL` are those that this machine has to give.
+
+    Raises:
+        Refusal: One is asked for by its name, and we have not got it.
+    """
+    if not security.add_capabilities:
+        return set()
+    ours = {number for number in range(len(CAPABILITIES)) if _is_ours(number)}
+    for name in security.add_capabilities:
+        if name != ALL and CAPABILITIES.index(name) not in ours:
+            raise Refusal(f"add capability {name}, which this node's agent has not itself", OSError(errno.EPERM, ""))
+    return _numbers(security.add_capabilities) & ours
+
+
+def _is_ours(number: int) -> bool:
+    try:
+        return kernel.prctl(kernel.PR_CAPBSET_READ, number) == 1
+    except OSError:
+        return False  # This kernel does not know it.
 
 
 def _hand_over_output(uid: int) -> None:
@@ -100,7 +127,7 @@ def _numbers(names: tuple[str, ...]) -> set[int]:
     return {number for number, name in enumerate(CAPABILITIES) if name in names or ALL in names}
 
 
-def _do(what: str, call: Callable[[], None]) -> None:
+def _do(what: str, call: Callable[[], object]) -> None:
     try:
         call()
     except OSError as problem:

@@ -40,18 +40,17 @@ def pod_status(pod: Pod) -> str:
     if aside is not None and aside.status == "True":
         return "Disconnected"
     reason = pod.status.reason or pod.status.phase
+    if pod.status.phase in ENDED and pod.status.reason:
+        return reason  # The pod was ended: that says more than how its containers took it, or what they waited for.
     scheduled = find_condition(pod.status.conditions, "PodScheduled")
     if scheduled is not None and scheduled.reason == "SchedulingGated":
         reason = scheduled.reason
     if initializing := _initializing(pod):
         return initializing
-    waits = pod.status.phase not in ENDED  # What has ended waits for nothing: why it has says more.
-    if waits:
-        reason = next((s.state.waiting.reason for s in _sidecars(pod) if s.state.waiting is not None), reason)
+    reason = next((s.state.waiting.reason for s in _sidecars(pod) if s.state.waiting is not None), reason)
     running = False
     for status in reversed(pod.status.container_statuses):
-        if waits or status.state.waiting is None:
-            reason = _container_reason(status) or reason
+        reason = _container_reason(status) or reason
         running = running or (status.ready and status.state.running is not None)
     if reason == "Completed" and running:
         condition = find_condition(pod.status.conditions, "Ready")
@@ -70,13 +69,8 @@ def _sidecars(pod: Pod) -> list[ContainerStatus]:
 
 
 def _initializing(pod: Pod) -> str:
-    """`Init:1/2`, or why the init container whose turn it is does not run; "" for a pod that is initialized.
-
-    Of a pod that was ended before that, the reason for its end says more.
-    """
+    """`Init:1/2`, or why the init container whose turn it is does not run; "" for a pod that is initialized."""
     condition = find_condition(pod.status.conditions, "Initialized")
-    if pod.status.phase in ENDED and pod.status.reason:
-        return ""
     if not pod.status.init_container_statuses or condition is None or condition.status == "True":
         return ""
     beside = _beside(pod)

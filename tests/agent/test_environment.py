@@ -254,3 +254,14 @@ def test_a_value_that_no_program_can_be_given() -> None:
     assert problem(web(env=key_of("odd", "key")), Config({"odd": {"key": "a\0b"}})) == (
         "the value of variable IT contains a NUL character"
     )
+
+
+def test_a_program_of_another_user_has_not_the_agents_home() -> None:
+    host = Host("n", "a", base_env={"HOME": "/root", "PATH": "/bin"})
+    homes = []
+    for context in ({}, {"runAsUser": 0}, {"runAsUser": 7}):
+        own = web(securityContext=context)
+        prepared = prepare(own, own.spec.containers[0], CONFIG, {}, host)
+        assert isinstance(prepared, Launch)
+        homes.append(prepared.env.get("HOME"))
+    assert homes == ["/root", "/root", None]

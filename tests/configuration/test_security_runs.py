@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.configuration.seeing import Seeing, shell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+NOBODY = {"runAsUser": pwd.getpwnam("nobody").pw_uid}
 RESTRICTED = {
     "runAsUser": 4321,
     "runAsNonRoot": True,
@@ -24,12 +26,14 @@ async def test_a_restricted_pod_runs_as_it_was_told_and_writes_its_own_folder(ma
     script = (
         'set -e; touch mine; test "$(id -u):$(id -g):$(id -G)" = "4321:4321:4321 8765"; '
         'test "$(stat -c %u:%g:%a .)" = 4321:8765:2775; test "$(stat -c %g mine)" = 8765; '
-        'test "$(ulimit -n)" = 64; grep -q "NoNewPrivs:.1" /proc/self/status; ! touch /etc/mine'
+        'test "$(ulimit -n)" = 64; test "$HOME" = /; grep -q "NoNewPrivs:.1" /proc/self/status; ! touch /etc/mine'
     )
     await machine.make(
         shell("restricted", script, securityContext=RESTRICTED, pod={"securityContext": {"fsGroup": 8765}})
     )
     assert await machine.ended("restricted") == 0
+    await machine.make(shell("nobody", f'test "$HOME" = "{pwd.getpwnam("nobody").pw_dir}"', securityContext=NOBODY))
+    assert await machine.ended("nobody") == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="others than root are refused for another reason")

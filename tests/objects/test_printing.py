@@ -92,7 +92,7 @@ NOT_YET = {"waiting": {"reason": "PodInitializing"}}
         (starting(DONE, NOT_YET), "0/2", "Init:1/2", "6"),
         (starting({"terminated": {"exitCode": 1, "reason": "Error"}}, NOT_YET), "0/2", "Init:Error", "6"),
         (starting({"waiting": {"reason": "CrashLoopBackOff"}}, NOT_YET), "0/2", "Init:CrashLoopBackOff", "6"),
-        (ended_early(), "0/2", "DeadlineExceeded", "3"),
+        (ended_early(), "0/2", "DeadlineExceeded", "6"),
         (starting(DONE, RUNNING, main=RUNNING, done=True), "2/2", "Running", "3"),
         (
             starting(DONE, {"waiting": {"reason": "CrashLoopBackOff"}}, main=RUNNING, done=True),

@@ -16,10 +16,12 @@ from node_agent.cgroup.port import Entrances
 from node_agent.supervisor import kernel
 from node_agent.supervisor.launch import Launch, Program, launch
 from node_agent.supervisor.security import Security
+from proto.capabilities import CAPABILITIES
 from tests.supervisor.rig import PATH, Rig
 
 NOBODY = 65534
 PR_SET_DUMPABLE = 4
+SYS_TIME = CAPABILITIES.index("SYS_TIME")
 STATUS = "grep -E '^({}):' /proc/self/status | tr '\\t' ' '"
 
 
@@ -51,6 +53,22 @@ async def test_a_user_who_is_not_root_has_what_was_added_and_no_more(rig: Rig) -
     await rig.call("remove", container="a")
     lines = await seen(rig, STATUS.format("CapEff|CapPrm|CapAmb"), uid=NOBODY, gid=NOBODY)
     assert {line.split()[1] for line in lines} == {"0000000000000000"}
+
+
+async def test_all_capabilities_are_those_that_the_machine_has(rig: Rig) -> None:
+    lines = await seen(rig, STATUS.format("CapBnd|CapEff"), uid=NOBODY, gid=NOBODY, add_capabilities=["ALL"])
+    assert len({line.split()[1] for line in lines}) == 1
+
+
+@pytest.mark.parametrize("uid", [None, NOBODY])
+async def test_a_capability_that_the_supervisor_has_not_is_refused_by_name(uid: int | None) -> None:
+    def work() -> str:
+        kernel.prctl(kernel.PR_CAPBSET_DROP, SYS_TIME)
+        assert outcome(Security(uid=uid, add_capabilities=("ALL",))) == ""
+        return outcome(Security(uid=uid, add_capabilities=("CHOWN", "SYS_TIME")))
+
+    message = "cannot add capability SYS_TIME, which this node's agent has not itself: Operation not permitted"
+    assert await asyncio.to_thread(forked, work) == message
 
 
 async def test_resource_limits(rig: Rig) -> None:
@@ -107,7 +125,8 @@ async def test_a_program_that_its_user_may_not_execute(rig: Rig) -> None:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o700)
     refusal = await rig.refusal("a", str(program), security={"uid": NOBODY, "gid": NOBODY})
-    assert str(refusal) == f"cannot execute '{program}': Permission denied"
+    why = "this user may not enter a folder on the way to it"
+    assert str(refusal) == f"cannot execute '{program}' ({why}): Permission denied"
 
 
 @pytest.mark.parametrize(
@@ -181,14 +200,23 @@ def outcome(security: Security, *argv: str, sees_as: int | None = None) -> str:
 
 def as_nobody(work: Callable[[], str]) -> str:
     """What it returns when a user without rights does it."""
+
+    def within() -> str:
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setgroups([])
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        kernel.prctl(PR_SET_DUMPABLE, 1)  # Its own since it was executed, as that of any user's program.
+        return work()
+
+    return forked(within)
+
+
+def forked(work: Callable[[], str]) -> str:
+    """What it returns in a process of its own."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setgroups([])
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-            kernel.prctl(PR_SET_DUMPABLE, 1)  # Its own since it was executed, as that of any user's program.
             os.write(writing, work().encode())
         except BaseException as problem:
             os.write(writing, repr(problem).encode())
