@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 from proto.objects.apps import Deployment, ReplicaSet
 from proto.objects.batch import CronJob, Job
+from proto.objects.container import Container
 from proto.objects.daemon_set import DaemonSet
+from proto.objects.health import Lifecycle
 from proto.objects.meta import Object
 from proto.objects.pod import Pod, PodSpec
 from proto.objects.stateful_set import StatefulSet
@@ -33,30 +35,58 @@ def warnings_of(obj: Object) -> tuple[str, ...]:
 
 def _of_spec(spec: PodSpec, path: str) -> Iterator[str]:
     yield from _unmapped_ports(spec, path)
-    yield from _idle_stdin(spec, path)
-    yield from _parts_of_bytes(spec, path)
+    for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
+        for index, container in enumerate(containers):
+            yield from _of_container(container, f"{path}.{field}[{index}]")
 
 
-def _parts_of_bytes(spec: PodSpec, path: str) -> Iterator[str]:
+def _of_container(container: Container, path: str) -> Iterator[str]:
+    if container.stdin_once and not container.stdin:  # Kubernetes accepts a stdin that ends once and was never open.
+        yield f"{path}.stdinOnce: has no effect without `stdin: true`"
+    yield from _parts_of_bytes(container, path)
+    yield from _hidden_variables(container, path)
+    yield from _ports_without_a_number(container, path)
+
+
+def _hidden_variables(container: Container, path: str) -> Iterator[str]:
+    """Of variables of one name the last counts."""
+    seen: set[str] = set()
+    for index, variable in enumerate(container.env):
+        if variable.name in seen:
+            yield f'{path}.env[{index}]: hides previous definition of "{variable.name}"'
+        seen.add(variable.name)
+
+
+def _ports_without_a_number(container: Container, path: str) -> Iterator[str]:
+    """A probe or a hook that names a port which the container does not have can never be done."""
+    known = {port.name for port in container.ports if port.name}
+    for field, port in _ports_asked_for(container):
+        if isinstance(port, str) and port not in known:
+            names = ", ".join(sorted(known)) or "none with a name"
+            yield f'{path}.{field}.port: can never succeed, the container has no port "{port}" (it has {names})'
+
+
+def _ports_asked_for(container: Container) -> Iterator[tuple[str, int | str]]:
+    probes = {"startupProbe": container.startup_probe, "livenessProbe": container.liveness_probe,
+              "readinessProbe": container.readiness_probe}  # fmt: skip
+    for name, probe in probes.items():
+        if probe is not None:
+            actions = (("httpGet", probe.http_get), ("tcpSocket", probe.tcp_socket), ("grpc", probe.grpc))
+            yield from ((f"{name}.{field}", action.port) for field, action in actions if action is not None)
+    lifecycle = container.lifecycle or Lifecycle()
+    for name, hook in (("postStart", lifecycle.post_start), ("preStop", lifecycle.pre_stop)):
+        if hook is not None and hook.http_get is not None:
+            yield f"lifecycle.{name}.httpGet", hook.http_get.port
+
+
+def _parts_of_bytes(container: Container, path: str) -> Iterator[str]:
     """`100m` of memory is a tenth of a byte, and hardly what was meant (Kubernetes: the same words)."""
-    for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
-        for index, container in enumerate(containers):
-            resources = container.resources
-            for kind, amounts in (("limits", resources.limits), ("requests", resources.requests)):
-                for name in _COUNTED_IN_BYTES & amounts.keys():
-                    if parse_quantity(amounts[name]) % 1:
-                        yield (
-                            f"{path}.{field}[{index}].resources.{kind}[{name}]: fractional byte value "
-                            f'"{amounts[name]}" is invalid, must be an integer'
-                        )
-
-
-def _idle_stdin(spec: PodSpec, path: str) -> Iterator[str]:
-    """Kubernetes accepts a stdin that ends once and was never open."""
-    for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
-        for index, container in enumerate(containers):
-            if container.stdin_once and not container.stdin:
-                yield f"{path}.{field}[{index}].stdinOnce: has no effect without `stdin: true`"
+    resources = container.resources
+    for field, amounts in (("limits", resources.limits), ("requests", resources.requests)):
+        for name in _COUNTED_IN_BYTES & amounts.keys():
+            if parse_quantity(amounts[name]) % 1:
+                value = f'fractional byte value "{amounts[name]}"'
+                yield f"{path}.resources.{field}[{name}]: {value} is invalid, must be an integer"
 
 
 def _unmapped_ports(spec: PodSpec, path: str) -> Iterator[str]:

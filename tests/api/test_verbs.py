@@ -92,6 +92,26 @@ async def test_a_warning_for_a_stdin_that_was_never_open(api: Cluster) -> None:
     assert answer.headers["Sp-Warning"] == "spec.containers[0].stdinOnce: has no effect without `stdin: true`"
 
 
+@pytest.mark.parametrize(
+    ("container", "warning"),
+    [
+        ({"env": [{"name": "A", "value": "1"}, {"name": "B"}, {"name": "A", "value": "2"}]},
+         'env[2]: hides previous definition of "A"'),
+        ({"readinessProbe": {"tcpSocket": {"port": "web"}}},
+         'readinessProbe.tcpSocket.port: can never succeed, the container has no port "web" (it has none with a name)'),
+        ({"lifecycle": {"preStop": {"httpGet": {"port": "web"}}}, "ports": [{"name": "admin", "containerPort": 0}]},
+         'lifecycle.preStop.httpGet.port: can never succeed, the container has no port "web" (it has admin)'),
+    ],
+    ids=["variable", "probe", "hook"],
+)  # fmt: skip
+async def test_a_warning_for_what_a_container_says_in_vain(
+    api: Cluster, container: dict[str, Any], warning: str
+) -> None:
+    body = json.dumps(pod(containers=[{"name": "c", **container}])).encode()
+    answer = await api.send("sp.api.create.core.pods.default", body)
+    assert answer.headers["Sp-Warning"] == f"spec.containers[0].{warning}"
+
+
 async def test_a_warning_for_parts_of_bytes(api: Cluster) -> None:
     """Whoever writes `100m` of memory most likely meant `100M` (Kubernetes: the same words)."""
     containers = [{"name": "c", "resources": {"limits": {"memory": "100m", "cpu": "100m"}, "requests": {"memory": 0}}}]
