@@ -15,7 +15,7 @@ from node_agent.plan.init_containers import all_containers, sidecars
 from node_agent.plan.scene import Scene, status_of, superseded, target_of
 from node_agent.plan.view import Ends, PodPlan, PodView, Remove, Stop
 from proto.objects.container import Container
-from proto.objects.health import LifecycleHandler
+from proto.objects.health import LifecycleHandler, Probe
 from proto.objects.pod import Pod
 
 _GRACE_S_MAX = 10 * 365 * 86400.0
@@ -30,6 +30,12 @@ def stop_grace_s(pod: Pod) -> float:
     if pod.deleting and pod.metadata.deletion_grace_period_seconds is not None:
         return min(float(pod.metadata.deletion_grace_period_seconds), _GRACE_S_MAX)
     return min(float(pod.spec.termination_grace_period_seconds), _GRACE_S_MAX)
+
+
+def probe_grace_s(pod: Pod, probe: Probe | None) -> float:
+    """The same for a container that a probe ends; it may say so itself."""
+    own_s = probe.termination_grace_period_seconds if probe is not None else None
+    return stop_grace_s(pod) if own_s is None else min(float(own_s), _GRACE_S_MAX)
 
 
 def _grace_s(view: PodView) -> float:

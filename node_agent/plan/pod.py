@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from node_agent.plan import images
-from node_agent.plan.ending import stop, stop_grace_s, wind_down
+from node_agent.plan.ending import probe_grace_s, stop, stop_grace_s, wind_down
 from node_agent.plan.failures import failure_of
 from node_agent.plan.init_containers import all_containers, last_reboot, must_rerun
 from node_agent.plan.launch import CREATING, Hold, Launch, prepare
@@ -90,8 +90,7 @@ def _live_on(scene: Scene, container: Container) -> _Verdict:
     grace_s, reason = stop_grace_s(view.pod), "post_start_failed"
     if health is not None:
         probe = container.startup_probe if health.failed == "startup" else container.liveness_probe
-        own_s = probe.termination_grace_period_seconds if probe is not None else None
-        grace_s, reason = grace_s if own_s is None else float(own_s), f"{health.failed}_failed"
+        grace_s, reason = probe_grace_s(view.pod, probe), f"{health.failed}_failed"
     elif life.container_id not in view.ungreeted:
         return _Verdict((*tidying, *_greet(scene, container, life)))
     ending = stop(scene, container, scene.now + timedelta(seconds=grace_s), reason)

@@ -34,7 +34,7 @@ class Setbacks:
         log.warning(
             "setback pod=%s/%s retry_s=%.1f problem=%s", *work.pod.key, wait_s, why, exc_info=not foreseen and problem
         )
-        if work.trouble != why:
+        if work.trouble != why and work.unmounted != why:  # Of volumes the status tells, and `FailedMount`.
             work.trouble = why
             self._reporting.tell(not_synced(work.pod, why))
         return wait_s

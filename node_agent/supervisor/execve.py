@@ -32,6 +32,8 @@ def execute(argv: list[str], env: dict[str, str]) -> Failure:
             os.execve(candidate, argv, env)
         except OSError as problem:
             missing = isinstance(problem, FileNotFoundError | NotADirectoryError)
+            if "/" not in name:  # A folder of PATH may be somebody else's, such as the agent's own.
+                missing = missing or isinstance(problem, PermissionError)
             if not missing or os.path.exists(candidate):
                 failure = failure or failure_of(problem, f"cannot execute {candidate!r}" + _hint(problem, candidate))
         except ValueError as problem:

@@ -22,7 +22,7 @@ from node_agent.plan.local_storage import excess
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.probes import Health
 from node_agent.plan.status import NOTHING_REPORTED
-from node_agent.plan.view import PodView
+from node_agent.plan.view import PodView, Stop
 from node_agent.plan.volumes import changing_files
 from node_agent.runtime.port import ContainerPhase, ContainerState
 from node_agent.storage.port import PodSpace
@@ -38,6 +38,9 @@ ODD: tuple[Any, ...] = (
     "", "0", "-1", "1e-99", "9" * 19, "\0", "x" * 300, "..", "/", "$(X", "metadata.annotations['z']", "SIGRTMIN+1",
     -1, 0, 2**31 - 1, 2**63 - 1, True, None,
 )  # fmt: skip
+
+GRACE_S_MAX = 1e9
+"""A supervisor takes no longer one."""
 
 TIMES = {"initialDelaySeconds": 1, "timeoutSeconds": 1, "periodSeconds": 1, "successThreshold": 1,
          "failureThreshold": 1}  # fmt: skip
@@ -134,7 +137,9 @@ def live(pod: Pod) -> None:
         health = {state.id: Health(failed=failed) for state in running}  # type: ignore[arg-type]
         view = PodView(pod, HOST, config=CONFIG, states=running, reported=first.status, health=health,
                        greeted=greeted)  # fmt: skip
-        codec.pack(plan_pod(view, NOW + timedelta(seconds=5)).status)
+        plan = plan_pod(view, NOW + timedelta(seconds=5))
+        codec.pack(plan.status)
+        assert all(step.grace_s < GRACE_S_MAX for step in plan.steps if isinstance(step, Stop))
     plan_pod(PodView(pod, HOST, config=CONFIG, states=ended, reported=first.status), NOW)
     going = evolve(pod, **{"metadata.deletion_timestamp": NOW})
     plan_pod(PodView(going, HOST, config=CONFIG, states=running, reported=first.status), NOW)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proto.objects.core import ConfigMap
+from proto.objects.core import ConfigMap, Event
 from proto.objects.meta import ObjectMeta
 from proto.objects.pod import Pod
 from proto.objects.secret import Secret
@@ -102,3 +102,5 @@ async def test_a_host_path_of_the_wrong_type_is_told_and_mended(machine: Seeing,
     assert await machine.event("hosted", "FailedMount") == message
     place.mkdir()
     assert await machine.ended("hosted") == 0
+    told = (await machine.client.list(Event, "default")).items
+    assert "FailedSync" not in {event.reason for event in told if event.involved_object.name == "hosted"}

@@ -129,6 +129,12 @@ async def test_a_program_that_its_user_may_not_execute(rig: Rig) -> None:
     assert str(refusal) == f"cannot execute '{program}' ({why}): Permission denied"
 
 
+async def test_a_folder_of_the_path_that_the_user_may_not_enter_holds_nothing(rig: Rig) -> None:
+    security, path = {"uid": NOBODY, "gid": NOBODY}, f"{rig.folder}:/usr/bin"
+    refusal = await rig.refusal("a", "no-such-program", env={"PATH": path}, security=security)
+    assert f"cannot execute 'no-such-program' (not found in PATH '{path}')" in str(refusal)
+
+
 @pytest.mark.parametrize(
     ("security", "message"),
     [
