@@ -253,7 +253,8 @@ class UsageOfContainer(Model):
     """What one container uses: processor in thousandths of a core, memory in bytes (its working set).
 
     Of its quota periods `throttled_periods` were used up before they were over. The pressures are the percentage of the
-    last ten seconds in which some process waited for the resource. None: the node cannot tell.
+    last ten seconds in which some process waited for the resource. `oom_kills` counts earlier lives as well, each of
+    which such a kill has ended. None: the node cannot tell.
     """
 
     namespace: str

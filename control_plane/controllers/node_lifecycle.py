@@ -32,6 +32,13 @@ from control_plane.plan import Action, Emit, Key, Plan, Snapshot, Update, Watch
 from proto.objects.core import Node, Taint
 from proto.objects.meta import Object, evolve
 
+_SHORTAGES = {
+    PROBLEMS["MemoryPressure"]: ("NodeHasSufficientMemory", "NodeHasInsufficientMemory"),
+    PROBLEMS["DiskPressure"]: ("NodeHasNoDiskPressure", "NodeHasDiskPressure"),
+    PROBLEMS["PIDPressure"]: ("NodeHasSufficientPID", "NodeHasInsufficientPID"),
+}
+"""The reason of the event when a shortage goes, and when it comes, by its taint."""
+
 OURS = (UNREACHABLE, NOT_READY, UNSCHEDULABLE, *PROBLEMS.values())
 
 
@@ -75,7 +82,7 @@ class NodeLifecycleController:
         if taints == node.spec.taints:
             return Plan()
         update = Update(evolve(node, **{"spec.taints": taints}), f"node_{verdict(node).value}")
-        return Plan((update, *_news(node)))
+        return Plan((update, *_news(node), *_news_of_shortages(node, taints)))
 
 
 def _taints(node: Node, now: datetime) -> tuple[Taint, ...]:
@@ -111,3 +118,10 @@ def _news(node: Node) -> tuple[Action, ...]:
     if judged is Verdict.READY and was_down:
         return (Emit(node, "NodeReady", f"Node {node.metadata.name} status is now: NodeReady"),)
     return ()
+
+
+def _news_of_shortages(node: Node, taints: tuple[Taint, ...]) -> tuple[Action, ...]:
+    """An event for each shortage that came or went, in the kubelet's words."""
+    before, after = ({taint.key for taint in of} for of in (node.spec.taints, taints))
+    reasons = [words[key in after] for key, words in _SHORTAGES.items() if (key in before) != (key in after)]
+    return tuple(Emit(node, reason, f"Node {node.metadata.name} status is now: {reason}") for reason in reasons)

@@ -17,7 +17,7 @@ from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.ending import stop_grace_s
 from node_agent.plan.environment import HOME
 from node_agent.plan.launch import Launch
-from node_agent.plan.lives import SERIES_ANNOTATION
+from node_agent.plan.lives import OOM_KILLS_ANNOTATION, SERIES_ANNOTATION
 from node_agent.plan.security import folder_owner
 from node_agent.plan.view import Start
 from node_agent.plan.volumes import File
@@ -97,6 +97,7 @@ class Operations:
                 log=self._log(step.id),
                 annotations={
                     SERIES_ANNOTATION: str(step.series),
+                    OOM_KILLS_ANNOTATION: str(step.oom_kills),
                     NAMESPACE_ANNOTATION: pod.metadata.namespace,
                     POD_ANNOTATION: pod.metadata.name,
                     GRACE_ANNOTATION: str(stop_grace_s(pod)),

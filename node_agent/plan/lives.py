@@ -20,6 +20,9 @@ from proto.objects.pod_status import ContainerStateTerminated, ContainerStatus
 SERIES_ANNOTATION = "setpoint.dev/restart-series"
 """Kept with a container by the runtime: how many restarts in a row led to it, so that back-off outlives the agent."""
 
+OOM_KILLS_ANNOTATION = "setpoint.dev/oom-kills"
+"""Kept in the same way: how many lives before it ended for their memory, since an OOM kill always ends a life."""
+
 LOST_EXIT_CODE = 137
 """Kubernetes: the exit code shown for a container whose real one nobody knows."""
 
@@ -60,8 +63,8 @@ class Ending:
 class Life:
     """One attempt of a container; it runs while `ending` is None.
 
-    `series` counts the restarts in a row that led to it (see `restarts`). `stored` tells whether the runtime still
-    holds it, that is, whether it must be removed one day.
+    `series` counts the restarts in a row that led to it (see `restarts`), `oom_kills` the lives before it that ended
+    for their memory. `stored` tells whether the runtime still holds it, that is, whether it must be removed one day.
     """
 
     attempt: int
@@ -70,6 +73,7 @@ class Life:
     series: int = 0
     stored: bool = False
     container_id: str = ""
+    oom_kills: int = 0
 
     @property
     def running(self) -> bool:
@@ -90,7 +94,21 @@ def observed_life(state: ContainerState) -> Life | None:
         series=int(series) if series.isdecimal() else key.attempt,
         stored=True,
         container_id=state.id,
+        oom_kills=earlier_oom_kills(state),
     )
+
+
+def earlier_oom_kills(state: ContainerState) -> int:
+    """How many lives before this one ended for their memory, as far as is known."""
+    told = state.annotations.get(OOM_KILLS_ANNOTATION, "")
+    return int(told) if told.isdecimal() else 0
+
+
+def oom_kills_until(life: Life | None) -> int:
+    """How many lives ended for their memory, up to this one."""
+    if life is None:
+        return 0
+    return life.oom_kills + (life.ending is not None and life.ending.reason == ExitReason.OOM_KILLED)
 
 
 def failed_start(container_id: ContainerId, series: int, message: str, now: datetime) -> Life:

@@ -16,7 +16,7 @@ from node_agent.plan.ending import probe_grace_s, stop, stop_grace_s, wind_down
 from node_agent.plan.failures import failure_of
 from node_agent.plan.init_containers import all_containers, last_reboot, must_rerun
 from node_agent.plan.launch import CREATING, Hold, Launch, prepare
-from node_agent.plan.lives import Life
+from node_agent.plan.lives import Life, oom_kills_until
 from node_agent.plan.resizing import Resizing, resizing
 from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF, Restart, duration_text
 from node_agent.plan.scene import Scene, again_after, deadline, scene_of, status_of, superseded, target_of, why_ends
@@ -139,7 +139,7 @@ def _start(scene: Scene, container: Container, *, turn: bool) -> _Verdict:
         wake_at = None if launch.retry_s is None else scene.now + timedelta(seconds=launch.retry_s)
         return _Verdict(tidying, launch, wake_at)
     reason = "machine_restarted" if again else "restart" if restart else "first_start"
-    start = Start(next_id, launch, restart.series if restart else 0, reason)
+    start = Start(next_id, launch, restart.series if restart else 0, reason, oom_kills_until(latest))
     return _Verdict((*tidying, start), Hold(CREATING, view.unmounted) if view.unmounted else failure)
 
 

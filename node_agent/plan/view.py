@@ -88,12 +88,16 @@ class PodView:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a container's next life. `reason`: `first_start`, `restart` or `machine_restarted`."""
+    """Start a container's next life. `reason`: `first_start`, `restart` or `machine_restarted`.
+
+    `oom_kills`: how many lives before it ended for their memory.
+    """
 
     id: ContainerId
     launch: Launch
     series: int
     reason: str
+    oom_kills: int = 0
 
 
 @dataclass(frozen=True, slots=True)

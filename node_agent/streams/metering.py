@@ -1,6 +1,6 @@
 """Serves `down.usage`: what each container of this node uses now, for `setpoint top`.
 
-Reads: the runtime's figures, through the sampler. Writes nothing.
+Reads: the runtime's figures, through the sampler; what its containers remember of their earlier lives. Writes nothing.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 
 from node_agent.background import Background
+from node_agent.containers.table import ContainerTable
 from node_agent.machine.usage import UsageSampler, Use
 from node_agent.plan.container_ids import parse_container_id
+from node_agent.plan.lives import earlier_oom_kills
 from node_agent.pods.pods import Pods
 from node_agent.runtime.port import RuntimeFailure
 from proto import codec, subjects
@@ -22,11 +24,20 @@ log = logging.getLogger(__name__)
 class UsageServer:
     """Answers what is used."""
 
-    def __init__(self, bus: Bus, background: Background, node: str, pods: Pods, sampler: UsageSampler) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        background: Background,
+        node: str,
+        pods: Pods,
+        containers: ContainerTable,
+        sampler: UsageSampler,
+    ) -> None:
         self._bus = bus
         self._background = background
         self._node = node
         self._pods = pods
+        self._table = containers
         self._sampler = sampler
 
     async def subscribe(self) -> None:
@@ -54,11 +65,13 @@ class UsageServer:
         for container_id, use in (await self._sampler.containers()).items():
             key = parse_container_id(container_id)
             if key is not None and key.pod_uid in keys:
-                found.append(_told(keys[key.pod_uid], key.container, use))
+                states = {state.id: state for state in self._table.of_pod(key.pod_uid)}
+                earlier = earlier_oom_kills(states[container_id]) if container_id in states else 0
+                found.append(_told(keys[key.pod_uid], key.container, use, earlier))
         return tuple(found)
 
 
-def _told(pod: tuple[str, str], container: str, use: Use) -> UsageOfContainer:
+def _told(pod: tuple[str, str], container: str, use: Use, earlier_oom_kills: int) -> UsageOfContainer:
     figures = use.figures
     return UsageOfContainer(
         namespace=pod[0],
@@ -72,5 +85,5 @@ def _told(pod: tuple[str, str], container: str, use: Use) -> UsageOfContainer:
         cpu_pressure=figures.cpu_pressure,
         memory_pressure=figures.memory_pressure,
         io_pressure=figures.io_pressure,
-        oom_kills=figures.oom_kills,
+        oom_kills=figures.oom_kills + earlier_oom_kills,
     )

@@ -38,7 +38,7 @@ class StreamServers:
         self._attach = AttachServer(bus, background, node, operations, finder)
         self._forward = ForwardServer(bus, background, node, finder)
         self._processes = ProcessServer(bus, background, node, operations, finder)
-        self._usage = UsageServer(bus, background, node, pods, sampler)
+        self._usage = UsageServer(bus, background, node, pods, containers, sampler)
 
     async def subscribe(self) -> None:
         """Begin to answer."""

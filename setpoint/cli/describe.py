@@ -50,20 +50,19 @@ async def run(options: argparse.Namespace) -> int:
 async def _describe(client: RawClient, kind: Kind, item: dict[str, Any], options: argparse.Namespace) -> str:
     lines = page(kind, item)
     if kind.kind == "Node":
-        lines += await _pods_of(client, item["metadata"]["name"])
+        lines += await _pods_of(client, item)
     if options.show_events:
         lines += await _events_of(client, kind, item)
     return "\n".join(lines)
 
 
-async def _pods_of(client: RawClient, node: str) -> list[str]:
+async def _pods_of(client: RawClient, node: dict[str, Any]) -> list[str]:
     from proto.catalog import BY_KIND
+    from setpoint.cli.pages_of_nodes import pods_on
 
-    listed = await client.list_all(BY_KIND["Pod"], "", fieldSelector=f"spec.nodeName={node}")
-    pods = listed.body.get("items", [])
-    rows = [[pod["metadata"]["namespace"], pod["metadata"]["name"], pod["status"]["phase"]] for pod in pods]
-    lines = [f"Pods:  ({len(pods)} in total)"]
-    return lines + ["  " + line for line in columns([["NAMESPACE", "NAME", "PHASE"], *rows])] if rows else lines
+    name = node["metadata"]["name"]
+    listed = await client.list_all(BY_KIND["Pod"], "", fieldSelector=f"spec.nodeName={name}")
+    return pods_on(node, listed.body.get("items", []))
 
 
 async def _events_of(client: RawClient, kind: Kind, item: dict[str, Any]) -> list[str]:

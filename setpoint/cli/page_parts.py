@@ -14,7 +14,7 @@ _WIDTH = 18
 def field(title: str, value: object) -> str:
     """One line; nothing is shown as `<none>`."""
     text = "<none>" if value in (None, "", {}, []) else str(value)
-    return f"{title + ':':<{_WIDTH}}{text}"
+    return f"{title + ':':<{_WIDTH - 2}}  {text}"
 
 
 def mapping(title: str, values: Mapping[str, Any]) -> list[str]:

@@ -40,7 +40,7 @@ class Use(NamedTuple):
 
     cpu_millis: int
     memory_bytes: int
-    pids: int = 0
+    pids: int | None = None
     periods: int = 0
     throttled_periods: int = 0
     cpu_pressure: float | None = None
@@ -59,7 +59,9 @@ NOTHING = Use(0, 0)
 
 def _together(name: str, mine: float | None, theirs: float | None) -> Any:
     told = [figure for figure in (mine, theirs) if figure is not None]
-    return max(told, default=None) if name.endswith("_pressure") else sum(told)
+    if name.endswith("_pressure"):
+        return max(told, default=None)
+    return sum(told) if told else None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -197,7 +199,7 @@ def _waits(use: Use) -> list[str]:
     throttled = _percent(use.throttled_periods, use.periods) if use.periods else "-"
     pressures = (use.cpu_pressure, use.memory_pressure, use.io_pressure)
     waits = ["<unknown>" if pressure is None else f"{pressure:.0f}%" for pressure in pressures]
-    return [str(use.pids), throttled, *waits, str(use.oom_kills)]
+    return ["<unknown>" if use.pids is None else str(use.pids), throttled, *waits, str(use.oom_kills)]
 
 
 def _percent(used: int, of: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.environment import Host
-from node_agent.plan.lives import failed_start
+from node_agent.plan.lives import OOM_KILLS_ANNOTATION, failed_start
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.view import PodPlan, PodView, Remove, Start, Stop
 from node_agent.runtime.port import ContainerPhase, ContainerState, ExitReason
@@ -263,3 +263,14 @@ def test_container_ids(text: str, key: ContainerId | None) -> None:
 def test_removed_steps_name_the_life() -> None:
     plan = plan_pod(view(dead(0), dead(1), of=WINDING), NOW)
     assert [step.id.attempt for step in plan.steps if isinstance(step, Remove)] == [0, 1]
+
+
+def test_kills_for_memory_are_counted_from_life_to_life() -> None:
+    killed = dead(code=137, oom=True)
+    for attempt, count in enumerate((1, 2)):
+        (start,) = plan_pod(view(killed), LATER).steps
+        assert isinstance(start, Start) and start.oom_kills == count
+        annotations = {OOM_KILLS_ANNOTATION: str(start.oom_kills)}
+        killed = replace(dead(attempt + 1, code=137, oom=True, at_s=-900), annotations=annotations)
+    (start,) = plan_pod(view(replace(killed, oom_killed=False)), LATER).steps
+    assert isinstance(start, Start) and start.oom_kills == 2

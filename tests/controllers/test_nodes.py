@@ -97,8 +97,11 @@ def test_as_it_should_be_already(one: Node) -> None:
         pytest.param(node("n1", "True", taint("unreachable")), ["NodeReady"], id="a return"),
         pytest.param(node("n1", "Never"), [], id="a declaration is no news"),
         pytest.param(CORDONED, [], id="nor is a cordon"),
+        pytest.param(troubled("MemoryPressure", "PIDPressure"), ["NodeHasInsufficientMemory", "NodeHasInsufficientPID"],
+                     id="shortages"),
+        pytest.param(node("n1", "True", taint("disk-pressure")), ["NodeHasNoDiskPressure"], id="the end of one"),
     ],
-)
+)  # fmt: skip
 def test_people_are_told_of_a_verdict(one: Node, events: list[str]) -> None:
     assert [a.reason for a in plan_for(LIFECYCLE, one).actions if isinstance(a, Emit)] == events
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.streams.conftest import Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,6 +29,31 @@ async def test_what_pods_wait_for(stage: Stage) -> None:
     processes, throttled, *waits, oom_kills = line.split()[3:]
     assert (int(processes) >= 3, throttled, oom_kills) == (True, "-", "0")
     assert all(wait.endswith("%") for wait in waits)
+
+
+FORGETFUL = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: forgetful}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: app
+      command: [/bin/sh, -c, "[ -e mark ] && exec sleep 100000; touch mark; exec tail /dev/zero"]
+      resources: {limits: {memory: 16Mi}}
+"""
+
+
+async def test_kills_for_memory_count_from_life_to_life(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(FORGETFUL)
+    await stage.call("apply", "-f", str(tmp_path / "pod.yaml"))
+
+    async def counted() -> bool:
+        shown = await stage.call("top", "pod", "forgetful", "--waits", "--no-headers", ok=False)
+        return shown.out.split()[-1:] == ["1"]
+
+    await eventually(counted)
+    await stage.call("delete", "pod", "forgetful")
 
 
 async def test_nodes(stage: Stage) -> None:

@@ -18,17 +18,15 @@ ENVIRONMENT = "NATS=nats://hub:4222\nNODE=hub\nAGENT_OPTIONS=--system-reserved c
 
 
 def load(image: Image, folder: Path) -> Path:
-    """The first and the second cpio as one file, which the kernel unpacks in order."""
+    """Two archives in one file, which the kernel unpacks in order."""
     cargo = folder / "cargo"
     _install_project(image, folder, cargo)
     _install_deployment(cargo)
     _install_checks(cargo)
-    pack(cargo, folder / "cargo.cpio")
     initrd = folder / "initrd.cpio"
-    with initrd.open("wb") as whole:
-        for part in (image.root, folder / "cargo.cpio"):
-            with part.open("rb") as source:
-                shutil.copyfileobj(source, whole, 1 << 20)
+    with initrd.open("wb", buffering=0) as archive:
+        for tree in (image.tree, cargo):
+            pack(tree, archive)
     return initrd
 
 

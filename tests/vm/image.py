@@ -4,7 +4,7 @@ Everything comes from Debian's and Python's own registries by their ordinary cli
 it is made from, so a change of this file or of a dependency builds another one.
 
 *Reads* `pyproject.toml`. *Writes* `~/.cache/setpoint-tests/vm-<hash>`; installs the builder's programs by apt where
-they are missing.
+they are missing. *Removes* images that were not used for a day.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 PROJECT = Path(__file__).parents[2]
 RELEASE = "bookworm"
 PYTHON = "3.11"
 PACKAGES = (
+    "usr-is-merged",
     "systemd",
     "systemd-sysv",
     "libpam-systemd",
@@ -33,21 +37,23 @@ PACKAGES = (
     "procps",
     "kmod",
 )
-PROGRAMS = {"debootstrap": "debootstrap", "cpio": "cpio", "qemu-system-x86_64": "qemu-system-x86", "dpkg": "dpkg"}
+PROGRAMS = {"mmdebstrap": "mmdebstrap", "cpio": "cpio", "qemu-system-x86_64": "qemu-system-x86", "dpkg": "dpkg"}
+MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
+"""Without it a package with all of Perl would merge `/usr` afterwards."""
+
 KERNEL = "linux-image-cloud-amd64"
 
 DRIVERS = ("drivers/block/virtio_blk", "drivers/virtio", "fs/ext4", "fs/jbd2", "fs/mbcache", "lib", "crypto", "arch")
 """The folders of kernel modules that a disk with ext4 needs; the others are left out, since all of it is memory."""
 
 NEEDLESS = (
-    "usr/share/doc",
-    "usr/share/man",
-    "usr/share/locale",
-    "usr/share/i18n",
-    "var/cache/apt",
-    "var/lib/apt/lists",
+    "/usr/share/doc",
+    "/usr/share/man",
+    "/usr/share/locale",
+    "/usr/share/i18n",
+    "/usr/lib/x86_64-linux-gnu/gconv",
 )
-"""What no check looks at."""
+"""What no check looks at, and is not unpacked."""
 
 MASKED = (
     "systemd-udevd.service",
@@ -65,15 +71,16 @@ MASKED = (
 )
 """Units that only cost time under emulation."""
 
+UNUSED_S = 86_400.0
+
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A machine that can be booted; `tree` is the root file system unpacked, to install the project against."""
+    """A machine that can be booted: its kernel, and its root file system as a folder."""
 
     kernel: Path
-    root: Path
     tree: Path
 
 
@@ -86,13 +93,22 @@ def build() -> Image:
     install_programs()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "setpoint-tests"
     folder = cache / f"vm-{_fingerprint()}"
-    image = Image(folder / "vmlinuz", folder / "root.cpio", folder / "tree")
+    _remove_unused(cache, folder)
+    image = Image(folder / "vmlinuz", folder / "tree")
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         _build(image, folder)
-        (folder / "complete").touch()
+    (folder / "complete").touch()
     return image
+
+
+def _remove_unused(cache: Path, folder: Path) -> None:
+    """Removes images of other states of this file, unless somebody has just booted one."""
+    for other in cache.glob("vm-*"):
+        used = other / "complete"
+        if other != folder and not (used.exists() and time.time() - used.stat().st_mtime < UNUSED_S):
+            shutil.rmtree(other)
 
 
 def run(*command: str | Path, log: Path | None = None, folder: Path | None = None) -> None:
@@ -101,17 +117,16 @@ def run(*command: str | Path, log: Path | None = None, folder: Path | None = Non
         subprocess.run(command, check=True, cwd=folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
 
 
-def pack(tree: Path, archive: Path) -> None:
+def pack(tree: Path, archive: BinaryIO) -> None:
     """Packs a folder as the kernel unpacks it at boot. It is not compressed: emulated processors unpack slowly."""
-    with archive.open("wb") as output:
-        found = subprocess.Popen(["find", ".", "-print0"], cwd=tree, stdout=subprocess.PIPE)
-        subprocess.run(
-            ["cpio", "--null", "--create", "--format=newc", "--quiet"],
-            check=True, cwd=tree, stdin=found.stdout, stdout=output,
-        )  # fmt: skip
-        assert found.stdout is not None
-        found.stdout.close()
-        found.wait()
+    found = subprocess.Popen(["find", ".", "-print0"], cwd=tree, stdout=subprocess.PIPE)
+    subprocess.run(
+        ["cpio", "--null", "--create", "--format=newc", "--quiet"],
+        check=True, cwd=tree, stdin=found.stdout, stdout=archive,
+    )  # fmt: skip
+    assert found.stdout is not None
+    found.stdout.close()
+    found.wait()
 
 
 def dependencies() -> Sequence[str]:
@@ -134,42 +149,65 @@ def _fingerprint() -> str:
 
 
 def _build(image: Image, folder: Path) -> None:
-    log = folder / "build.log"
-    include = f"--include={','.join(PACKAGES)}"
-    run("debootstrap", "--variant=minbase", include, RELEASE, image.tree, log=log)
-    _install_dependencies(image.tree, folder, log)
+    """What comes over the network comes while the system is unpacked."""
+    log, wheels = folder / "build.log", folder / "wheels"
+    with ThreadPoolExecutor() as others:
+        downloads = (others.submit(_fetch_dependencies, wheels, log), others.submit(_fetch_kernel, folder, log))
+        _install_system(image.tree, log)
+        for download in downloads:
+            download.result()
+    _install_dependencies(image.tree, wheels, log)
     _install_kernel(image, folder, log)
     _settle(image.tree)
-    pack(image.tree, image.root)
 
 
-def _install_dependencies(tree: Path, folder: Path, log: Path) -> None:
-    """A virtual environment where the guide makes it, with everything but the project itself."""
-    wheels = tree / "wheels"
+def _install_system(tree: Path, log: Path) -> None:
+    excluded = [f"--dpkgopt=path-exclude={place}/*" for place in NEEDLESS]
+    run(
+        *("mmdebstrap", "--mode=root", "--variant=essential", f"--include={','.join(PACKAGES)}", *excluded),
+        *("--dpkgopt=force-unsafe-io", f"--hook-dir={MERGED_USR}", RELEASE, tree),
+        log=log,
+    )
+
+
+def _fetch_dependencies(wheels: Path, log: Path) -> None:
+    """What the project asks for, as wheels for the machine's Python."""
     platforms = [f"--platform={platform}" for platform in PLATFORMS]
     run(
         *(sys.executable, "-m", "pip", "download", "--quiet", "--dest", wheels, "--only-binary=:all:"),
         *(f"--python-version={PYTHON}", "--implementation=cp", *platforms, "--platform=any"),
         *dependencies(),
         log=log,
-        folder=folder,
     )
+
+
+def _install_dependencies(tree: Path, wheels: Path, log: Path) -> None:
+    """A virtual environment where the guide makes it, with everything but the project itself."""
+    shutil.move(wheels, tree / "wheels")
     run("chroot", tree, "python3", "-m", "venv", "/opt/setpoint", log=log)
     run(
         *("chroot", tree, "/opt/setpoint/bin/pip", "install", "--quiet", "--no-index", "--find-links=/wheels"),
-        *dependencies(),
+        *("--no-compile", *dependencies()),
         log=log,
     )
-    shutil.rmtree(wheels)
+    for tests in (tree / "opt/setpoint/lib").rglob("site-packages/*/**/tests"):
+        shutil.rmtree(tests, ignore_errors=True)
+    run("chroot", tree, "python3", "-m", "compileall", "-q", "-j", "0", "/opt/setpoint/lib", log=log)
+    shutil.rmtree(tree / "wheels")
 
 
-def _install_kernel(image: Image, folder: Path, log: Path) -> None:
-    """The kernel that Debian's own package for clouds depends on, and the modules that a disk needs."""
+def _fetch_kernel(folder: Path, log: Path) -> None:
+    """The kernel that Debian's own package for clouds depends on, unpacked."""
     told = subprocess.run(["apt-cache", "depends", KERNEL], check=True, capture_output=True, text=True).stdout
     package = next(line.split()[-1] for line in told.splitlines() if "Depends: linux-image" in line)
     run("apt-get", "download", package, log=log, folder=folder)
     (archive,) = folder.glob(f"{package}_*.deb")
     run("dpkg", "-x", archive, folder / "kernel", log=log)
+    archive.unlink()
+
+
+def _install_kernel(image: Image, folder: Path, log: Path) -> None:
+    """The kernel, and the modules that a disk needs."""
     (kernel,) = (folder / "kernel" / "boot").glob("vmlinuz-*")
     kernel.rename(image.kernel)
     version = kernel.name.removeprefix("vmlinuz-")
@@ -183,7 +221,6 @@ def _install_kernel(image: Image, folder: Path, log: Path) -> None:
         shutil.copy(folder / "kernel" / "lib" / "modules" / version / listing, modules)
     run("chroot", image.tree, "depmod", version, log=log)
     shutil.rmtree(folder / "kernel")
-    archive.unlink()
 
 
 def _settle(tree: Path) -> None:
@@ -194,6 +231,3 @@ def _settle(tree: Path) -> None:
     (tree / "etc" / "machine-id").write_text("5e7901470000000000000000000000aa\n")
     for unit in MASKED:
         (tree / "etc" / "systemd" / "system" / unit).symlink_to("/dev/null")
-    for place in NEEDLESS:
-        shutil.rmtree(tree / place, ignore_errors=True)
-        (tree / place).mkdir(parents=True)
