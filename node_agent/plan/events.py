@@ -11,7 +11,7 @@ from typing import Literal
 from node_agent.plan.failures import POST_START_ERROR, RUN_ERROR
 from node_agent.plan.lives import START_ERROR
 from node_agent.plan.restarts import CRASH_LOOP
-from node_agent.plan.status import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, EVICTED, NOT_ITS_TURN, NOT_STARTED
+from node_agent.plan.status import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, EVICTED, NOT_ITS_TURN, NOT_STARTED, OUT_OF
 from node_agent.plan.view import Stop
 from proto.node import PodEvent
 from proto.objects.pod import Pod
@@ -32,8 +32,8 @@ def events_between(pod: Pod, old: PodStatus, new: PodStatus) -> tuple[PodEvent, 
     """The events of everything that changed between two statuses of a pod."""
     before = {status.name: status for status in (*old.init_container_statuses, *old.container_statuses)}
     events: list[PodEvent] = []
-    if new.reason == EVICTED and old.reason != EVICTED:
-        events.append(_event(pod, EVICTED, new.message, "Warning"))
+    if new.reason != old.reason and (new.reason == EVICTED or new.reason.startswith(OUT_OF)):
+        events.append(_event(pod, new.reason, new.message, "Warning"))
     if new.reason == DEADLINE_EXCEEDED != old.reason:
         events.append(_event(pod, DEADLINE_EXCEEDED, DEADLINE_MESSAGE))
     for status in (*new.init_container_statuses, *new.container_statuses):

@@ -8,12 +8,11 @@ Reads: a `PodView`. Returns: values. Source: Kubernetes "Resize CPU and Memory R
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from node_agent.plan.container_ids import parse_container_id
-from node_agent.plan.environment import Host
 from node_agent.plan.init_containers import sidecars
 from node_agent.plan.launch import limits_of
 from node_agent.plan.lives import by_container
@@ -23,7 +22,6 @@ from proto.conditions import INFEASIBLE, RESIZE_CONDITIONS
 from proto.objects.container import Container, ResourceRequirements
 from proto.objects.core import ResourceList
 from proto.objects.meta import Condition, evolve, with_condition
-from proto.objects.pod import Pod
 from proto.objects.pod_status import PodStatus
 from proto.quantity import cpu_millis, format_bytes, format_cpu, whole
 
@@ -108,18 +106,6 @@ def resources_in_force(container: Container, view: PodView) -> ResourceRequireme
     if view.host.resizes and state.limits != limits_of(wanted, view.host):
         return _told(state.limits, wanted)
     return wanted
-
-
-def room_beside(host: Host, others: Iterable[tuple[Pod, PodStatus]]) -> Mapping[str, int]:
-    """What these pods leave of the node: of each container what is kept free for it, else what it asks for."""
-    room = {"cpu": cpu_millis(host.allocatable.get("cpu", "0")), "memory": whole(host.allocatable.get("memory", "0"))}
-    for pod, status in others:
-        kept = {each.name: each.allocated_resources for each in status.container_statuses if each.allocated_resources}
-        for container in (*sidecars(pod), *pod.spec.containers):
-            amounts = kept.get(container.name, container.resources.requests)
-            room["cpu"] -= cpu_millis(amounts.get("cpu", "0"))
-            room["memory"] -= whole(amounts.get("memory", "0"))
-    return room
 
 
 def _refusal(view: PodView, running: Mapping[str, ContainerState]) -> tuple[str, str] | None:

@@ -23,7 +23,6 @@ from node_agent.plan.status import (
     DEADLINE_EXCEEDED,
     DEADLINE_MESSAGE,
     ENDED,
-    EVICTED,
     NOT_ITS_TURN,
     CutShort,
     container_status,
@@ -106,7 +105,7 @@ def is_overdue(scene: Scene) -> bool:
 def _cut_short(scene: Scene) -> CutShort | None:
     """Why the pod was ended before its programs did, if so."""
     if scene.view.eviction is not None:
-        return CutShort(EVICTED, scene.view.eviction.message)
+        return CutShort(scene.view.eviction.reason, scene.view.eviction.message)
     return CutShort(DEADLINE_EXCEEDED, DEADLINE_MESSAGE) if is_overdue(scene) else None
 
 

@@ -42,6 +42,8 @@ DEADLINE_EXCEEDED = "DeadlineExceeded"
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
 EVICTED = "Evicted"
+OUT_OF = "OutOf"
+"""The reason of a pod for which the node had no room begins so: `OutOfcpu`, `OutOfmemory`, …"""
 
 
 class CutShort(NamedTuple):
@@ -76,7 +78,7 @@ def pod_status(
     ended = previous.phase in ENDED
     phase = previous.phase if ended else pod_phase(init, main, progress, done=done, overdue=cut_short is not None)
     reason = previous.reason if ended else cut_short.reason if cut_short else ""
-    if phase == "Failed" and reason == EVICTED and not any(map(_has_lived, (*init, *main))):
+    if phase == "Failed" and reason not in ("", DEADLINE_EXCEEDED) and not any(map(_has_lived, (*init, *main))):
         init = main = ()  # It was not taken in the first place (kubelet: rejectPod).
     return PodStatus(
         phase=phase,

@@ -15,7 +15,7 @@ from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, Launch
 from node_agent.plan.lives import Life
 from node_agent.plan.probes import Health
-from node_agent.plan.status import NOTHING_REPORTED
+from node_agent.plan.status import EVICTED, NOTHING_REPORTED
 from node_agent.runtime.port import ContainerState, Limits
 from proto.objects.container import Container, ContainerPort
 from proto.objects.health import LifecycleHandler
@@ -33,10 +33,14 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
-    """The node is short of something, and this pod has to go: why, and how many seconds its programs have to end."""
+    """The node is short of something, and this pod has to go: why, and how many seconds its programs have to end.
+
+    `reason` becomes that of its status.
+    """
 
     message: str
     grace_s: float = 0.0
+    reason: str = EVICTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,11 +131,11 @@ class AssignmentIntake:
                 self.want_sync()
             return False
         self._epoch, self._sequence = assignments.epoch, assignments.sequence
-        for assignment in assignments.pods:
-            self._assign(assignment, certain=assignments.full)
-        for uid in self._surplus(assignments):
+        for uid in self._surplus(assignments):  # First, since these give room to those.
             self.forget(uid)
             self._pods.unassign(uid)
+        for assignment in assignments.pods:
+            self._assign(assignment, certain=assignments.full)
         if assignments.full:
             self._synced()
         elif self.digest != assignments.digest:

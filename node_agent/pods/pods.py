@@ -20,10 +20,10 @@ from node_agent.containers.ports import PortTable
 from node_agent.containers.table import ContainerTable
 from node_agent.health.prober import Prober
 from node_agent.membership.lease import Lease
+from node_agent.plan.admission import lack_of_room, room_beside
 from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
-from node_agent.plan.resizing import room_beside
 from node_agent.plan.status import ENDED, EVICTED
 from node_agent.plan.view import Ends, Eviction, Start
 from node_agent.pods.performing import Performer
@@ -144,10 +144,13 @@ class Pods:
                 self.wake(work.uid)
 
     def _admit(self, work: PodWork) -> None:
-        """A pod that never was here is not taken while the node is short of something."""
-        problem = "" if work.reported.start_time is not None else self.refusal(work.pod)
-        if problem:
+        """A pod that never was here is not taken while the node is short of something, or has no room for it."""
+        if work.reported.start_time is not None or work.pod.deleting:
+            return
+        if problem := self.refusal(work.pod):
             work.evict(Eviction(problem))
+        elif lack := lack_of_room(work.pod, self._room(work, lambda other: other.stays), self._host):
+            work.evict(lack)
 
     def unassign(self, uid: str) -> None:
         """This pod should not be here any more, and the hub does not ask what becomes of it."""
@@ -210,7 +213,8 @@ class Pods:
         fenced = not self._lease.allows(disconnection(work.pod))
         states = self._containers.of_pod(work.uid)
         self._performer.running(work, frozenset(state.id for state in states if state.running))
-        health, room = self._prober.health_of(work.uid), self._room(work)
+        health, resized = self._prober.health_of(work.uid), (work.pod.metadata.generation or 1) > 1
+        room = self._room(work, lambda other: other.reported.phase not in ENDED) if resized else {}
         plan = plan_pod(work.view(self._host, states, health, fenced=fenced, room=room), now)
         self._prober.follow(work.uid, plan.targets)
         work.note_end(plan.ends)
@@ -236,12 +240,10 @@ class Pods:
         wait_s = (plan.wake_at - now).total_seconds() if plan.wake_at else None
         self._set_alarm(work, PATIENCE_S if new else wait_s)
 
-    def _room(self, work: PodWork) -> Mapping[str, int]:
-        """What the other pods leave of the node; only a pod whose spec was changed needs to know."""
-        if (work.pod.metadata.generation or 1) < 2:
-            return {}
-        others = (other for other in self._works.values() if other is not work and other.reported.phase not in ENDED)
-        return room_beside(self._host, ((other.pod, other.reported) for other in others))
+    def _room(self, work: PodWork, counts: Callable[[PodWork], bool]) -> Mapping[str, int]:
+        """What the other pods leave of the node, as far as they count."""
+        others = (other.amounts for other in self._works.values() if other is not work and counts(other))
+        return room_beside(self._host, others)
 
     async def _clear(self, work: PodWork) -> None:
         """Everything has ended: remove the directory, free the ports, tell the hub.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from node_agent.plan.admission import amounts
 from node_agent.plan.config import Config
 from node_agent.plan.environment import Host
 from node_agent.plan.lives import Life
@@ -56,6 +57,7 @@ class PodWork:
     held_until_s: float = 0.0
     trouble: str = ""
     alarm: asyncio.Task[Any] | None = None
+    asked: Mapping[str, int] | None = None
 
     @property
     def pod(self) -> Pod:
@@ -71,6 +73,21 @@ class PodWork:
     def uid(self) -> str:
         """The pod's uid."""
         return self.assignment.pod.metadata.uid
+
+    @property
+    def amounts(self) -> Mapping[str, int]:
+        """What the pod asks for. That is looked at for every other pod that comes, and changes with a resize only."""
+        if (self.pod.metadata.generation or 1) > 1:
+            return amounts(self.pod, self.reported)
+        if self.asked is None:
+            self.asked = amounts(self.pod)
+        return self.asked
+
+    @property
+    def stays(self) -> bool:
+        """Whether it has neither ended nor is to end."""
+        goes = not self.assigned or self.pod.deleting or self.eviction is not None
+        return not goes and self.reported.phase not in ENDED
 
     def view(
         self,

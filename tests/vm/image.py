@@ -27,6 +27,7 @@ RELEASE = "bookworm"
 PYTHON = "3.11"
 PACKAGES = (
     "usr-is-merged",
+    "libstdc++6",
     "systemd",
     "systemd-sysv",
     "libpam-systemd",
