@@ -117,6 +117,7 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             pods_max=arguments.pods_max,
             reserved=arguments.reserved,
             thresholds=arguments.thresholds,
+            pids_limit=arguments.pids_limit,
             pressure_transition_s=arguments.pressure_transition_s,
             eviction_grace_s=arguments.eviction_grace_s,
             enforce_allocatable=arguments.enforce_allocatable,

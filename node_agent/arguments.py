@@ -19,6 +19,7 @@ from proto.names import label_key_problem, label_value_problem, subdomain_proble
 SYSTEM_STATE_DIR = Path("/var/lib/setpoint/agent")
 DEFAULT_PORT = 4222
 DRAIN_S = 60.0
+PIDS_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Arguments:
     labels: dict[str, str]
     runtime: str
     pods_max: int
+    pids_limit: int | None
     reserved: Reserved
     enforce_allocatable: bool
     refuse_unkept_limits: bool
@@ -78,6 +80,7 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         labels=read_labels(given.labels),
         runtime=given.runtime,
         pods_max=given.max_pods,
+        pids_limit=_pids_limit(given.pod_pids_limit),
         reserved=_reserved("--system-reserved", given.system_reserved).plus(
             _reserved("--kube-reserved", given.kube_reserved)
         ),
@@ -117,6 +120,13 @@ def _crash_loop_max(text: str) -> int:
     if not 1 <= seconds <= MAX_BACK_OFF_S:
         raise BadArgument(f"--crash-loop-max must be from 1s to {MAX_BACK_OFF_S}s, not {text}")
     return int(seconds)
+
+
+def _pids_limit(number: int) -> int | None:
+    """-1 is none, as for the kubelet."""
+    if number < 1 and number != -1:
+        raise BadArgument(f"--pod-pids-limit must be at least 1, or -1 for none, not {number}")
+    return None if number == -1 else number
 
 
 def _reserved(option: str, text: str) -> Reserved:
@@ -175,6 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels", default="", help="labels of the node, as a=b,c=d")
     parser.add_argument("--runtime", default="process", help="the runtime driver (default: process)")
     parser.add_argument("--max-pods", type=int, default=250, help="how many pods may run here (default: 250)")
+    parser.add_argument(
+        "--pod-pids-limit", type=int, default=PIDS_LIMIT, metavar="NUMBER",
+        help="how many processes and threads a container may have that has no limits.pids of its own "
+        f"(default: {PIDS_LIMIT}; -1: as many as the machine)",
+    )  # fmt: skip
     parser.add_argument(
         "--system-reserved", default="", metavar="AMOUNTS",
         help="what is kept back for the machine, as cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000 "

@@ -21,6 +21,7 @@ _SILENT = (NOT_STARTED.reason, NOT_ITS_TURN.reason, RUN_ERROR, POST_START_ERROR)
 """Waiting reasons that say nothing new: there is none, or the failure had an event of its own."""
 
 _KILLING = {
+    "resize_restart": "Container {} resize requires restart",
     "liveness_failed": "Container {} failed liveness probe, will be restarted",
     "startup_failed": "Container {} failed startup probe, will be restarted",
     "post_start_failed": "FailedPostStartHook",

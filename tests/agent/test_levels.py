@@ -168,6 +168,16 @@ def test_bad_reserved_amounts(text: str, words: str) -> None:
     assert str(refusal.value).startswith("--system-reserved: ") and words in str(refusal.value)
 
 
+@pytest.mark.parametrize(("number", "limit"), [("100", 100), ("-1", None)])
+def test_processes_of_a_container_are_limited_as_the_agent_was_told(number: str, limit: int | None) -> None:
+    assert read_arguments(["--name", "n", "--pod-pids-limit", number]).pids_limit == limit
+
+
+def test_no_processes_at_all_are_no_limit() -> None:
+    with pytest.raises(BadArgument, match="--pod-pids-limit must be at least 1, or -1 for none, not 0"):
+        read_arguments(["--name", "n", "--pod-pids-limit", "0"])
+
+
 def test_both_reservations_count() -> None:
     given = read_arguments(["--name", "n", "--system-reserved", "cpu=1", "--kube-reserved", "cpu=500m,memory=1Gi"])
     assert given.reserved == Reserved(1500, GIB)

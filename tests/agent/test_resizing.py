@@ -110,6 +110,7 @@ async def test_a_container_whose_policy_says_so_is_started_anew(cluster: Cluster
 
     await eventually(anew)
     assert (await in_force(cluster)).memory_bytes == 128 * MIB
+    assert "Container app resize requires restart" in [event.message for event in cluster.hub.events]
 
 
 @scenario
