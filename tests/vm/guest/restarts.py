@@ -30,9 +30,9 @@ from tests.vm.guest.system import (
 
 async def a_deleted_pod_leaves_neither_process_nor_group(cluster: Cluster) -> None:
     pod = await cluster.run("daemon", f"(setsid sh -c 'trap \"\" TERM; {FOR_EVER}' &); {FOR_EVER}")
-    assert len(pids_of(pod["metadata"]["uid"])) >= 2
-    await cluster.delete("daemon")
     uid = pod["metadata"]["uid"]
+    await eventually(lambda: len(pids_of(uid)) >= 2, "the daemon runs beside the first process")
+    await cluster.delete("daemon")
     await eventually(lambda: not list(CGROUPS.rglob(f"{uid}*")), "its group is removed")
 
 
