@@ -15,8 +15,8 @@ from node_agent.supervisor.execve import Failure
 from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.host import Host
 from node_agent.supervisor.life import Life
-from node_agent.supervisor.loop import guarded
-from node_agent.supervisor.record import Record
+from node_agent.supervisor.loop import guarded, note
+from node_agent.supervisor.record import Record, unreadable
 from node_agent.supervisor.security import PLAIN
 from node_agent.supervisor.stdio import NO_STDIO
 from node_agent.supervisor.tree import container_of
@@ -52,13 +52,33 @@ class Containers:
     def adopt_all(self) -> None:
         """Takes over what an earlier supervisor left on disk and alive."""
         self._host.store.recover()
-        lives = [Life(self._host, record) for record in self._host.shelf.load_all()]
+        lives = [self._revived(record) for record in self._host.shelf.load_all()]
         self._host.trees.adopt(life.place for life in lives if life.record.may_run(self._host.boot_id))
         for life in lives:
-            self._lives[life.record.id] = life
-            life.adopt()
-            self._fences.watch(life.record.id, life)
+            self._adopt(life)
         self._host.store.forget_others()
+
+    def _revived(self, record: Record) -> Life:
+        """The life of a record; one whose fields make no sense is not let stand in the way of all others."""
+        try:
+            return Life(self._host, record)
+        except (TypeError, ValueError, AttributeError) as problem:
+            return self._lost(record.id, problem)
+
+    def _adopt(self, life: Life) -> None:
+        container_id = life.record.id
+        try:
+            self._lives[container_id] = life
+            life.adopt()
+            self._fences.watch(container_id, life)
+        except (TypeError, ValueError, AttributeError) as problem:
+            self._lives[container_id] = lost = self._lost(container_id, problem)
+            lost.adopt()
+
+    def _lost(self, container_id: str, problem: Exception) -> Life:
+        """Of a container whose record cannot be used: what lives of it is swept."""
+        note(f"container={container_id} its record makes no sense, so how it ends is unknown: {problem}")
+        return Life(self._host, unreadable(container_id))
 
     def on_child_ended(self, pid: int, status: int) -> None:
         """One of our children has ended: a first process, or an orphan that was reaped just now."""

@@ -136,6 +136,11 @@ class Record(NamedTuple):
         return self._replace(limits=[getattr(limits, name) for name in _OLD_LIMITS], hugepages=limits.hugepages)
 
 
+def unreadable(container_id: str) -> Record:
+    """Of a container whose record makes no sense: how it ended, if it did, nobody knows."""
+    return Record(id=container_id, phase=EXITED, reason=UNKNOWN)
+
+
 class Shelf:
     """The folder of all records."""
 
@@ -192,11 +197,13 @@ class Shelf:
         try:
             written = json.loads(content)
         except ValueError:
-            return Record(id=container_id, phase=EXITED, reason=UNKNOWN)
-        if written.pop("format", 0) != FORMAT:
+            return unreadable(container_id)
+        if not isinstance(written, dict) or not isinstance(written.get("format"), int):
+            return unreadable(container_id)
+        if written["format"] != FORMAT:
             raise UnknownFormat(f"{self.place(container_id)} was written by another version of this program")
-        known = Record._fields
-        return Record(**{key: value for key, value in written.items() if key in known})
+        known = {key: value for key, value in written.items() if key in Record._fields}
+        return Record(**{**known, "id": container_id})
 
     def drop(self, container_id: str) -> None:
         """Forgets a container."""

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -136,6 +137,23 @@ async def test_a_pid_that_is_used_again_is_not_adopted(grouped: Rig) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "pid": os.getpid(), "start_ticks": 1}))
     await grouped.attach()
     assert (await grouped.ended("a"))["reason"] == "Unknown"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [{"stdio": 7}, {"pid": "seven"}, {"fence": [1], "level": "top"}, {"log_path": None, "log_max_files": "many"}],
+    ids=lambda nonsense: " ".join(nonsense),
+)
+async def test_a_record_that_makes_no_sense_costs_its_own_container_only(rig: Rig, nonsense: dict[str, Any]) -> None:
+    odd = (await rig.start("a", "sleep", "100"))["pid"]
+    well = (await rig.start("b", "sleep", "100"))["pid"]
+    await rig.kill()
+    path = rig.place.state_dir / "containers" / "a" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **nonsense}))
+    await rig.attach()
+    assert ((await rig.ended("a"))["reason"], (await rig.listed("b"))["pid"]) == ("Unknown", well)
+    await eventually(lambda: not alive(odd), what="what lived of it is ended")
+    await rig.call("remove", container="a")
 
 
 async def test_a_state_of_a_later_version_is_left_alone(grouped: Rig) -> None:

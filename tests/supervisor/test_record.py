@@ -56,6 +56,14 @@ def test_a_file_without_a_record_is_of_a_start_that_never_happened(shelf: Shelf,
     assert not (tmp_path / "containers" / "a").exists()
 
 
-def test_a_record_that_cannot_be_read_is_of_a_container_whose_end_nobody_knows(shelf: Shelf, tmp_path: Path) -> None:
-    (tmp_path / "containers" / "a" / "state.json").write_text('{"format": 1, "id"')
+@pytest.mark.parametrize("written", ['{"format": 1, "id"', "[]", "5", '"state"', "null"])
+def test_a_record_that_cannot_be_read_is_of_a_container_whose_end_nobody_knows(
+    shelf: Shelf, tmp_path: Path, written: str
+) -> None:
+    (tmp_path / "containers" / "a" / "state.json").write_text(written)
     assert [(record.phase, record.reason) for record in kept(shelf)] == [(EXITED, "Unknown")]
+
+
+def test_a_record_is_of_the_container_in_whose_folder_it_lies(shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "containers" / "a" / "state.json").write_text('{"format": 1, "id": "b", "pid": 7}')
+    assert kept(shelf) == [Record("a", pid=7)]
