@@ -84,13 +84,13 @@ class HostMachine:
 
     def observe(self) -> Mapping[Signal, Observed]:
         """Memory that the kernel could hand out without swapping, the state directory's file system, process ids."""
-        memory, disk = psutil.virtual_memory(), os.statvfs(self._state_dir)
-        observed = {
-            Signal.MEMORY: Observed(int(memory.available), int(memory.total)),
-            Signal.DISK: Observed(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize),
-        }
-        if disk.f_files:  # Some file systems have as many as they need.
-            observed[Signal.INODES] = Observed(disk.f_favail, disk.f_files)
+        memory = psutil.virtual_memory()
+        observed = {Signal.MEMORY: Observed(int(memory.available), int(memory.total))}
+        with contextlib.suppress(OSError):  # The folder may be removed under us; the node's conditions tell of that.
+            disk = os.statvfs(self._state_dir)
+            observed[Signal.DISK] = Observed(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
+            if disk.f_files:  # Some file systems have as many as they need.
+                observed[Signal.INODES] = Observed(disk.f_favail, disk.f_files)
         pids_max = self.pids_max
         threads = _line("/proc/loadavg").partition("/")[2].partition(" ")[0]
         if pids_max and threads.isdigit():

@@ -3,7 +3,7 @@
 Exit status: 0 after a shutdown or SIGTERM (workloads go on, unless the shutdown said otherwise), 1 if it
 cannot start, 75 if another supervisor holds the state folder.
 """
-# ruff: noqa: PTH100, PTH103
+# ruff: noqa: PTH100, PTH103, PTH116
 
 import errno
 import fcntl
@@ -19,7 +19,7 @@ from node_agent.cgroup.none import NoCgroups
 from node_agent.cgroup.port import Cgroups
 from node_agent.supervisor.home import remember_home, return_home
 from node_agent.supervisor.loop import note
-from node_agent.supervisor.program import Supervisor
+from node_agent.supervisor.program import Home, Supervisor
 from node_agent.supervisor.record import UnknownFormat
 from node_agent.supervisor.tree import WORKLOADS
 from node_agent.supervisor.wire import EXIT_HELD
@@ -59,9 +59,11 @@ def _run(options: dict[str, str], ready: Callable[[], None]) -> int:
         cgroups = _cgroups(options, state_dir)
         try:
             socket_path = os.path.abspath(options["--socket"])
-            Supervisor(state_dir, socket_path, cgroups, open_files, oom_score_adj).run(ready)
+            home = Home(state_dir, socket_path, lambda: _holds(state_dir, lock))
+            Supervisor(home, cgroups, open_files, oom_score_adj).run(ready)
         finally:
-            _remove_base(cgroups)
+            if _holds(state_dir, lock):
+                _remove_base(cgroups)
     except (OSError, UnknownFormat) as problem:
         note(f"cannot start: {problem}")
         return 1
@@ -140,6 +142,14 @@ def _lock(state_dir: str) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def _holds(state_dir: str, lock: int) -> bool:
+    """Whether the state folder is still the one that we have locked, and was not removed or made anew."""
+    try:
+        return os.path.samestat(os.fstat(lock), os.stat(state_dir + "/lock"))
+    except OSError:
+        return False
 
 
 def _protect() -> int:

@@ -80,6 +80,11 @@ class Containers:
         note(f"container={container_id} its record makes no sense, so how it ends is unknown: {problem}")
         return Life(self._host, unreadable(container_id))
 
+    @property
+    def any_runs(self) -> bool:
+        """Whether something of a container lives."""
+        return not all(life.ended for life in self._lives.values())
+
     def on_child_ended(self, pid: int, status: int) -> None:
         """One of our children has ended: a first process, or an orphan that was reaped just now."""
         life = self._by_pid.pop(pid, None)

@@ -23,6 +23,7 @@ from node_agent.supervisor.loop import Loop, note
 
 _PATIENCE_S = 1.0
 _MESSAGE_BYTES = 512
+_NAME = "setpoint-fds"
 
 
 class FdStore:
@@ -148,7 +149,7 @@ def _start(path: str) -> None:
 def _hold(listener: socket.socket) -> NoReturn:
     """The holder's whole life: one supervisor after the other, until nothing is held when one leaves."""
     try:
-        accepting = step_aside(listener)
+        accepting = step_aside(listener, _NAME)
         held: dict[str, int] = {}
         while True:
             line, _ = accepting.accept()

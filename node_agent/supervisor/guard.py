@@ -32,7 +32,7 @@ _LOOK_S = 0.1
 """How often one that has no supervisor any more looks for the next."""
 
 _KILL_AGAIN_S = 0.02
-_NAME = b"setpoint-guard"
+_NAME = "setpoint-guard"
 
 
 class Charge(NamedTuple):
@@ -123,8 +123,7 @@ class _Post:
     def hold(self, line: socket.socket) -> NoReturn:
         """The whole life of the child."""
         try:
-            line = step_aside(line)
-            _take_name()
+            line = step_aside(line, _NAME)
             guarded(partial(self._guard, line))
         finally:
             os._exit(0)
@@ -179,13 +178,6 @@ class _Post:
                 self._trees.kill(place, leader)
             if not self._trees.members(place, leader):
                 del self._charges[place]
-
-
-def _take_name() -> None:
-    """So that who lists processes does not take it for the supervisor."""
-    comm = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
-    os.write(comm, _NAME)
-    os.close(comm)
 
 
 def _answers(socket_path: str) -> bool:

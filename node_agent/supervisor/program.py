@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from node_agent.cgroup.port import Cgroups
 from node_agent.supervisor.attaching import Attachment
@@ -17,7 +17,7 @@ from node_agent.supervisor.grant import Grant
 from node_agent.supervisor.guard import Guard
 from node_agent.supervisor.host import Host
 from node_agent.supervisor.life import Life
-from node_agent.supervisor.loop import Loop
+from node_agent.supervisor.loop import Loop, note
 from node_agent.supervisor.processes import become_subreaper, boot_id
 from node_agent.supervisor.reaper import Reaper
 from node_agent.supervisor.record import Shelf
@@ -41,22 +41,28 @@ from node_agent.supervisor.wire import (
 VERSION = "1"
 
 
+class Home(NamedTuple):
+    """Where a supervisor lives. `is_ours` tells whether the folder is still the one that it found at its start."""
+
+    state_dir: str
+    socket_path: str
+    is_ours: Callable[[], bool]
+
+
 class Supervisor:
     """The program as one object."""
 
-    def __init__(
-        self, state_dir: str, socket_path: str, cgroups: Cgroups, open_files: tuple[int, int], oom_score_adj: int
-    ) -> None:
+    def __init__(self, home: Home, cgroups: Cgroups, open_files: tuple[int, int], oom_score_adj: int) -> None:
         self._loop = Loop()
         self._trees = Trees(cgroups)
         self._boot_id = boot_id()
         self._incarnation = f"{os.getpid()}-{time.time_ns():x}"
         self._server: Server | None = None
-        self._socket_path = socket_path
-        shelf, store = Shelf(state_dir), FdStore(self._loop, state_dir)
+        self._home = home
+        shelf, store = Shelf(home.state_dir), FdStore(self._loop, home.state_dir)
         host = Host(self._loop, shelf, store, self._trees, self._boot_id, open_files, oom_score_adj, self._on_changed)
-        guard = Guard(self._loop, self._trees, socket_path)
-        self._fences = Fences(self._loop, guard, state_dir, self._boot_id)
+        guard = Guard(self._loop, self._trees, home.socket_path)
+        self._fences = Fences(self._loop, guard, home.state_dir, self._boot_id)
         self._containers = Containers(host, self._fences)
 
     def run(self, ready: Callable[[], None]) -> None:
@@ -65,13 +71,13 @@ class Supervisor:
         reaper = Reaper(self._loop, self._containers.on_child_ended, self._loop.stop)
         self._containers.adopt_all()
         self._containers.sweep(dry_run=False)
-        self._server = Server(self._socket_path, self._loop, self._operations())
+        self._server = Server(self._home.socket_path, self._loop, self._operations(), left=self._leave_if_homeless)
         reaper.reap()
         gc.collect()
         gc.freeze()  # What lasts for ever is not looked at again: looking would copy it after each fork.
         ready()
         self._loop.run()
-        self._server.close()
+        self._server.close(remove_socket=self._home.is_ours())
 
     def _operations(self) -> dict[str, Any]:
         return {
@@ -96,6 +102,15 @@ class Supervisor:
     def _on_changed(self, life: Life) -> None:
         if self._server is not None:
             self._server.publish({"event": "container", "container": life.public()})
+            if life.ended:
+                self._leave_if_homeless()
+
+    def _leave_if_homeless(self) -> None:
+        """Nobody can find a supervisor whose folder was removed; so it leaves once it serves and keeps nobody."""
+        assert self._server is not None
+        if not (self._server.serves or self._containers.any_runs or self._home.is_ours()):
+            note("the state folder is not ours any more, and nothing runs: leaving")
+            self._loop.stop()
 
     def _hello(self, connection: Connection, message: Message) -> None:
         cgroups = self._trees.cgroups

@@ -120,15 +120,21 @@ def receive(sock: socket.socket) -> bytes | None:
 
 
 class Server:
-    """Listens, and hands each request to the handler of its operation."""
+    """Listens, and hands each request to the handler of its operation. `left` is called when a client has gone."""
 
-    def __init__(self, path: str, loop: Loop, handlers: dict[str, Handler]) -> None:
+    def __init__(self, path: str, loop: Loop, handlers: dict[str, Handler], left: Callable[[], None]) -> None:
         self._path = path
         self._loop = loop
         self._handlers = handlers
+        self._left = left
         self._connections: dict[int, Connection] = {}
         self._listener = _listen(path)
         loop.watch(self._listener.fileno(), lambda events: self._accept())
+
+    @property
+    def serves(self) -> bool:
+        """Whether there is a client."""
+        return bool(self._connections)
 
     def publish(self, message: Message) -> None:
         """Sends an event to every client that watches."""
@@ -164,13 +170,15 @@ class Server:
         """Drops a connection."""
         self._loop.forget(fd)
         self._connections.pop(fd, None)
+        self._left()
 
-    def close(self) -> None:
+    def close(self, *, remove_socket: bool) -> None:
         """Stops listening and ends all connections."""
         self._loop.forget(self._listener.fileno())
         self._listener.close()
         try:
-            os.unlink(self._path)
+            if remove_socket:
+                os.unlink(self._path)
         except OSError:
             pass
         for connection in list(self._connections.values()):

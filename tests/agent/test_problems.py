@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from node_agent.machine.host import HostMachine
+from node_agent.plan.eviction import Signal
 from node_agent.problems import runtime_condition, state_condition
 from node_agent.runtime.fake import FakeRuntime
 from node_agent.runtime.port import Fingerprint, RuntimeSettings, RuntimeUnavailable
@@ -122,6 +125,17 @@ def test_a_read_only_disk_is_told_and_can_be_begun_on(small: Path) -> None:
     storage = DiskStorage(small)
     storage.open()
     assert state_condition(storage).reason == "FilesystemIsReadOnly"
+    storage.close()
+
+
+def test_a_state_directory_that_was_removed_is_told_and_ends_no_look_at_the_machine(tmp_path: Path) -> None:
+    storage, machine = DiskStorage(tmp_path / "agent"), HostMachine(tmp_path / "agent")
+    storage.open()
+    assert Signal.DISK in machine.observe()
+    shutil.rmtree(tmp_path / "agent")
+    assert machine.observe().keys() & {Signal.MEMORY, Signal.DISK, Signal.INODES} == {Signal.MEMORY}
+    gone = state_condition(storage)
+    assert (gone.status, gone.reason) == ("True", "StateDirectoryFailing")
     storage.close()
 
 

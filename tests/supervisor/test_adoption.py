@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -197,6 +198,20 @@ async def test_a_second_supervisor_is_refused(grouped: Rig) -> None:
     status, said = _run_second(grouped)
     assert status == 75 and "another supervisor holds" in said
     assert (await grouped.call("hello"))["pid"] == grouped.pid
+
+
+async def test_a_supervisor_whose_folder_was_removed_leaves_its_place_to_the_next(grouped: Rig) -> None:
+    await grouped.start("a", "sleep", "100")
+    first, pid = grouped.pid, (await grouped.listed("a"))["pid"]
+    shutil.rmtree(grouped.place.state_dir)
+    await grouped.detach()
+    await grouped.attach()
+    second = grouped.pid
+    await eventually(lambda: not alive(pid) and not alive(first), what="all of the first is gone")
+    await grouped.start("b", "sleep", "100")
+    await grouped.detach()
+    await grouped.attach()
+    assert (second, [each["id"] for each in (await grouped.call("list"))["containers"]]) == (grouped.pid, ["b"])
 
 
 async def test_a_shutdown_leaves_the_workloads_to_the_next(rig: Rig) -> None:
