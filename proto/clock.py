@@ -57,21 +57,22 @@ class SystemClock:
 
 
 class LoopClock:
-    """Reads everything from the running event loop, whose time may be virtual.
+    """Reads everything from the event loop that it is made in, whose time may be virtual.
 
     `offset_s` shifts the wall clock, so that machines of a simulation can disagree about the time of day.
     """
 
     def __init__(self, start: Instant = EPOCH, offset_s: float = 0.0):
         self._start = start + timedelta(seconds=offset_s)
+        self._loop = asyncio.get_running_loop()
 
     def now(self) -> Instant:
         """`start` plus the loop's time."""
-        return self._start + timedelta(seconds=asyncio.get_running_loop().time())
+        return self._start + timedelta(seconds=self._loop.time())
 
     def monotonic_s(self) -> float:
         """The loop's own time."""
-        return asyncio.get_running_loop().time()
+        return self._loop.time()
 
     async def sleep(self, delay_s: float) -> None:
         """Wait on the event loop."""

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from control_plane.scheduling.changes import counts
-from control_plane.scheduling.needs import amount, taken_by
+from control_plane.scheduling.needs import Needs, amount, taken_by
 from control_plane.store.memory import MemoryStore, MemoryStoreServer
 from control_plane.store.port import Change
 from proto.objects.core import Node
@@ -31,7 +31,8 @@ class Audit:
         """Called with (before, after, gone) for each change; for what is gone `after` is its last state."""
         self._store = MemoryStore(server)
         self._trace = trace
-        self._on_node: dict[str, dict[str, Pod]] = defaultdict(dict)
+        self._on_node: dict[str, dict[str, Needs]] = defaultdict(dict)
+        """What the pods of each node take of it, by uid."""
 
     async def follow(self) -> None:
         """Watch until cancelled."""
@@ -73,7 +74,7 @@ class Audit:
             self.violate(f"pod {pod.metadata.name} moved from {before.spec.node_name} to {node}")
         there.pop(pod.metadata.uid, None)
         if not gone and counts(pod):
-            there[pod.metadata.uid] = pod
+            there[pod.metadata.uid] = taken_by(pod)
             self._check_node(node)
         if gone:
             self.past_pods[pod.metadata.uid] = pod
@@ -85,10 +86,11 @@ class Audit:
             return
         taken: Counter[str] = Counter()
         ports: Counter[tuple[str, int]] = Counter()
-        for pod in self._on_node[name].values():
-            needs = taken_by(pod)
-            taken.update(dict(needs.amounts))
-            ports.update(needs.ports)
+        for needs in self._on_node[name].values():
+            for resource, count in needs.amounts:
+                taken[resource] += count
+            for port in needs.ports:
+                ports[port] += 1
         for resource, count in taken.items():
             offered = amount(resource, node.status.allocatable.get(resource, "0"))
             if count > offered:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
@@ -99,24 +100,16 @@ class ProgramLoop(VirtualTimeLoop):
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
         """Run it next, unless its program is killed or frozen."""
-        owner = OWNER.get() if context is None else context.get(OWNER)
-        if owner is None or self.closing or not (owner.killed or owner.frozen):
-            # As the base class, which looks for mistakes first: this is called ten thousands of times in a run.
-            handle = asyncio.Handle(callback, args, self, context)
-            self._ready.append(handle)  # type: ignore[attr-defined]
-            return handle
-        handle = asyncio.Handle(callback, args, self, context or contextvars.copy_context())
-        owner.keep_back(lambda: self._again(handle))
+        handle = asyncio.Handle(callback, args, self, context)
+        self._admit(handle)
         return handle
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
-        """Run it then, unless its program is killed or frozen at that time."""
-        context = context if context is not None else contextvars.copy_context()
-        if context.get(OWNER) is None:
-            return super().call_at(when, callback, *args, context=context)
-        handle = super().call_at(when, self._due, context=contextvars.Context())
-        handle._args = (handle, callback, args, context)  # type: ignore[attr-defined]
-        return handle
+    def fire(self, timer: asyncio.TimerHandle) -> None:
+        """A timer is due: if it is a program's it runs next, unless the program is killed or frozen by now."""
+        if timer._context.get(OWNER) is None:  # type: ignore[attr-defined]
+            timer._run()
+        else:
+            self._admit(timer)
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> asyncio.Task[Any]:
         """A task that belongs to the program that makes it."""
@@ -124,22 +117,23 @@ class ProgramLoop(VirtualTimeLoop):
         task.owner = OWNER.get() if context is None else context.get(OWNER)  # type: ignore[attr-defined]
         return task
 
-    def _due(self, timer: asyncio.TimerHandle, callback: Any, args: Any, context: Context) -> None:
-        self.call_soon(self._unless_cancelled, timer, callback, args, context=context)
-
-    def _unless_cancelled(self, timer: asyncio.TimerHandle, callback: Any, args: Any) -> None:
-        """A timer may still be cancelled after it was due, by what runs before it or while its program is frozen."""
-        if not timer.cancelled():
-            callback(*args)
-
-    def _again(self, handle: asyncio.Handle) -> None:
-        if not handle.cancelled():
-            self.call_soon(handle._callback, *handle._args, context=handle._context)  # type: ignore[attr-defined]
+    def _admit(self, handle: asyncio.Handle) -> None:
+        """Let it run next; or, if its program is frozen or killed, once that is thawed or never."""
+        owner = handle._context.get(OWNER)  # type: ignore[attr-defined]
+        if owner is None or self.closing or not (owner.killed or owner.frozen):
+            self._ready.append(handle)  # type: ignore[attr-defined]
+        else:
+            owner.keep_back(lambda: self._admit(handle))
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run a simulation in a loop of its own, and clear away what its killed programs left."""
-    loop = ProgramLoop()
+    """Run a simulation in a loop of its own, and clear away what its killed programs left.
+
+    The garbage collector rests meanwhile: when it comes by depends on what the process did before, and it would end
+    generators that wait for ever. What a run leaves in cycles is collected after it.
+    """
+    loop, collects = ProgramLoop(), gc.isenabled()
+    gc.disable()
     try:
         asyncio.set_event_loop(loop)
         return loop.run_until_complete(main)
@@ -147,6 +141,8 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
         _clear_away(loop)
         asyncio.set_event_loop(None)
         loop.close()
+        if collects:
+            gc.enable()
 
 
 def _clear_away(loop: ProgramLoop) -> None:

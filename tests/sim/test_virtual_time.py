@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 
 import pytest
 
 from tests.sim.programs import Program, run
-from tests.sim.virtual_time import Deadlock
+from tests.sim.virtual_time import Deadlock, VirtualTimeLoop
 
 
 def test_an_hour_passes_at_once() -> None:
@@ -47,6 +48,27 @@ def test_sets_of_tasks_are_walked_in_the_same_order_every_time() -> None:
         return order
 
     assert run(main()) == run(main())
+
+
+def test_timers_that_were_cancelled_do_not_pile_up() -> None:
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        for _ in range(1000):
+            loop.call_later(3600, print).cancel()
+        await asyncio.sleep(1)
+        return loop.timers
+
+    assert run(main()) == 0
+
+
+def test_the_garbage_collector_rests_during_a_run_and_not_after_it() -> None:
+    async def main() -> bool:
+        return gc.isenabled()
+
+    assert gc.isenabled()
+    assert not run(main())
+    assert gc.isenabled()
 
 
 class Ticker:
