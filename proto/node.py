@@ -30,6 +30,7 @@ from pydantic import Field
 
 from proto.garbage import Garbage
 from proto.ids import hash64
+from proto.no_entries import NO_ENTRIES
 from proto.objects.core import NodeAddress, NodeSystemInfo, NodeUsage, ResourceList
 from proto.objects.meta import Condition, Many, Model, StringMap
 from proto.objects.pod import Pod
@@ -52,9 +53,9 @@ class Registration(Model):
     node: str
     incarnation: str
     previous_incarnation: str = ""
-    labels: StringMap = {}
-    capacity: ResourceList = {}
-    allocatable: ResourceList = {}
+    labels: StringMap = NO_ENTRIES
+    capacity: ResourceList = NO_ENTRIES
+    allocatable: ResourceList = NO_ENTRIES
     addresses: Many[NodeAddress] = ()
     node_info: NodeSystemInfo = NodeSystemInfo()
     conditions: Many[Condition] = ()
@@ -79,7 +80,7 @@ class Heartbeat(Model):
     digest: int = 0
     pods: int = 0
     usage: NodeUsage | None = None
-    pod_usage: dict[str, ContainerUsage] = {}
+    pod_usage: dict[str, ContainerUsage] = NO_ENTRIES
     conditions: Many[Condition] = ()
     leaving: bool = False
     """The node leaves: no new pods, and those that are here elsewhere; see `proto.leaving`."""
@@ -103,9 +104,9 @@ class Assignment(Model):
     """
 
     pod: Pod
-    config: dict[str, dict[str, str]] = {}
-    secrets: dict[str, dict[str, str]] = {}
-    binaries: dict[str, dict[str, str]] = {}
+    config: dict[str, dict[str, str]] = NO_ENTRIES
+    secrets: dict[str, dict[str, str]] = NO_ENTRIES
+    binaries: dict[str, dict[str, str]] = NO_ENTRIES
 
 
 class Assignments(Model):

@@ -21,7 +21,7 @@ def check_subject(subject: str, *, pattern: bool = False) -> None:
         ValueError: empty tokens, spaces, or wildcards where they may not be.
     """
     tokens = subject.split(".")
-    if "" in tokens or any(character.isspace() for character in subject):
+    if "" in tokens or subject.split() != [subject]:
         raise ValueError(f"bad subject {subject!r}: it has an empty token or a space")
     if not pattern and (ONE in tokens or REST in tokens):
         raise ValueError(f"bad subject {subject!r}: a message cannot be sent to a wildcard")

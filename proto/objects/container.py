@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from proto.no_entries import NO_ENTRIES
 from proto.objects.core import ResourceList
 from proto.objects.env import EnvFromSource, EnvVar
 from proto.objects.health import Lifecycle, Probe
@@ -44,9 +45,9 @@ class ResourceRequirements(Model):
 
     UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"claims"})
 
-    requests: ResourceList = {}
+    requests: ResourceList = NO_ENTRIES
     """What the scheduler reserves on the node."""
-    limits: ResourceList = {}
+    limits: ResourceList = NO_ENTRIES
     """What the kernel lets the program have at most."""
 
 

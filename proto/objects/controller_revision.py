@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from proto.no_entries import NO_ENTRIES
 from proto.objects.meta import Number, Object
 
 
@@ -16,7 +17,7 @@ class ControllerRevision(Object):
     API_VERSION: ClassVar[str] = "apps/v1"
     KIND: ClassVar[str] = "ControllerRevision"
 
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = NO_ENTRIES
     """The part of the owner's spec that makes a revision: `spec.template`. Never changed."""
     revision: Number = 0
     """The number; the highest is the newest."""

@@ -5,10 +5,12 @@ Source: Kubernetes API reference, core/v1.
 
 from __future__ import annotations
 
+import operator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from proto.no_entries import NO_ENTRIES
 from proto.objects.meta import (
     Condition,
     Count,
@@ -23,7 +25,7 @@ from proto.objects.meta import (
 )
 
 Quantity = Annotated[str, BeforeValidator(check_quantity)]
-ResourceList = Annotated[dict[str, Quantity], Field(exclude_if=lambda amounts: not amounts)]
+ResourceList = Annotated[dict[str, Quantity], Field(exclude_if=operator.not_)]
 """Resource name (cpu, memory, pods, …) to quantity."""
 
 TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
@@ -133,9 +135,9 @@ class NodeStatus(Model):
          "phase", "declaredFeatures"}
     )  # fmt: skip
 
-    capacity: ResourceList = {}
+    capacity: ResourceList = NO_ENTRIES
     """All that the machine has."""
-    allocatable: ResourceList = {}
+    allocatable: ResourceList = NO_ENTRIES
     """What of it is for pods."""
     conditions: Many[Condition] = ()
     """How the node is: Ready and others."""
@@ -166,9 +168,9 @@ class ConfigMap(Object):
     API_VERSION: ClassVar[str] = "v1"
     KIND: ClassVar[str] = "ConfigMap"
 
-    data: StringMap = {}
+    data: StringMap = NO_ENTRIES
     """Texts by key."""
-    binary_data: StringMap = {}
+    binary_data: StringMap = NO_ENTRIES
     """Bytes by key, in base64."""
     immutable: bool | None = None
     """Whether it may never be changed again."""

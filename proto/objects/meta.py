@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
+from proto.no_entries import NO_ENTRIES
 from proto.quantity import parse_quantity
 
 T = TypeVar("T")
@@ -31,8 +32,11 @@ Text = Annotated[str, Field(exclude_if=operator.not_)]
 
 def rfc3339(instant: datetime) -> str:
     """`2026-11-24T03:10:40.123Z`: milliseconds are kept, whole seconds are written without a fraction."""
-    text = instant.astimezone(UTC).isoformat(timespec="milliseconds" if instant.microsecond else "seconds")
-    return text.replace("+00:00", "Z")
+    precision = "milliseconds" if instant.microsecond else "seconds"
+    text = instant.isoformat(timespec=precision)
+    if not text.endswith("+00:00"):
+        text = instant.astimezone(UTC).isoformat(timespec=precision)
+    return text.removesuffix("+00:00") + "Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +127,9 @@ class ObjectMeta(Model):
     """When it is to be gone; it is there as long as something must be ended first."""
     deletion_grace_period_seconds: Number | None = None
     """How long its programs have to end."""
-    labels: StringMap = {}
+    labels: StringMap = NO_ENTRIES
     """Marks by which objects are chosen."""
-    annotations: StringMap = {}
+    annotations: StringMap = NO_ENTRIES
     """Texts that tell of the object; nothing is chosen by them."""
     owner_references: Many[OwnerReference] = ()
     """The objects that this one exists for; it goes when all of them are gone."""
@@ -160,7 +164,7 @@ class LabelSelectorRequirement(Model):
 class LabelSelector(Model):
     """Chooses objects by their labels; an empty one chooses all, all parts must hold."""
 
-    match_labels: StringMap = {}
+    match_labels: StringMap = NO_ENTRIES
     """Labels with the values they must have."""
     match_expressions: Many[LabelSelectorRequirement] = ()
     """Further requirements, all of which must hold."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from proto.no_entries import NO_ENTRIES
 from proto.objects.affinity import Affinity
 from proto.objects.container import Container, RestartPolicy
 from proto.objects.core import TaintEffect
@@ -111,7 +112,7 @@ class PodSpec(Model):
     """The node it is on; set by the scheduler."""
     scheduling_gates: Many[PodSchedulingGate] = ()
     """While there are any, no node is looked for. They are given at creation and can only be taken away."""
-    node_selector: StringMap = {}
+    node_selector: StringMap = NO_ENTRIES
     """Labels that its node must have."""
     affinity: Affinity | None = None
     """Which nodes it may be placed on, beyond plain labels."""

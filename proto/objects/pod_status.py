@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from proto.no_entries import NO_ENTRIES
 from proto.objects.container import ContainerPort, ResourceRequirements
 from proto.objects.core import ResourceList
 from proto.objects.meta import (
@@ -108,7 +109,7 @@ class ContainerStatus(Model):
     """What asks it to end, where that is not SIGTERM."""
     resources: ResourceRequirements | None = None
     """What is in force for it now; another amount than in the spec while it is being resized."""
-    allocated_resources: ResourceList = {}
+    allocated_resources: ResourceList = NO_ENTRIES
     """What the node keeps free for it."""
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from proto.no_entries import NO_ENTRIES
 from proto.objects.apps import IntOrPercent
 from proto.objects.meta import Condition, Count, LabelSelector, Many, Model, Number, Object, Text, Timestamp
 
@@ -31,7 +32,7 @@ class PodDisruptionBudgetStatus(Model):
 
     observed_generation: Number | None = None
     """The generation of the spec that the numbers are about; evictions wait until it is the newest one."""
-    disrupted_pods: Annotated[dict[str, Timestamp], Field(exclude_if=lambda pods: not pods)] = {}
+    disrupted_pods: Annotated[dict[str, Timestamp], Field(exclude_if=lambda pods: not pods)] = NO_ENTRIES
     """Pods whose eviction was allowed and that are not seen to be deleted yet, by name, with the time of that."""
     disruptions_allowed: Number = 0
     """So many more pods may be disrupted now."""

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from proto.no_entries import NO_ENTRIES
 from proto.objects.core import ResourceList
 from proto.objects.meta import Many, Model, Object, Timestamp
 
@@ -34,7 +35,7 @@ class ScopeSelector(Model):
 class ResourceQuotaSpec(Model):
     """What all objects of a namespace may use together."""
 
-    hard: ResourceList = {}
+    hard: ResourceList = NO_ENTRIES
     """The most of each: `pods`, `requests.cpu`, `limits.memory`, `count/deployments.apps`, …"""
     scopes: Many[str] = ()
     """Only pods of all these scopes are counted: Terminating, NotTerminating, BestEffort, NotBestEffort, PriorityClass.
@@ -48,18 +49,18 @@ class QuotaReservation(Model):
 
     at: Timestamp
     """When it was granted."""
-    used: ResourceList = {}
+    used: ResourceList = NO_ENTRIES
     """What the object uses."""
 
 
 class ResourceQuotaStatus(Model):
     """What is used of a quota."""
 
-    hard: ResourceList = {}
+    hard: ResourceList = NO_ENTRIES
     """The limits that `used` is about."""
-    used: ResourceList = {}
+    used: ResourceList = NO_ENTRIES
     """What all objects of the namespace use together, those included that are being created."""
-    reserved: Annotated[dict[str, QuotaReservation], Field(exclude_if=lambda reserved: not reserved)] = {}
+    reserved: Annotated[dict[str, QuotaReservation], Field(exclude_if=lambda reserved: not reserved)] = NO_ENTRIES
     """An extension: objects, by uid, whose use was granted and that were not seen yet when it was counted last."""
     counted_at: Timestamp | None = None
     """An extension: when the objects of the namespace were counted last with a new result."""
@@ -80,15 +81,15 @@ class LimitRangeItem(Model):
 
     type: str
     """What is limited: Container, or Pod (the sum of its containers)."""
-    max: ResourceList = {}
+    max: ResourceList = NO_ENTRIES
     """The most of each resource; a limit must be given then."""
-    min: ResourceList = {}
+    min: ResourceList = NO_ENTRIES
     """The least of each resource; a request must be given then."""
-    default: ResourceList = {}
+    default: ResourceList = NO_ENTRIES
     """The limits of a container that gives none; where it is left out, `max`. For containers only."""
-    default_request: ResourceList = {}
+    default_request: ResourceList = NO_ENTRIES
     """The requests of a container that gives none; where it is left out, `default`, then `min`. For containers only."""
-    max_limit_request_ratio: ResourceList = {}
+    max_limit_request_ratio: ResourceList = NO_ENTRIES
     """How many times the request a limit may be, at most."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from proto.no_entries import NO_ENTRIES
 from proto.objects.meta import Object, StringMap
 
 
@@ -18,9 +19,9 @@ class Secret(Object):
 
     type: str = "Opaque"
     """What it is for, such as Opaque or kubernetes.io/tls; some types need certain keys. Never changed."""
-    data: StringMap = {}
+    data: StringMap = NO_ENTRIES
     """Bytes by key, in base64."""
-    string_data: StringMap = {}
+    string_data: StringMap = NO_ENTRIES
     """Texts by key, to be written only: they become part of `data`, in the place of what is there."""
     immutable: bool | None = None
     """Whether it may never be changed again."""
