@@ -76,7 +76,7 @@ class ReconcileLoop:
 
     async def run(self) -> None:
         """Reconcile for ever: everything once, then what changes, then everything again now and then."""
-        unsubscribe = self._mirror.subscribe(self.on_event)
+        unsubscribe = self._mirror.subscribe(self.on_event, self._watches)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._pace.workers):
@@ -88,7 +88,7 @@ class ReconcileLoop:
 
     def on_event(self, event: MirrorEvent) -> None:
         """Queue the keys that a change concerns."""
-        for watch in self._watches.get(event.kind.kind, ()):
+        for watch in self._watches[event.kind.kind]:
             self._enqueue(watch, event.old, event.new)
 
     async def _full_passes(self) -> None:

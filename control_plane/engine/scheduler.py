@@ -55,14 +55,13 @@ class SchedulerTable:
         self.pending = PendingPods()
         self.busy: dict[str, Pod] = {}
         self.changed = asyncio.Event()
-        mirror.subscribe(self.on_event)
+        mirror.subscribe(self.on_event, (Node.KIND, Pod.KIND))
 
     def on_event(self, event: MirrorEvent) -> None:
         """Take a change over; O(change)."""
-        kind = event.kind.kind
-        if kind == "Pod":
+        if event.kind.kind == Pod.KIND:
             self._on_pod(cast("Pod | None", event.old), cast("Pod | None", event.new))
-        elif kind == "Node":
+        else:
             self._on_node(cast("Node | None", event.old), cast("Node | None", event.new))
 
     def _on_node(self, old: Node | None, new: Node | None) -> None:

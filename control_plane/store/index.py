@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from proto.objects.meta import LabelSelector, LabelSelectorRequirement, Object
+from proto.objects.pod import PodSpec
 from proto.selectors import matches
 
 ObjectKey = tuple[str, str]
@@ -21,25 +22,23 @@ Term = tuple[str, ...]
 others, by no label in particular."""
 
 
-def terms(obj: Object) -> Iterator[Term]:
+def terms(obj: Object) -> list[Term]:
     """Everything that an object can be found by, apart from its own key."""
-    namespace = obj.metadata.namespace
-    yield "ns", namespace
-    for owner in obj.metadata.owner_references:
-        yield "owner", owner.uid
-    if obj.metadata.controller is None:
-        yield "orphans", namespace
-    for key, value in obj.metadata.labels.items():
-        yield "label", namespace, key
-        yield "label", namespace, key, value
+    metadata = obj.metadata
+    namespace = metadata.namespace
+    found: list[Term] = [("ns", namespace)]
+    found += [("owner", owner.uid) for owner in metadata.owner_references]
+    if metadata.controller is None:
+        found.append(("orphans", namespace))
+    for key, value in metadata.labels.items():
+        found += ("label", namespace, key), ("label", namespace, key, value)
     spec = getattr(obj, "spec", None)
-    node = getattr(spec, "node_name", "")
-    if node:
-        yield "node", node
-        return
-    selector = getattr(spec, "selector", None)
-    if isinstance(selector, LabelSelector):
-        yield "selects", namespace, *min(selector.match_labels.items(), default=())
+    if isinstance(spec, PodSpec):
+        if spec.node_name:
+            found.append(("node", spec.node_name))
+    elif isinstance(selector := getattr(spec, "selector", None), LabelSelector):
+        found.append(("selects", namespace, *min(selector.match_labels.items(), default=())))
+    return found
 
 
 class KindIndex:
@@ -54,14 +53,15 @@ class KindIndex:
         key = obj.key
         old = self.objects.get(key)
         self.objects[key] = obj
-        before = set(terms(old)) if old is not None else set()
+        before, after = terms(old) if old is not None else [], terms(obj)
+        if before == after:
+            return old
+        had = set(before)
         # In the order of `terms`, not of a set, so that every process builds the same maps.
-        for term in dict.fromkeys(terms(obj)):
-            if term in before:
-                before.remove(term)
-            else:
+        for term in after:
+            if term not in had:
                 self._keys.setdefault(term, {})[key] = None
-        self._drop(key, before)
+        self._drop(key, had.difference(after))
         return old
 
     def remove(self, key: ObjectKey) -> Object | None:

@@ -55,7 +55,7 @@ class Mirror:
         self._uids: dict[str, Object] = {}
         self._removed: dict[str, None] = {}
         self._history = History(history, clock or SystemClock())
-        self._listeners: list[Listener] = []
+        self._listeners: dict[str, list[Listener]] = {kind.kind: [] for kind in catalog.KINDS}
         self._revision = 0
         self._untold: set[tuple[str, tuple[str, str]]] = set()
         self._synced = asyncio.Event()
@@ -71,7 +71,7 @@ class Mirror:
         mirror = cls()
         for obj in objects:
             revision = obj.metadata.revision or mirror.revision + 1
-            mirror.apply(Change("put", revision, evolve(obj, **{"metadata.resource_version": str(revision)})))
+            mirror.apply(Change("put", revision, obj if obj.metadata.revision else _at(obj, revision)))
         mirror.apply(Change("synced", mirror.revision))
         return mirror
 
@@ -127,13 +127,20 @@ class Mirror:
             return False
         return True
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every event from now on, in order, at once; returns what ends that.
+    def subscribe(self, listener: Listener, kinds: Iterable[str] | None = None) -> Callable[[], None]:
+        """Call `listener` with every event of `kinds` (None: of all) from now on, in order, at once.
 
-        A listener must be quick and must not raise.
+        Returns what ends that. A listener must be quick and must not raise.
         """
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        told = [self._listeners[kind] for kind in (self._listeners if kinds is None else kinds)]
+        for listeners in told:
+            listeners.append(listener)
+
+        def end() -> None:
+            for listeners in told:
+                listeners.remove(listener)
+
+        return end
 
     def events_since(self, revision: int, kind: Kind) -> list[MirrorEvent]:
         """The events of `kind` behind `revision`, oldest first.
@@ -220,7 +227,7 @@ class Mirror:
         self._remember_removal(held.metadata.uid)
         shown = last if last.metadata.uid == held.metadata.uid else held
         if shown.metadata.revision != revision:
-            shown = evolve(shown, **{"metadata.resource_version": str(revision)})
+            shown = _at(shown, revision)
         self._tell("DELETED", held, None, shown, revision)
 
     def _remember_removal(self, uid: str) -> None:
@@ -255,7 +262,7 @@ class Mirror:
     ) -> None:
         event = MirrorEvent(type, catalog.of(shown), old, new, shown, revision)
         self._history.add(event)
-        for listener in tuple(self._listeners):
+        for listener in tuple(self._listeners[event.kind.kind]):
             try:
                 listener(event)
             except Exception:
@@ -266,3 +273,7 @@ class Mirror:
             arrived = heapq.heappop(self._waiting)[2]
             if not arrived.done():
                 arrived.set_result(None)
+
+
+def _at(obj: Object, revision: int) -> Object:
+    return evolve(obj, **{"metadata.resource_version": str(revision)})

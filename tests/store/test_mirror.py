@@ -15,7 +15,7 @@ from control_plane.store.port import Change
 from proto import catalog
 from proto.clock import SystemClock
 from proto.errors import Expired
-from proto.objects.core import ConfigMap, Node
+from proto.objects.core import ConfigMap, Namespace, Node
 from proto.objects.meta import LabelSelector, LabelSelectorRequirement, Object, ObjectMeta, OwnerReference, evolve
 from proto.objects.pod import Pod
 from proto.selectors import matches
@@ -119,6 +119,17 @@ def test_events_tell_old_and_new() -> None:
     added, modified, deleted = events
     assert (added.old, modified.old, deleted.old) == (None, added.new, modified.new)
     assert (deleted.new, deleted.object.metadata.resource_version) == (None, "3")
+
+
+def test_a_listener_hears_of_the_kinds_that_it_asked_for() -> None:
+    mirror = Mirror.of()
+    events: list[MirrorEvent] = []
+    unsubscribe = mirror.subscribe(events.append, ("Node", "Pod"))
+    mirror.apply(put(Namespace(metadata=ObjectMeta(name="a")), 1))
+    mirror.apply(put(pod("a"), 2))
+    unsubscribe()
+    mirror.apply(put(pod("b"), 3))
+    assert [event.object.key for event in events] == [("default", "a")]
 
 
 def test_a_listener_that_raises_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
