@@ -35,7 +35,7 @@ def settled(security: Security) -> Security:
         elif uid is None:
             own = set(os.getgroups())
     groups = own | set(security.groups or ())
-    return security._replace(gid=gid, groups=_changed(groups))
+    return security._replace(gid=gid, groups=_changed(groups, gid))
 
 
 def home_of(uid: int) -> str | None:
@@ -46,6 +46,11 @@ def home_of(uid: int) -> str | None:
         return None
 
 
-def _changed(groups: set[int]) -> tuple[int, ...] | None:
-    """What has to be set; None where it is so already, and one who is not root may leave it."""
-    return None if groups == set(os.getgroups()) else tuple(sorted(groups))
+def _changed(groups: set[int], gid: int | None) -> tuple[int, ...] | None:
+    """What has to be set; None where it is so already, and one who is not root may leave it.
+
+    A process is in its own group whether that is among its further ones or not.
+    """
+    own = os.getegid()
+    there = groups | {own if gid is None else gid} == set(os.getgroups()) | {own}
+    return None if there else tuple(sorted(groups))
