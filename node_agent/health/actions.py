@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from node_agent.containers.operations import Operations
 from node_agent.health.tcp import dial, dial_problem
+from node_agent.plan.expansion import expand
 from node_agent.plan.launch import Hold
 from node_agent.plan.ports import port_number
 from node_agent.plan.probes import Look
@@ -59,7 +60,7 @@ class Actions:
     async def _look(self, target: Target, probe: Probe) -> Look:
         timeout_s = float(probe.timeout_seconds)
         if probe.exec_ is not None:
-            return await self._command(target, probe.exec_, timeout_s)
+            return await self._command(target, _expanded(target, probe.exec_), timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 if probe.http_get is not None:
@@ -76,7 +77,7 @@ class Actions:
         if handler.sleep is not None:
             await self._clock.sleep(float(handler.sleep.seconds))
         elif handler.exec_ is not None:
-            look = await self._command(target, handler.exec_, None)
+            look = await self._command(target, tuple(handler.exec_.command), None)
             if look.verdict != "success":
                 return f"Exec lifecycle hook ({list(handler.exec_.command)}) {_failed(target, look)}"
         elif handler.http_get is not None:
@@ -85,10 +86,9 @@ class Actions:
                 return f"HTTP lifecycle hook ({handler.http_get.path or '/'}) {_failed(target, look)}"
         return ""
 
-    async def _command(self, target: Target, action: ExecAction, timeout_s: float | None) -> Look:
+    async def _command(self, target: Target, argv: tuple[str, ...], timeout_s: float | None) -> Look:
         if isinstance(target.launch, Hold):
             return Look("unknown", target.launch.message)
-        argv = tuple(action.command)
         try:
             ended = await self._operations.execute(target.id, argv, target.launch, timeout_s)
         except StartFailed as failure:
@@ -96,6 +96,14 @@ class Actions:
         except (RuntimeFailure, StorageFailure) as problem:
             return Look("unknown", str(problem))
         return _ending(argv, ended, timeout_s)
+
+
+def _expanded(target: Target, action: ExecAction) -> tuple[str, ...]:
+    """A probe's command, with `$(NAME)` of the variables that the container names itself (Kubernetes: not in hooks)."""
+    if isinstance(target.launch, Hold):
+        return tuple(action.command)
+    named = {each.name: target.launch.env[each.name] for each in target.container.env if each.name in target.launch.env}
+    return tuple(expand(word, named) for word in action.command)
 
 
 def _of_ours(target: Target, fault: Exception) -> str:

@@ -119,7 +119,8 @@ class Performer:
     async def _post_start(self, work: PodWork, step: PostStart) -> None:
         problem = await self._hooks.run(step.target, step.handler)
         if problem:
-            self._reporting.tell(hook_failed(work.pod, "PostStart", problem))
+            if str(step.id) not in work.stopping:  # A hook that ended because its container was stopped is no news.
+                self._reporting.tell(hook_failed(work.pod, "PostStart", problem))
             work.ungreeted[str(step.id)] = problem
         else:
             work.greeted.add(str(step.id))

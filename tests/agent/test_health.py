@@ -65,6 +65,19 @@ async def test_a_pod_is_ready_when_its_probe_says_so_and_only_then(cluster: Clus
 
 
 @scenario
+async def test_a_probes_command_knows_the_variables_that_the_container_names(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    probe = {"exec": {"command": ["fake", "--ok-from", "$(FROM)", "--code", "$(CODE)"]}, "periodSeconds": 1}
+    env = [{"name": "FROM", "value": "5"}, {"name": "CODE", "value": "0"}]
+    await cluster.hub.assign(pod("web", fake(readinessProbe=probe, env=env)))
+    await cluster.hub.running("u-web")
+    start_s = begun(cluster)
+    assert 5 <= await when(cluster, lambda: is_ready(cluster)) - start_s < 5.5
+    await cluster.hub.assign(pod("vain", fake(readinessProbe={"exec": {"command": ["fake", "--code", "$(HOSTNAME)"]}})))
+    await when(cluster, lambda: any("$(HOSTNAME)" in message for message in told(cluster, "Unhealthy")))
+
+
+@scenario
 async def test_a_container_that_is_not_alive_is_killed_and_restarted(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod("web", fake(livenessProbe=healthy(0, 10, failureThreshold=2))))
@@ -226,6 +239,18 @@ async def test_a_failed_hook_after_the_start_kills_the_container(cluster: Cluste
     (message, *_) = told(cluster, "FailedPostStartHook")
     assert 'Container "app" in Pod "web_default(u-web)" failed - error: command "fake --code 7" exited' in message
     assert "FailedPostStartHook" in told(cluster, "Killing")
+
+
+@scenario
+async def test_a_hook_that_ends_with_its_container_has_not_failed(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    hanging = {"postStart": {"exec": {"command": ["fake", "--exit-after", "999"]}}}
+    await cluster.hub.assign(pod("web", fake(lifecycle=hanging)))
+    await cluster.clock.sleep(5)
+    await cluster.hub.delete("u-web")
+    await cluster.hub.gone("u-web")
+    assert told(cluster, "Killing") == ["Stopping container app"]
+    assert not told(cluster, "FailedPostStartHook")
 
 
 @scenario
