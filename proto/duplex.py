@@ -17,11 +17,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from proto.bus.port import Bus, Message
-from proto.errors import BadRequest
-from proto.streams import WINDOW_BYTES, open_stream, serve_stream
+from proto.bus.port import Bus, BusError, Message
+from proto.errors import BadRequest, Unavailable
+from proto.streams import WINDOW_BYTES, StreamBroken, open_stream, serve_stream
 
 BACK = "Sp-Back"
+
+BROKEN = (BusError, StreamBroken)
+"""What `answered` raises when the client cannot be heard any more, though it may still hear."""
 
 
 async def converse(
@@ -74,3 +77,8 @@ def answered(bus: Bus, message: Message, *, window_bytes: int = WINDOW_BYTES) ->
     if not back:
         raise BadRequest(f"the request has no {BACK} header, which names the subject that its input is served on")
     return open_stream(bus, back, window_bytes=window_bytes)
+
+
+def unheard(problem: Exception) -> Unavailable:
+    """What to tell a client that cannot be heard any more (`BROKEN`)."""
+    return Unavailable(f"the connection was interrupted, and nothing is heard of this client any more ({problem})")

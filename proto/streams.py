@@ -25,6 +25,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from math import ceil
 
 from proto.bus.port import Bus, BusError, Message, NoResponders
 from proto.errors import ApiError, InternalError, Unavailable, from_status
@@ -123,7 +124,7 @@ class _Receiver:
     async def chunks(self, subject: str) -> AsyncGenerator[bytes, None]:
         """The chunks in order."""
         while True:
-            message = await self._next(subject)
+            message = await self._next()
             self._check(message, subject)
             if message.data:
                 yield message.data
@@ -136,32 +137,32 @@ class _Receiver:
         if not self._ended and self._sender:
             await self._tell({END: "1"})
 
-    async def _next(self, subject: str) -> Message:
+    async def _next(self) -> Message:
+        """The next message. Silence is counted in looks and not by the clock, which goes on while we are stopped."""
         if not self._arrived.empty():
             return self._arrived.get_nowait()
-        loop = asyncio.get_running_loop()
-        silent_at_s = loop.time() + SILENT_S
-        while (left_s := silent_at_s - loop.time()) > 0:
+        look_s = min(LOOK_S, SILENT_S)
+        for _ in range(ceil(SILENT_S / look_s)):
             try:
-                async with asyncio.timeout(min(LOOK_S, left_s)):
+                async with asyncio.timeout(look_s):
                     return await self._arrived.get()
             except TimeoutError:
                 if not self._bus.connected:
                     raise StreamBroken("the connection to the NATS server broke") from None
                 if self._sender:
                     await self._tell({CREDIT: str(self._read_bytes)})
-        raise StreamBroken(f"the stream from {subject} fell silent")
+        raise StreamBroken(f"the other side fell silent for {SILENT_S:g} s")
 
     def _check(self, message: Message, subject: str) -> None:
         """Look at the number and at the end."""
         if message.headers.get("Status") == "503":
             self._ended = True
             if self._sender:
-                raise StreamBroken(f"the sender of the stream from {subject} is gone")
+                raise StreamBroken("the other side is gone: it has ended, or its connection broke")
             raise NoResponders(f"nobody listens on {subject}")
         sequence = int(message.headers.get(SEQUENCE, "0"))
         if sequence != (self._last + 1 if message.data else self._last):
-            raise StreamBroken(f"the stream from {subject} lost chunk {self._last + 1}")
+            raise StreamBroken(f"chunk {self._last + 1} was lost on its way")
         self._last = sequence
         self._ended = END in message.headers
         if self._ended and ERROR in message.headers:
@@ -253,7 +254,7 @@ class _Sender:
             self._answered = False
             await self._publish(b"", {})
         log.info("stream_receiver_silent")
-        await self._end(Unavailable(f"the receiver of the stream gave no sign of life for {SILENT_S:g} s"))
+        await self._end(Unavailable(f"whoever listens here gave no sign of life for {SILENT_S:g} s"))
 
     async def _send(self, chunk: bytes) -> None:
         while self._sent_bytes - self._read_bytes >= self._window_bytes:

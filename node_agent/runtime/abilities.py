@@ -141,7 +141,7 @@ class Attachment(Protocol):
         """Gives the program's terminal, if it has one, another size."""
 
     async def close(self) -> None:
-        """Lets go; the program goes on, without this writer."""
+        """Lets go; the program goes on, without this writer. Whoever still listens learns that the line broke."""
 
 
 @runtime_checkable

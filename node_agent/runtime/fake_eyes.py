@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from node_agent.runtime.abilities import Missed, Printed, ProcessState
-from node_agent.runtime.port import ContainerState
+from node_agent.runtime.port import ContainerState, RuntimeUnavailable
 
 
 class FakeAttachment:
@@ -16,10 +16,18 @@ class FakeAttachment:
         self._ended = ended
         self._state = state
         self._left = left
+        self._closed = asyncio.Event()
 
     async def heard(self) -> AsyncIterator[Printed | Missed | ContainerState]:
         """See the port."""
-        await self._ended.wait()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._ended, self._closed)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+        if self._closed.is_set():
+            raise RuntimeUnavailable("the line was closed")
         yield self._state()
 
     async def write(self, data: bytes) -> None:
@@ -34,6 +42,7 @@ class FakeAttachment:
 
     async def close(self) -> None:
         """See the port."""
+        self._closed.set()
         self._left()
 
 

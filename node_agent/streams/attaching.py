@@ -17,12 +17,12 @@ from node_agent.runtime.abilities import Attachment, Missed, Printed
 from node_agent.runtime.port import ContainerState, NoSuchContainer, RuntimeFailure, StdinNotOpen
 from node_agent.streams.finding import Finder
 from proto import codec, subjects
-from proto.bus.port import Bus, BusError, Message
-from proto.duplex import answered
+from proto.bus.port import Bus, Message
+from proto.duplex import BROKEN, answered, unheard
 from proto.errors import ApiError, BadRequest, NotFound, Unavailable
 from proto.frames import RESIZED, STDERR, STDIN, STDOUT, ended, frame, missed, new_size
 from proto.node_programs import AttachRequest
-from proto.streams import StreamBroken, serve_stream
+from proto.streams import serve_stream
 
 UNKNOWN_CODE = 255
 """What a client exits with when nobody knows how the program ended."""
@@ -64,10 +64,10 @@ class AttachServer:
             try:
                 async for heard in line.heard():
                     yield _frame(heard)
+            except RuntimeFailure as problem:
+                raise (listening.done() and listening.result()) or Unavailable(str(problem)) from None
             finally:
                 listening.cancel()
-        except RuntimeFailure as problem:
-            raise Unavailable(str(problem)) from None
         finally:
             await line.close()
 
@@ -105,8 +105,8 @@ def _frame(heard: Printed | Missed | ContainerState) -> bytes:
     return ended(heard.exit_code)
 
 
-async def _listen(words: AsyncGenerator[bytes, None], line: Attachment) -> None:
-    """Do what the client's frames say. One that cannot be heard any more is gone, and its line with it."""
+async def _listen(words: AsyncGenerator[bytes, None], line: Attachment) -> ApiError | None:
+    """Do what the client's frames say. One that cannot be heard any more loses its line; why, if it may still hear."""
     try:
         async with aclosing(words) as chunks:
             async for chunk in chunks:
@@ -115,5 +115,13 @@ async def _listen(words: AsyncGenerator[bytes, None], line: Attachment) -> None:
                 elif chunk[0] == RESIZED:
                     await line.resize(*new_size(chunk[1:]))
         await line.end_input()
-    except (ApiError, BusError, StreamBroken, ValueError):
+    except BROKEN as problem:
         await line.close()
+        return unheard(problem)
+    except ApiError as problem:
+        await line.close()
+        return problem
+    except ValueError as problem:
+        await line.close()
+        return BadRequest(f"a frame of this client cannot be read: {problem}")
+    return None

@@ -15,9 +15,9 @@ from typing import Any
 from node_agent.runtime.port import NoSuchContainer, RuntimeFailure, StartFailed
 from node_agent.streams.descriptors import read_chunks, write_all
 from node_agent.streams.ends import Ends
+from proto.duplex import BROKEN, unheard
 from proto.errors import ApiError, NotFound, Unavailable
 from proto.frames import CONTENT_BYTES_MAX, RESIZED, STDIN, Channel, ended, frame, new_size
-from proto.streams import StreamBroken
 
 FRAMES_WAITING_MAX = 4
 NOT_FOUND_CODE, NOT_EXECUTABLE_CODE = 127, 126
@@ -99,6 +99,8 @@ def _ending(running: asyncio.Task[int], listening: asyncio.Task[None]) -> bytes:
 def _as_api_error(problem: BaseException | None) -> BaseException:
     if isinstance(problem, NoSuchContainer):
         return NotFound("the container has ended")
-    if isinstance(problem, StreamBroken | RuntimeFailure):
+    if isinstance(problem, BROKEN):
+        return unheard(problem)
+    if isinstance(problem, RuntimeFailure):
         return Unavailable(str(problem))
     return problem if isinstance(problem, ApiError | Exception) else Unavailable("the conversation was ended")

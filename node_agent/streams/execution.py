@@ -82,7 +82,7 @@ def read_request(message: Message) -> ExecRequest:
         BadRequest: it cannot be read, or lacks a command.
     """
     try:
-        request = codec.unpack(message.data, ExecRequest)
+        request = codec.read_request(message.data, ExecRequest)
     except ValueError as error:
         raise BadRequest(f"the exec request cannot be read: {error}") from None
     if not request.command or not request.command[0]:
@@ -99,7 +99,7 @@ def read_copy_request(message: Message) -> ExecRequest:
         BadRequest: it cannot be read, or lacks a path.
     """
     try:
-        request = codec.unpack(message.data, CopyRequest)
+        request = codec.read_request(message.data, CopyRequest)
     except ValueError as error:
         raise BadRequest(f"the copy request cannot be read: {error}") from None
     if not request.path or "\0" in request.path:

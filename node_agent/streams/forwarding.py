@@ -15,12 +15,12 @@ from contextlib import aclosing
 from node_agent.background import Background
 from node_agent.streams.finding import Finder
 from proto import codec, subjects
-from proto.bus.port import Bus, BusError, Message
-from proto.duplex import answered
+from proto.bus.port import Bus, Message
+from proto.duplex import BROKEN, answered, unheard
 from proto.errors import ApiError, BadRequest, Unavailable
 from proto.node import ForwardRequest
 from proto.resetting import reset
-from proto.streams import CHUNK_BYTES_MAX, StreamBroken, serve_stream
+from proto.streams import CHUNK_BYTES_MAX, serve_stream
 
 LOOPBACKS = ("127.0.0.1", "::1")
 CONNECT_S_MAX = 5.0
@@ -49,7 +49,7 @@ class ForwardServer:
             ApiError: there is no connection, or it broke.
         """
         try:
-            request = codec.unpack(message.data, ForwardRequest)
+            request = codec.read_request(message.data, ForwardRequest)
         except ValueError as error:
             raise BadRequest(f"the port-forward request cannot be read: {error}") from None
         work = self._finder.pod(request.namespace, request.pod)
@@ -59,9 +59,11 @@ class ForwardServer:
         try:
             while data := await reader.read(CHUNK_BYTES_MAX):
                 yield data
+            if hearing.done() and (problem := hearing.result()) is not None:
+                raise problem
             ended = True
-        except OSError as problem:
-            raise Unavailable(f"the connection to port {request.port} broke: {problem.strerror}") from None
+        except OSError as error:
+            raise Unavailable(f"the connection to port {request.port} broke: {error.strerror}") from None
         finally:
             if not ended:
                 hearing.cancel()
@@ -83,8 +85,11 @@ async def _connect(port: int, pod: str) -> tuple[asyncio.StreamReader, asyncio.S
     raise Unavailable(f"nothing of pod {pod} can be reached on port {port}: {problem}")
 
 
-async def _say(words: AsyncGenerator[bytes, None], writer: asyncio.StreamWriter) -> None:
-    """Say the client's words to the program, and when they end that there are no more."""
+async def _say(words: AsyncGenerator[bytes, None], writer: asyncio.StreamWriter) -> ApiError | None:
+    """Say the client's words to the program, and when they end that there are no more.
+
+    If they break off, the program learns it as from a peer that crashed, and the caller what the client should be told.
+    """
     try:
         async with aclosing(words) as chunks:
             async for chunk in chunks:
@@ -93,8 +98,12 @@ async def _say(words: AsyncGenerator[bytes, None], writer: asyncio.StreamWriter)
         if writer.can_write_eof():
             writer.write_eof()
         await writer.drain()
-    except (OSError, ApiError, BusError, StreamBroken):
-        reset(writer)  # The program learns it as from a peer that crashed.
+    except BROKEN as problem:
+        reset(writer)
+        return unheard(problem)
+    except (OSError, ApiError):
+        reset(writer)
     except asyncio.CancelledError:
         reset(writer)
         raise
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
@@ -178,7 +179,7 @@ async def test_a_sender_whose_program_died_is_known_soon(connect: Connect, serve
     stream = open_stream(await connect("client"), "logs")
     assert await anext(stream) == b"once"
     await agent.close()
-    with pytest.raises(StreamBroken, match="the sender of the stream from logs is gone"):
+    with pytest.raises(StreamBroken, match="the other side is gone"):
         await asyncio.wait_for(anext(stream), 2 * streams.LOOK_S + 1)
 
 
@@ -215,12 +216,31 @@ async def test_silence_is_noticed_on_both_ends(serve: Serve, monkeypatch: pytest
     await eventually(lambda: tasks[0].done())
 
 
+async def test_a_program_that_was_stopped_takes_its_own_absence_for_nobodys_silence(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("PULSE_S", 0.05), ("LOOK_S", 0.05), ("SILENT_S", 0.5)):
+        monkeypatch.setattr(streams, name, value)
+    network = MemoryNetwork()
+    tasks = await serve(MemoryBus(network, "agent"), silent_once)
+    stream = open_stream(MemoryBus(network, "client"), "logs")
+    assert await anext(stream) == b"once"
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.wait({waiting}, timeout=0.1)
+    time.sleep(2 * streams.SILENT_S)  # Nobody's turn, as after Ctrl-Z.
+    done, _ = await asyncio.wait({waiting}, timeout=0.1)
+    assert not done
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+
+
 async def test_a_lost_chunk_breaks_the_stream(serve: Serve) -> None:
     network = MemoryNetwork(RandomIds(1))
     await serve(MemoryBus(network, "agent"), endless)
     stream = open_stream(MemoryBus(network, "client"), "logs")
     assert await anext(stream)
     network.link("client").loss = 0.5
-    with pytest.raises(StreamBroken, match="lost chunk"):
+    with pytest.raises(StreamBroken, match="was lost on its way"):
         async for _ in stream:
             pass

@@ -11,7 +11,7 @@ import pytest
 
 from node_agent.runtime.abilities import Attaches, Attachment, Printed, TellsProcesses
 from node_agent.runtime.conformance.rig import Rig, RuntimeSuite
-from node_agent.runtime.port import ContainerState, NoSuchContainer, StdinNotOpen
+from node_agent.runtime.port import ContainerState, NoSuchContainer, RuntimeUnavailable, StdinNotOpen
 
 
 @pytest.mark.asyncio
@@ -43,6 +43,13 @@ class AttachConformance(RuntimeSuite):
         refusal: StdinNotOpen = await rig.until(partial(refused, rig), "stdin has ended")
         assert "stdin" in str(refusal)
         await line.close()
+
+    async def test_whoever_listens_to_a_line_that_is_closed_learns_it(self, rig: Rig) -> None:
+        await rig.start("u.a.0", rig.programs.runs)
+        async with attached(rig, stdin=False) as heard:
+            await heard.line.close()
+            with pytest.raises(RuntimeUnavailable):
+                await asyncio.wait_for(heard, 10)
 
     async def test_nobody_attaches_to_what_does_not_run(self, rig: Rig) -> None:
         assert isinstance(rig.runtime, Attaches)
