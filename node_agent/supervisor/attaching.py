@@ -32,6 +32,8 @@ from node_agent.supervisor.server import receive
 _CHANNELS = {"stdout": STDOUT, "stderr": STDERR}
 _BUFFER_BYTES = 1024 * 1024
 _HANG_UPS = ~(READABLE | WRITABLE)
+_LINGER_S = 5.0
+"""How long a client may take to read the end."""
 
 
 class Attachment:
@@ -47,6 +49,7 @@ class Attachment:
         self._missed_bytes = 0
         self._last = b""
         self._told_end = False
+        self._lingers = False
         self._received = bytearray()
         self._untaken = memoryview(b"")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
@@ -56,7 +59,7 @@ class Attachment:
 
     def hear(self, stream: str, chunk: bytes) -> None:
         """The program has printed this."""
-        if self._unsent or not self._open:
+        if self._unsent or self._lingers or not self._open:
             self._missed_bytes += len(chunk)
         else:
             self._send(frame(_CHANNELS[stream], chunk))
@@ -108,8 +111,19 @@ class Attachment:
             last, self._last = self._last, b""
             self._told_end = True
             self._send(last)
-        if self._told_end and not self._unsent:
-            self.close()
+        if self._open and self._told_end and not self._unsent and not self._lingers:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Lets fall what the client still sends, until it closes.
+
+        To close first, with something unread, would be a reset, and take the end away from a client that has yet to
+        read it.
+        """
+        self._lingers, self._writes = True, False
+        self._untaken = memoryview(b"")
+        self._loop.call_later(_LINGER_S, self.close)
+        self._expect()
 
     def _expect(self) -> None:
         """Waits for what can be done now."""
@@ -119,11 +133,11 @@ class Attachment:
 
     def _receive(self) -> None:
         received = receive(self._sock)
-        if received:
+        if received == b"":
+            self.close()
+        elif received and not self._lingers:
             self._received += received
             self._take_frames()
-        elif received is not None:
-            self.close()
 
     def _take_frames(self) -> None:
         while self._open and not self._untaken and len(self._received) >= HEADER.size:

@@ -72,6 +72,14 @@ class TerminalConformance(RuntimeSuite):
             shown, end = await asyncio.wait_for(heard, 10)
         assert (shown, end.exit_code) == (b"got words\n", 3)
 
+    async def test_a_client_that_still_writes_hears_the_end(self, rig: Rig) -> None:
+        await rig.start_shell("u.a.0", "read line; exit 3", stdin=True)
+        async with attached(rig, stdin=True) as heard:
+            writing = asyncio.ensure_future(heard.line.write(b"words\n" + bytes(4_000_000)))
+            _, end = await asyncio.wait_for(heard, 10)
+        await asyncio.wait_for(writing, 10)
+        assert end.exit_code == 3
+
     async def test_a_terminal_has_a_size_and_outlives_the_agent(self, rig: Rig) -> None:
         script = "while read line; do [ -t 1 ] && echo $line-$(stty size | tr ' ' x); done"
         await rig.start_shell("u.a.0", script, stdin=True, tty=True)
