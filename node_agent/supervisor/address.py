@@ -2,7 +2,7 @@
 
 A path has at most 107 bytes, and state folders may lie deep: a longer one is reached through a descriptor of its
 folder, by way of `/proc/self/fd`. On a disk that takes no new file, not even a socket's, there is a name that needs
-none: anybody may listen there or connect, so both ends ask the kernel who the other one is.
+none: anybody may listen there or connect, so both ends ask the kernel who the other one is. `dial` knows both names.
 """
 
 import os
@@ -30,6 +30,40 @@ def reachable(path: str) -> Iterator[str]:
         yield f"/proc/self/fd/{fd}/{name}"
     finally:
         os.close(fd)
+
+
+def dial(path: str) -> socket.socket:
+    """A non-blocking connection to who listens at the path, with a file or without.
+
+    Raises:
+        BlockingIOError: Somebody listens, and has no room for another connection now.
+        OSError: Nobody of our user's listens there.
+    """
+    with reachable(path) as name:
+        try:
+            return _connected(name)
+        except BlockingIOError:
+            raise
+        except OSError as problem:
+            gone = problem
+    try:
+        connection = _connected(name_without_file(path))
+    except OSError:
+        raise gone from None
+    if user_behind(connection) != os.geteuid():
+        connection.close()
+        raise gone
+    return connection
+
+
+def _connected(name: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    try:
+        connection.connect(name)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def name_without_file(path: str) -> str:

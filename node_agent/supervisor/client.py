@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from node_agent.supervisor.address import name_without_file, reachable, user_behind
+from node_agent.supervisor.address import dial
 from node_agent.supervisor.scope import scope_command
 from node_agent.supervisor.wire import EXIT_HELD, PROTOCOL
 
@@ -159,19 +159,10 @@ async def open_line(socket_path: Path, limit_bytes: int) -> tuple[asyncio.Stream
         SupervisorGone: None listens there.
     """
     try:
-        with reachable(str(socket_path)) as path:
-            return await asyncio.open_unix_connection(path, limit=limit_bytes)
+        connection = dial(str(socket_path))
     except OSError as problem:
-        gone = SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}")
-    try:
-        name = name_without_file(str(socket_path))
-        reader, writer = await asyncio.open_unix_connection(name, limit=limit_bytes)
-    except OSError:
-        raise gone from None
-    if user_behind(writer.get_extra_info("socket")) != os.geteuid():
-        writer.close()
-        raise gone
-    return reader, writer
+        raise SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}") from None
+    return await asyncio.open_unix_connection(sock=connection, limit=limit_bytes)
 
 
 async def ensure_supervisor(place: SupervisorPlace) -> SupervisorClient:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from node_agent.supervisor.processes import is_zombie
 from proto import codec
 from proto.node import CleanReply, CleanRequest
 from proto.objects.apps import Deployment
@@ -85,16 +86,9 @@ async def nothing_left(observer: Observer) -> bool:
         for kept in ("agent/pods", "agent/supervisor/containers"):
             found = sorted(entry.name for entry in (machine.state_dir / kept).glob("*"))
             assert not found, f"{name}: {kept} holds {found}"
-        zombies = [pid for pid in await machine.processes() if _is_zombie(pid)]
+        zombies = [pid for pid in await machine.processes() if is_zombie(pid)]
         assert not zombies, f"{name}: zombies {zombies}"
     return True
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.timeout(0)
