@@ -4,10 +4,13 @@ The stream is a tar of one file or folder, with an empty last member that says t
 beside the final name and renames at the end, so that a stream that breaks off leaves nothing under a final name. As
 with `cp`, a PATH that is a folder, or ends with a slash, takes what is copied into itself; folders are merged.
 
-Both ends of `setpoint cp` run this: one on the client's machine, one in the container. Standard library only, since
-the second starts in the surroundings of any program. *Never*: follows a link or a name out of the target.
+Both ends of `setpoint cp` run this: one on the client's machine, one in the container, perhaps by another interpreter
+than ours. So: standard library only, and nothing newer than Python 3.8. Links are copied as they are. *Never*: follows
+a link or a name out of the target.
 """
 # ruff: noqa: PTH100  (a link that is named is copied itself, so it must not be resolved)
+
+from __future__ import annotations
 
 import os
 import shutil
@@ -20,10 +23,16 @@ from typing import BinaryIO
 
 WHOLE = ".setpoint-whole"
 MODE_BITS = 0o777
+WHILE_UNPACKED = 0o700
+"""What we need of folders until everything in them has its name."""
 
 
 class BrokenOff(Exception):
     """The stream ended before it was whole."""
+
+
+class Unsafe(Exception):
+    """The stream would write elsewhere, or make what is neither file, folder nor link."""
 
 
 def main(arguments: list[str]) -> int:
@@ -36,22 +45,38 @@ def main(arguments: list[str]) -> int:
             send(path, sys.stdout.buffer)
         else:
             receive(path, sys.stdin.buffer)
-    except (OSError, tarfile.TarError, BrokenOff, shutil.Error) as problem:
-        named = getattr(problem, "filename", None)
-        print(f"{named}: {problem.strerror}" if isinstance(problem, OSError) and named else problem, file=sys.stderr)
+    except OSError as problem:
+        print(f"{problem.filename or path}: {problem.strerror or problem}", file=sys.stderr)
+        return 1
+    except (tarfile.TarError, BrokenOff, Unsafe) as problem:
+        print(problem, file=sys.stderr)
         return 1
     return 0
 
 
 def send(path: str, stream: BinaryIO) -> None:
-    """Write a file or folder to the stream, under its own name.
+    """Write a file or folder to the stream, under its own name. Of a folder, sockets and devices are left out.
 
     Raises:
         OSError: something of it cannot be read.
+        Unsafe: it is neither file, folder nor link.
     """
     source = Path(os.path.abspath(path))
+    name = source.name or "root"
+
+    def wanted(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if _is_copied(member):
+            return member
+        what = source.parent / member.name
+        if member.name == name:
+            raise Unsafe(f"{what}: neither a file, a folder nor a link")
+        print(f"{what}: left out, since it is neither a file, a folder nor a link", file=sys.stderr)
+        return None
+
+    if source.is_socket():  # tarfile leaves these out without a word.
+        raise Unsafe(f"{source}: neither a file, a folder nor a link")
     with tarfile.open(fileobj=stream, mode="w|", bufsize=1 << 18) as tar:
-        tar.add(source, arcname=source.name or "root")
+        tar.add(source, arcname=name, filter=wanted)
         tar.addfile(tarfile.TarInfo(WHOLE))
     stream.flush()
 
@@ -61,50 +86,90 @@ def receive(path: str, stream: BinaryIO) -> None:
 
     Raises:
         OSError: it cannot be written.
-        BrokenOff | tarfile.TarError: the stream is not whole, or has names that lead elsewhere; nothing was changed.
+        BrokenOff | Unsafe | tarfile.TarError: the stream is not whole, or is none of ours; nothing was changed.
     """
     target = Path(os.path.abspath(path))
     into = path.endswith("/") or target.is_dir()
     parent = target if into else target.parent
     parent.mkdir(parents=True, exist_ok=True)
-    begun = Path(tempfile.mkdtemp(prefix=".setpoint-copy-", dir=parent))
+    begun = _begin_in(parent)
     try:
-        name = _unpack(stream, begun)
-        _settle(begun / name, parent / name if into else target)
+        name, folders = _unpack(stream, begun)
+        final = parent / name if into else target
+        merged = _settle(begun / name, final)
+        for folder in reversed(folders):
+            where = final.joinpath(*folder.name.split("/")[1:])
+            if where not in merged:
+                os.utime(where, (folder.mtime, folder.mtime))
+                where.chmod(folder.mode & MODE_BITS)
     finally:
         shutil.rmtree(begun, ignore_errors=True)
 
 
-def _unpack(stream: BinaryIO, folder: Path) -> str:
-    """Unpack everything; the name of what was copied."""
+def _begin_in(parent: Path) -> Path:
+    """A folder of our own beside the final name."""
+    try:
+        return Path(tempfile.mkdtemp(prefix=".setpoint-copy-", dir=parent))
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, str(parent)) from None
+
+
+def _unpack(stream: BinaryIO, begun: Path) -> tuple[str, list[tarfile.TarInfo]]:
+    """Unpack everything; the name of what was copied, and all folders of it, the outer ones first."""
     name = ""
+    folders: list[tarfile.TarInfo] = []
     with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 18) as tar:
+        tar.extraction_filter = lambda member, _: member  # What is safe is decided here, whatever the interpreter.
         for member in tar:
-            if member.name == WHOLE:
-                return name
+            if member.name == WHOLE and name:
+                return name, folders
             name = name or member.name.split("/")[0]
-            tar.extract(member, folder, filter=_with_its_mode)
+            _check(member, begun)
+            member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
+            if member.isdir():
+                folders.append(member)
+                (begun / member.name).mkdir(WHILE_UNPACKED)
+            else:
+                member.mode &= MODE_BITS
+                tar.extract(member, begun)
     raise BrokenOff("the copy broke off; nothing was changed")
 
 
-def _with_its_mode(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Python's filter for data of others, which also takes away what a group may do; that is kept here."""
-    safe = tarfile.data_filter(member, folder)
-    return safe.replace(mode=member.mode & MODE_BITS, deep=False)
+def _is_copied(member: tarfile.TarInfo) -> bool:
+    return member.isreg() or member.isdir() or member.issym() or member.islnk()
 
 
-def _settle(source: Path, target: Path) -> None:
-    """Move it to its name: files replace files, folders are merged."""
-    if not source.is_dir() or source.is_symlink():
+def _check(member: tarfile.TarInfo, begun: Path) -> None:
+    """Refuse what would be written through a link or to another place.
+
+    Raises:
+        Unsafe: it would.
+    """
+    names = [member.name, *([member.linkname] if member.islnk() else [])]
+    for name in names:
+        outer, _, last = name.rpartition("/")
+        is_plain = last not in ("", ".", "..") and not name.startswith("/")
+        if not is_plain or (begun / outer).resolve() != begun.resolve() / outer:
+            raise Unsafe(f"{name}: leads out of what is copied; nothing was changed")
+    if not _is_copied(member):
+        raise Unsafe(f"{member.name}: neither a file, a folder nor a link; nothing was changed")
+    if os.path.lexists(begun / member.name):
+        raise Unsafe(f"{member.name}: comes twice; nothing was changed")
+
+
+def _settle(source: Path, target: Path, *, outermost: bool = True) -> set[Path]:
+    """Move it to its name: files replace files, folders are merged; the folders that were there before.
+
+    As with `cp`, a link to a folder that stands where a folder should be is followed only if the caller named it.
+    """
+    is_folder = source.is_dir() and not source.is_symlink()
+    if not is_folder or not target.is_dir() or (target.is_symlink() and not outermost):
         source.replace(target)
-        return
-    mode = source.stat().st_mode & MODE_BITS
-    if not target.is_dir():
-        source.replace(target)
-        return
+        return set()
+    merged = {target}
     for each in sorted(source.iterdir()):
-        _settle(each, target / each.name)
-    target.chmod(mode)
+        merged |= _settle(each, target / each.name, outermost=False)
+    return merged
 
 
 if __name__ == "__main__":

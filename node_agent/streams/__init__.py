@@ -8,6 +8,7 @@ Enters: requests on `down.*` subjects of this node, each with the reply subject 
     ends          our ends of a command's stdin, stdout and stderr
     conversation  one command and one client, until either has ended
     execution     `down.exec` and `down.copy`
+    copies        the command that copies
     attaching     `down.attach`
     forwarding    `down.portforward`
     listing       `down.processes`

@@ -1,6 +1,6 @@
 """Serves `down.exec` and `down.copy`: a command in a container, with a client who talks with it.
 
-A copy is such a command too, one end of `proto.copying`, so it may do what the container's own program may.
+A copy is such a command too (see `copies`), so it may do what the container's own program may.
 
 The command has the variables, the working directory and the limits of the container's own program.
 
@@ -9,7 +9,6 @@ Reads: the request. Writes: the runtime, through `Operations`. Never: a containe
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -22,13 +21,14 @@ from node_agent.pods.pods import Pods
 from node_agent.runtime.port import RuntimeFailure
 from node_agent.storage.port import StorageFailure
 from node_agent.streams.conversation import conversation
+from node_agent.streams.copies import read_copy_request
 from node_agent.streams.ends import Ends
 from node_agent.streams.finding import Finder
-from proto import codec, copying, subjects
+from proto import codec, subjects
 from proto.bus.port import Bus, Message
 from proto.duplex import answered
 from proto.errors import BadRequest, Unavailable
-from proto.node import CopyRequest, ExecRequest
+from proto.node import ExecRequest
 from proto.streams import serve_stream
 
 
@@ -90,28 +90,6 @@ def read_request(message: Message) -> ExecRequest:
     if any("\0" in word for word in request.command):
         raise BadRequest("the command contains a NUL character")
     return request
-
-
-def read_copy_request(message: Message) -> ExecRequest:
-    """The command that does what a client wants copied.
-
-    Raises:
-        BadRequest: it cannot be read, or lacks a path.
-    """
-    try:
-        request = codec.read_request(message.data, CopyRequest)
-    except ValueError as error:
-        raise BadRequest(f"the copy request cannot be read: {error}") from None
-    if not request.path or "\0" in request.path:
-        raise BadRequest("the path to copy must not be empty or contain a NUL character")
-    direction = "receive" if request.receive else "send"
-    return ExecRequest(
-        namespace=request.namespace,
-        pod=request.pod,
-        container=request.container,
-        command=(sys.executable, "-S", copying.__file__, direction, request.path),
-        stdin=request.receive,
-    )
 
 
 def _surroundings(launch: Launch | Hold, request: ExecRequest) -> Launch:

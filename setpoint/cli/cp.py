@@ -110,7 +110,7 @@ async def _download(bus: Bus, subject: str, request: dict[str, object], path: st
 
 async def _local(direction: str, path: str, **pipes: int) -> asyncio.subprocess.Process:
     """Our end of the copy."""
-    words = (sys.executable, "-S", copying.__file__, direction, path)
+    words = (sys.executable, "-I", "-S", copying.__file__, direction, path)
     return await asyncio.create_subprocess_exec(*words, limit=2 * CONTENT_BYTES_MAX, **pipes)  # type: ignore[arg-type]
 
 

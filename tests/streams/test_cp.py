@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,115 @@ async def test_a_stream_that_broke_off_changes_nothing(tmp_path: Path, source: P
             copying.receive(str(target), io.BytesIO(stream.getvalue()[:length]))
         assert not target.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def copied(source: Path, target: Path) -> None:
+    """Copy as both ends do together."""
+    stream = io.BytesIO()
+    copying.send(str(source), stream)
+    copying.receive(str(target), io.BytesIO(stream.getvalue()))
+
+
+async def test_links_go_as_they_are_wherever_they_lead(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, target in {
+        "absolute": "/etc/hostname",
+        "outside": "../..",
+        "broken": "no-such",
+        "itself": "itself",
+    }.items():
+        (source / name).symlink_to(target)
+    (source / "one").write_text("same")
+    (source / "two").hardlink_to(source / "one")
+    copied(source, tmp_path / "there")
+    assert tree(tmp_path / "there") == tree(source)
+    assert (tmp_path / "there" / "one").samefile(tmp_path / "there" / "two")
+
+
+async def test_folders_keep_their_modes_and_times_but_not_those_that_were_there(tmp_path: Path) -> None:
+    source, there = tmp_path / "source", tmp_path / "there"
+    (source / "locked").mkdir(parents=True)
+    (source / "locked" / "file").write_text("x")
+    os.utime(source / "locked", (1e9, 1e9))
+    (source / "locked").chmod(0o555)
+    source.chmod(0o700)
+    (there / "source").mkdir(parents=True)
+    (there / "source").chmod(0o1777)
+    copied(source, there)
+    placed = there / "source" / "locked"
+    assert (placed.stat().st_mode & 0o7777, placed.stat().st_mtime) == (0o555, 1e9)
+    assert (there / "source").stat().st_mode & 0o7777 == 0o1777
+
+
+async def test_what_is_no_file_is_left_out_and_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    os.mkfifo(source / "fifo")
+    (source / "file").write_text("x")
+    copied(source, tmp_path / "there")
+    assert list(tree(tmp_path / "there")) == ["file"]
+    assert capfd.readouterr().err == f"{source}/fifo: left out, since it is neither a file, a folder nor a link\n"
+    assert copying.main(["send", str(source / "fifo")]) == 1
+    assert capfd.readouterr().err == f"{source}/fifo: neither a file, a folder nor a link\n"
+
+
+async def test_a_link_that_is_there_is_no_way_out(tmp_path: Path) -> None:
+    elsewhere, source, there = tmp_path / "elsewhere", tmp_path / "d", tmp_path / "there"
+    elsewhere.mkdir()
+    (source / "inner").mkdir(parents=True)
+    (source / "inner" / "file").write_text("x")
+    (there / "d").mkdir(parents=True)
+    (there / "d" / "inner").symlink_to(elsewhere)
+    with pytest.raises(NotADirectoryError):
+        copied(source, there)
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param("/tmp/x", tarfile.REGTYPE, id="absolute"),
+        pytest.param("d/../../x", tarfile.REGTYPE, id="upwards"),
+        pytest.param("d/way/x", tarfile.REGTYPE, id="through a link"),
+        pytest.param("d/way", tarfile.REGTYPE, id="over a link"),
+        pytest.param("d/hard", tarfile.LNKTYPE, id="hard link to elsewhere"),
+        pytest.param("d/device", tarfile.CHRTYPE, id="device"),
+    ],
+)
+async def test_a_stream_that_leads_elsewhere_is_refused(tmp_path: Path, name: str, kind: bytes) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "secret").write_text("s")
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w|") as tar:
+        folder, way, evil = tarfile.TarInfo("d"), tarfile.TarInfo("d/way"), tarfile.TarInfo(name)
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+        way.type, way.linkname = tarfile.SYMTYPE, str(elsewhere)
+        evil.type, evil.linkname = kind, "d/way/secret" if kind == tarfile.LNKTYPE else ""
+        for member in (folder, way, evil, tarfile.TarInfo(copying.WHOLE)):
+            tar.addfile(member)
+    with pytest.raises(copying.Unsafe):
+        copying.receive(str(tmp_path / "there"), io.BytesIO(stream.getvalue()))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere"]
+    assert [path.name for path in elsewhere.iterdir()] == ["secret"]
+
+
+async def test_a_user_who_may_not_use_the_agents_python_copies_all_the_same(stage: Stage, tmp_path: Path) -> None:
+    container = {"name": "app", "command": ["sleep", "1000"], "env": [{"name": "PYTHONHOME", "value": "/nowhere"}]}
+    security = {"runAsUser": 65534, "runAsGroup": 65534}
+    spec = {"terminationGracePeriodSeconds": 1, "securityContext": security, "containers": [container]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "nobody"}, "spec": spec}
+    await stage.call("apply", "-f", "-", stdin=json.dumps(pod))
+    await stage.call("wait", "--for=condition=Ready", "pod/nobody")
+    (tmp_path / "- odd\nname").write_text("x")
+    await stage.call("cp", str(tmp_path / "- odd\nname"), "nobody:/tmp/setpoint-nobody")
+    try:
+        shown = (await stage.call("exec", "nobody", "--", "stat", "-c", "%U %s", "/tmp/setpoint-nobody")).out
+        assert shown == "nobody 1\n"
+        await stage.call("cp", "nobody:/tmp/setpoint-nobody", str(tmp_path / "back"))
+        assert (tmp_path / "back").read_text() == "x"
+        refused = await stage.call("cp", str(tmp_path / "back"), "nobody:/etc/back", ok=False)
+        assert (refused.status, refused.err) == (1, "/etc: Permission denied\n")
+    finally:
+        Path("/tmp/setpoint-nobody").unlink(missing_ok=True)
