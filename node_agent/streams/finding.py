@@ -10,6 +10,7 @@ from node_agent.plan.lives import by_container
 from node_agent.pods.pods import Pods
 from node_agent.pods.work import PodWork
 from node_agent.runtime.port import ContainerState
+from proto.default_container import default_container
 from proto.errors import BadRequest, NotFound, Unavailable
 from proto.objects.container import Container
 
@@ -32,12 +33,12 @@ class Finder:
         return work
 
     def container(self, work: PodWork, name: str) -> Container:
-        """The container of that name, or the pod's first."""
+        """The container of that name, or the one that the pod means by default."""
         found = {each.name: each for each in (*work.pod.spec.containers, *work.pod.spec.init_containers)}
         if name and name not in found:
             pod = work.pod.metadata.name
             raise BadRequest(f"container {name} is not valid for pod {pod}; it has: {', '.join(found)}")
-        return found[name] if name else work.pod.spec.containers[0]
+        return found[name or default_container(work.pod.metadata.annotations, [*found])]
 
     def running(self, work: PodWork, container: Container) -> ContainerState:
         """The life of the container that runs now."""

@@ -53,6 +53,9 @@ class ForwardServer:
         except ValueError as error:
             raise BadRequest(f"the port-forward request cannot be read: {error}") from None
         work = self._finder.pod(request.namespace, request.pod)
+        if work.reported.phase in ("Succeeded", "Failed"):
+            phase = work.reported.phase
+            raise BadRequest(f"unable to forward port because pod is not running. Current status={phase}")
         reader, writer = await _connect(request.port, work.pod.metadata.name)
         hearing = self._background.spawn(_say(answered(self._bus, message), writer), "portforward words")
         ended = False

@@ -13,11 +13,10 @@ import msgpack
 
 from proto import subjects
 from proto.client.raw import RawClient
-from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 from setpoint.cli.talking import terminal
-from setpoint.cli.talking.beginning import ENDED, begun
+from setpoint.cli.talking.beginning import ENDED, add_timeout_argument, begun
 from setpoint.cli.talking.pods import Item, container_of, node_of, pod_of
 from setpoint.cli.talking.session import hold
 
@@ -39,14 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-t", "--tty", action="store_true", help="be the program's terminal")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but what the program prints")
     add_timeout_argument(parser)
-
-
-def add_timeout_argument(parser: argparse.ArgumentParser) -> None:
-    """How long to wait for the program to begin."""
-    parser.add_argument(
-        "--pod-running-timeout", type=duration_s, default=60.0, metavar="DURATION",
-        help="how long to wait for the program to begin (default: 60s)",
-    )  # fmt: skip
 
 
 async def run(options: argparse.Namespace) -> int:

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import NamedTuple
 
-from proto.catalog import BY_KIND
+from proto.catalog import BY_KIND, by_alias
 from proto.client.raw import RawClient
 from setpoint.cli.errors import CliError
-from setpoint.cli.talking.pods import Item, pods_of, target_of
+from setpoint.cli.talking.pods import Item, container_of, pods_of, target_of
 
 
 class Source(NamedTuple):
@@ -37,7 +37,7 @@ async def _pods(client: RawClient, options: argparse.Namespace) -> list[Item]:
         listed = await client.list_all(BY_KIND["Pod"], options.namespace, labelSelector=options.selector)
         pods: list[Item] = listed.body.get("items", [])
         return pods
-    target = target_of(options.resource)
+    target = target_of(_whose(options))
     if target.kind.kind == "Pod":
         return [(await client.call("get", target.kind, options.namespace, target.name)).body]
     pods = await pods_of(client, target, options.namespace)
@@ -48,20 +48,28 @@ async def _pods(client: RawClient, options: argparse.Namespace) -> list[Item]:
     return pods[:1]
 
 
+def _whose(options: argparse.Namespace) -> list[str]:
+    """The words that name a pod or a controller. One behind them is a container's name, as if it came with -c.
+
+    Raises:
+        CliError: there are too many words.
+    """
+    words = list(options.resource)
+    length = 2 if "/" not in words[0] and len(words) > 1 and by_alias(words[0]) else 1
+    if len(words) > length + 1:
+        raise CliError(f"one pod at a time, or those of a --selector; found {' '.join(words)}")
+    if len(words) > length:
+        if options.container or options.all_containers:
+            raise CliError("only one of -c, --all-containers or a container's name behind the pod's is allowed")
+        options.container = words.pop()
+    return words
+
+
 def _containers(pod: Item, options: argparse.Namespace) -> list[Source]:
-    """The named container, all of them in the order of their start, or the first of the ordinary ones."""
+    """The named container, all of them in the order of their start, or the default one."""
     metadata, spec = pod["metadata"], pod["spec"]
-    ordinary = [str(each["name"]) for each in spec.get("containers", ())]
-    first = [str(each["name"]) for each in spec.get("initContainers", ())]
-    if options.container and options.container not in (*ordinary, *first):
-        there = ", ".join((*ordinary, *first))
-        raise CliError(f"container {options.container} is not in pod {metadata['name']}; it has {there}")
     if options.all_containers:
-        names = [*first, *ordinary]
-    elif options.container:
-        names = [options.container]
+        names = [str(each["name"]) for part in ("initContainers", "containers") for each in spec.get(part, ())]
     else:
-        names = ordinary[:1]
-        if len(ordinary) + len(first) > 1:
-            print(f'Defaulted container "{names[0]}" out of: {", ".join((*ordinary, *first))}', file=sys.stderr)
+        names = [container_of(pod, options.container)]
     return [Source(metadata["name"], metadata["namespace"], spec.get("nodeName", ""), name) for name in names]

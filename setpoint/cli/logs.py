@@ -22,6 +22,7 @@ from proto.streams import StreamBroken, open_stream
 from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.following import Mark, followed
+from setpoint.cli.log_gaps import Gaps
 from setpoint.cli.log_lines import LineCutter
 from setpoint.cli.log_sources import Source, chosen_sources
 from setpoint.cli.session import add_cluster_arguments, connect
@@ -37,8 +38,12 @@ WINDOW_BYTES = 4 * 1024 * 1024
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     add_cluster_arguments(parser)
-    parser.add_argument("resource", nargs="*", help="POD, pod/NAME, deployment/NAME or another that has pods")
-    parser.add_argument("-c", "--container", default="", help="the container (default: the first)")
+    parser.add_argument(
+        "resource", nargs="*", help="POD [CONTAINER], pod/NAME, deployment/NAME or another that has pods"
+    )
+    parser.add_argument(
+        "-c", "--container", default="", help="the container (default: the first, or the annotated one)"
+    )
     parser.add_argument("--all-containers", action="store_true", help="every container of the pod, also the init ones")
     parser.add_argument("--all-pods", action="store_true", help="every pod of a controller; sets --prefix")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with new output")
@@ -95,8 +100,15 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _since(text: str) -> float:
-    """A moment in RFC 3339, as the age in seconds that it has now."""
-    moment = datetime.fromisoformat(text)
+    """A moment in RFC 3339, as the age in seconds that it has now.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a time such as 2026-01-31T12:00:00Z, found {text!r}") from None
     return max((datetime.now(UTC) - (moment if moment.tzinfo else moment.replace(tzinfo=UTC))).total_seconds(), 0.0)
 
 
@@ -108,6 +120,7 @@ class Reading:
         self._source = source
         self._options = options
         self._left_bytes: int | None = options.limit_bytes
+        self._gaps = Gaps(f"{source.pod}/{source.container}")
         prefix = options.prefix or options.all_pods
         self._label = f"[pod/{source.pod}/{source.container}] ".encode() if prefix else b""
 
@@ -136,12 +149,17 @@ class Reading:
     async def _text(self) -> AsyncGenerator[memoryview, None]:
         if not self._source.node:
             raise CliError(f"pod {self._source.pod} is not on a node yet, so it has no output")
-        async with aclosing(followed(self._ask, missed=self._missed, patient=self._options.follow)) as pieces:
-            async for piece in pieces:
-                self._left_bytes = None if self._left_bytes is None else self._left_bytes - len(piece)
-                yield piece
-                if self._left_bytes == 0:
-                    return
+        loop = asyncio.get_running_loop()
+        try:
+            async with aclosing(followed(self._ask, missed=self._gaps.add, patient=self._options.follow)) as pieces:
+                async for piece in pieces:
+                    self._left_bytes = None if self._left_bytes is None else self._left_bytes - len(piece)
+                    _warn(self._gaps.due(loop.time()))
+                    yield piece
+                    if self._left_bytes == 0:
+                        return
+        finally:
+            _warn(self._gaps.rest())
 
     def _ask(self, after: Mark | None) -> AsyncGenerator[bytes, None]:
         subject = subjects.node_down(self._source.node, "logs")
@@ -167,14 +185,6 @@ class Reading:
             "after": after,
         }
 
-    def _missed(self, after: str, before: str) -> None:
-        who = f"{self._source.pod}/{self._source.container}"
-        print(
-            f"setpoint logs: lines of {who} between {after or 'the beginning'} and {before} may be missing: they were "
-            "rotated away before they could be read",
-            file=sys.stderr,
-        )
-
     async def _told(self, printing: Coroutine[Any, Any, None]) -> None:
         """The printing, whose failures are told in words."""
         pod, node = self._source.pod, self._source.node
@@ -186,3 +196,8 @@ class Reading:
             ) from None
         except StreamBroken as error:
             raise CliError(f"the output of pod {pod} broke off: {error}") from None
+
+
+def _warn(text: str) -> None:
+    if text:
+        print(f"setpoint logs: {text}", file=sys.stderr)

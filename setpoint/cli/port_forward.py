@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
@@ -24,6 +25,7 @@ from proto.resetting import reset
 from proto.streams import CHUNK_BYTES_MAX, StreamBroken
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
+from setpoint.cli.talking.beginning import ENDED, add_timeout_argument, running
 from setpoint.cli.talking.pods import Item, node_of, pod_of
 
 LOCALHOST = ("127.0.0.1", "::1")
@@ -46,12 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--address", default="localhost", metavar="ADDRESSES", help="where to listen (default: localhost)"
     )
+    add_timeout_argument(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Forward until interrupted."""
     async with connect(options) as client, AsyncExitStack() as servers:
         pod = await pod_of(client, [options.pod], options.namespace)
+        pod = await running(client, pod, options.pod_running_timeout)
+        if pod["status"]["phase"] in ENDED:
+            phase = pod["status"]["phase"]
+            raise CliError(f"unable to forward port because pod is not running. Current status={phase}")
         forwardings = [forwarding(word, pod) for word in options.port]
         node = node_of(pod)
         for each in forwardings:
@@ -68,28 +75,40 @@ def forwarding(word: str, pod: Item) -> Forwarding:
     """Read `REMOTE`, `LOCAL:REMOTE` or `:REMOTE`.
 
     Raises:
-        CliError: it is none of these, or the pod has no port of that name.
+        CliError: it is none of these, or the pod has no port of that name, or not one of TCP.
     """
     local, colon, remote = word.rpartition(":")
+    if not re.fullmatch(r"[0-9]*", local) or not re.fullmatch(r"[0-9a-zA-Z][-0-9a-zA-Z]*", remote):
+        raise CliError(_malformed(word))
     number = _number(remote, word) if remote.isdigit() else _named(remote, pod)
+    if number == 0:
+        raise CliError(_malformed(word))
     if not colon:
         return Forwarding(number, number)
     return Forwarding(_number(local, word) if local else 0, number)
 
 
 def _number(text: str, word: str) -> int:
-    if not text.isdigit() or not (0 <= int(text) < 65536):
-        raise CliError(f'"{word}" is not of the form [LOCAL:]REMOTE with ports from 1 to 65535')
+    if int(text) >= 65536:
+        raise CliError(_malformed(word))
     return int(text)
+
+
+def _malformed(word: str) -> str:
+    return f'"{word}" is not of the form [LOCAL:]REMOTE with ports of TCP from 1 to 65535'
 
 
 def _named(name: str, pod: Item) -> int:
     """The number of a named port: as in force, which the status tells, or as declared."""
-    statuses = pod.get("status", {}).get("containerStatuses", ())
-    for container in (*statuses, *pod["spec"].get("containers", ())):
-        for port in container.get("ports", ()):
-            if port.get("name") == name and port.get("containerPort"):
-                return int(port["containerPort"])
+    declared = [port for container in pod["spec"].get("containers", ()) for port in container.get("ports", ())]
+    told = [port for each in pod.get("status", {}).get("containerStatuses", ()) for port in each.get("ports", ())]
+    if any(port.get("name") == name and port.get("protocol", "TCP") != "TCP" for port in declared):
+        raise CliError(
+            f"only TCP is forwarded, and port {name} of pod {pod['metadata']['name']} is of another protocol"
+        )
+    for port in (*told, *declared):
+        if port.get("name") == name and port.get("containerPort"):
+            return int(port["containerPort"])
     raise CliError(f'pod {pod["metadata"]["name"]} has no port named "{name}"')
 
 

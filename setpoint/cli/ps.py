@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import msgpack
@@ -16,7 +17,7 @@ from proto import subjects
 from proto.bus.port import Bus, BusError
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
-from proto.errors import ApiError, from_status
+from proto.errors import ApiError, BadRequest, NotFound, from_status
 from setpoint.cli.errors import CliError
 from setpoint.cli.output import columns, print_lines, print_objects
 from setpoint.cli.session import add_cluster_arguments, connect
@@ -48,7 +49,9 @@ async def run(options: argparse.Namespace) -> int:
         pods = await _chosen(client, options)
         gate = asyncio.Semaphore(PODS_AT_ONCE)
         answers = await asyncio.gather(*(_asked(client.bus, pod, options, gate) for pod in pods))
-    found = [process for answer in answers if isinstance(answer, list) for process in answer]
+    if len(pods) > 1 or not options.pod:
+        answers = [() if isinstance(answer, BadRequest | NotFound) else answer for answer in answers]
+    found = [process for answer in answers if not isinstance(answer, Exception) for process in answer]
     failures = [answer for answer in answers if isinstance(answer, Exception)]
     if len(pods) == 1 and failures:
         raise failures[0]
@@ -85,8 +88,11 @@ async def _chosen(client: RawClient, options: argparse.Namespace) -> list[Item]:
 
 async def _asked(
     bus: Bus, pod: Item, options: argparse.Namespace, gate: asyncio.Semaphore
-) -> list[Item] | CliError | ApiError:
-    """The processes of a pod in the form of `-o json`, or why they cannot be told."""
+) -> Sequence[Item] | CliError | ApiError:
+    """The processes of a pod in the form of `-o json`, or why they cannot be told.
+
+    That nothing of it runs now (any more) is a `BadRequest` or `NotFound`: only who named that pod wants to know.
+    """
     metadata = pod["metadata"]
     try:
         node = node_of(pod)

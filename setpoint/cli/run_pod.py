@@ -8,11 +8,11 @@ import sys
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
 from proto.errors import ApiError, NotFound
-from setpoint.cli.attach import Wishes, add_timeout_argument, attach
+from setpoint.cli.attach import Wishes, attach
 from setpoint.cli.errors import CliError
 from setpoint.cli.making import Item, add_making_arguments, comma_pairs, container, make, manifest, pairs
 from setpoint.cli.session import add_cluster_arguments, connect, warn
-from setpoint.cli.talking.beginning import begun, exit_code
+from setpoint.cli.talking.beginning import add_timeout_argument, begun, exit_code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

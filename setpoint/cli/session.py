@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from proto.client.raw import RawClient
+from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
@@ -43,7 +44,7 @@ def server_of(options: argparse.Namespace) -> str:
 def add_cluster_arguments(parser: argparse.ArgumentParser, *, namespaced: bool = True) -> None:
     """The flags that every verb which talks to a cluster has."""
     parser.add_argument("--nats", metavar="URL", help="the NATS server (default: $NATS_URL, or the local cluster)")
-    parser.add_argument("--request-timeout", type=float, default=15.0, metavar="SECONDS", help=argparse.SUPPRESS)
+    parser.add_argument("--request-timeout", type=duration_s, default=15.0, metavar="DURATION", help=argparse.SUPPRESS)
     if namespaced:
         parser.add_argument("-n", "--namespace", default="default", help="the namespace (default: %(default)s)")
 

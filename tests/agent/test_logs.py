@@ -13,6 +13,7 @@ from proto import codec
 from proto.errors import ApiError, BadRequest, NotFound
 from proto.log_chunks import LogChunk, unpack_log_chunk
 from proto.node import LogRequest
+from proto.objects.meta import evolve
 from proto.streams import open_stream
 from proto.subjects import node_down
 from tests.agent.cluster import NODE, Cluster
@@ -59,6 +60,15 @@ async def test_what_a_container_printed(cluster: Cluster) -> None:
     assert await read(cluster, tail=1) == "world\n"
     assert await read(cluster, timestamps=True, tail=1) == "2026-01-01T00:00:00.000000000Z world\n"
     assert await read(cluster, since_s=10.0**9) == "hello\nworld\n"
+
+
+async def test_the_container_that_a_pod_means_by_default(cluster: Cluster) -> None:
+    web = pod("web", {"name": "a", "command": ["x"]}, {"name": "b", "command": ["x"]})
+    annotations = {"kubectl.kubernetes.io/default-container": "b"}
+    await cluster.hub.assign(evolve(web, **{"metadata.annotations": annotations}))
+    await cluster.hub.running("u-web", container=1)
+    write(cluster, "b", 0, "other")
+    assert await read(cluster) == "other\n"
 
 
 async def test_a_follower_reads_until_the_container_ends(cluster: Cluster) -> None:

@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from proto.duplex import converse
+from proto.errors import BadRequest
 from proto.frames import ENDED, STDIN, frame, how_it_ended
+from proto.streams import open_stream
 from tests.streams.conftest import Stage
 from tests.streams.person import Person
 from tests.waiting import eventually
@@ -116,11 +118,16 @@ async def test_what_goes_wrong_is_said(stage: Stage, words: tuple[str, ...], mes
     assert message in ended.err
 
 
-async def test_what_has_ended_is_not_attached_to(stage: Stage) -> None:
+async def test_what_has_ended_is_not_talked_to(stage: Stage) -> None:
     await make(stage, "done", "true")
     await stage.call("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/done")
     ended = await stage.call("attach", "done", ok=False)
     assert "cannot attach a container in a completed pod; current phase is Succeeded" in ended.err
+    not_running = "unable to forward port because pod is not running. Current status=Succeeded"
+    assert not_running in (await stage.call("port-forward", "done", "80", ok=False)).err
+    request = json.dumps({"namespace": "default", "pod": "done", "port": 80}).encode()
+    with pytest.raises(BadRequest, match=not_running):
+        await anext(open_stream(stage.bus, "sp.node.m1.down.portforward", request))
 
 
 async def test_a_container_without_terminal_is_no_terminal(stage: Stage) -> None:

@@ -57,7 +57,10 @@ async def test_several_that_are_followed_never_mix_within_a_line(stage: Stage) -
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        pytest.param(("web", "--since-time", "yesterday"), 1, "--since-time", id="no time"),
+        pytest.param(
+            ("web", "--since-time", "yesterday"), 1, "must be a time such as 2026-01-31T12:00:00Z, found 'yesterday'",
+            id="no time",
+        ),
         pytest.param(("web", "--since", "1s", "--since-time", "2026-01-01T00:00:00Z"), 1, "not allowed", id="both"),
         pytest.param(("web", "--tail", "-2"), 1, "--tail: must be -1 or more, found -2", id="tail"),
         pytest.param(("web", "--limit-bytes", "0"), 1, "--limit-bytes: must be 1 or more, found 0", id="limit"),
@@ -66,6 +69,10 @@ async def test_several_that_are_followed_never_mix_within_a_line(stage: Stage) -
             "maximum allowed concurrency is 1", id="too many",
         ),
         pytest.param(("web", "-c", "no"), 1, "container no is not in pod web; it has app, side", id="container"),
+        pytest.param(("web", "no"), 1, "container no is not in pod web; it has app, side", id="container behind pod"),
+        pytest.param(("web", "side", "-c", "side"), 1, "only one of -c, --all-containers or", id="two containers"),
+        pytest.param(("web", "talk", "third"), 1, "one pod at a time, or those of a --selector", id="several"),
+        pytest.param(("node/m1",), 1, "nodes have no pods of their own", id="what has no pods"),
         pytest.param(("-l", "app=no"), 0, "No resources found in default namespace.", id="nobody"),
         pytest.param(("web", "-p"), 1, 'previous terminated container "app" in pod "web" not found', id="previous"),
         pytest.param(("web", "-p", "--ignore-errors"), 0, "error: previous terminated", id="ignored"),
@@ -78,4 +85,4 @@ async def test_what_cannot_be_had(stage: Stage, words: tuple[str, ...], status: 
 
 
 async def test_since_a_time(stage: Stage) -> None:
-    assert (await stage.call("logs", "web", "-c", "app", "--since-time", "2026-01-01T00:00:00Z")).status == 0
+    assert (await stage.call("logs", "web", "app", "--since-time", "2026-01-01T00:00:00Z")).status == 0

@@ -17,9 +17,10 @@ from tests.streams.conftest import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+PORTS = [{"name": "http", "containerPort": 0}, {"name": "dns", "containerPort": 53, "protocol": "UDP"}]
 POD = {
     "metadata": {"name": "p"},
-    "spec": {"containers": [{"name": "a", "ports": [{"name": "http", "containerPort": 0}]}]},
+    "spec": {"containers": [{"name": "a", "ports": PORTS}]},
     "status": {"containerStatuses": [{"name": "a", "ports": [{"name": "http", "containerPort": 20123}]}]},
 }
 
@@ -38,10 +39,17 @@ async def test_what_is_forwarded(word: str, expected: Forwarding) -> None:
     assert forwarding(word, POD) == expected
 
 
-@pytest.mark.parametrize("word", ["x:80", "70000", "grpc", "1:2:3"])
+@pytest.mark.parametrize("word", ["x:80", "70000", "1:2:3", "0", "80:", ":0", "-80", "80/udp", "", "٣"])
 async def test_what_is_no_port_is_refused(word: str) -> None:
-    with pytest.raises(CliError):
+    with pytest.raises(CliError, match="is not of the form"):
         forwarding(word, POD)
+
+
+async def test_a_port_that_the_pod_has_not_or_not_of_tcp_is_refused() -> None:
+    with pytest.raises(CliError, match='pod p has no port named "grpc"'):
+        forwarding("grpc", POD)
+    with pytest.raises(CliError, match="only TCP is forwarded, and port dns of pod p is of another protocol"):
+        forwarding("1053:dns", POD)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

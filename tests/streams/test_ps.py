@@ -37,6 +37,16 @@ async def test_all_pods_in_other_forms(stage: Stage) -> None:
     assert process["command"] == ["/bin/sleep", "100000"] and process["memoryBytes"] > 0
 
 
+async def test_a_pod_that_just_crashed_is_missed_only_by_who_named_it(stage: Stage) -> None:
+    await stage.call("run", "crash", "--", "false")
+    waiting = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff"
+    await stage.call("wait", waiting, "pod/crash")
+    assert (await stage.call("ps", "-l", "run=crash")).err == "No running pods found in default namespace.\n"
+    named = await stage.call("ps", "crash", ok=False)
+    assert named.status == 1 and 'container "crash" in pod "crash" is not running: back-off' in named.err
+    await stage.call("delete", "pod", "crash")
+
+
 async def test_who_has_only_a_nats_client_asks_in_json(stage: Stage) -> None:
     question = json.dumps({"namespace": "default", "pod": "web", "container": "side"}).encode()
     answer = await stage.bus.request("sp.node.m1.down.processes", question, timeout_s=5)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+from collections.abc import Callable
 
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
 from proto.client.watch import watch_raw
 from proto.errors import NotFound
+from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.talking.pods import Item
 
 ENDED = ("Succeeded", "Failed")
+
+
+def add_timeout_argument(parser: argparse.ArgumentParser) -> None:
+    """How long to wait for the program to begin."""
+    parser.add_argument(
+        "--pod-running-timeout", type=duration_s, default=60.0, metavar="DURATION",
+        help="how long to wait for the program to begin (default: 60s)",
+    )  # fmt: skip
 
 
 async def begun(client: RawClient, pod: Item, container: str, within_s: float) -> Item:
@@ -21,18 +32,36 @@ async def begun(client: RawClient, pod: Item, container: str, within_s: float) -
         CliError: it has not begun in time.
         ApiError: the pod is gone.
     """
+    return await _awaited(client, pod, lambda latest: has_begun(latest, container), container, within_s)
+
+
+async def running(client: RawClient, pod: Item, within_s: float) -> Item:
+    """The pod, once it runs or has ended as a whole.
+
+    Raises:
+        CliError: it has not begun in time.
+        ApiError: the pod is gone.
+    """
+    first = pod["spec"]["containers"][0]["name"]
+    phases = ("Running", *ENDED)
+    return await _awaited(client, pod, lambda latest: latest.get("status", {}).get("phase") in phases, first, within_s)
+
+
+async def _awaited(
+    client: RawClient, pod: Item, is_so: Callable[[Item], bool], container: str, within_s: float
+) -> Item:
     latest = pod
     metadata = pod["metadata"]
     try:
         async with asyncio.timeout(within_s):
-            if has_begun(latest, container):
+            if is_so(latest):
                 return latest
             field = f"metadata.name={metadata['name']}"
             async for event in watch_raw(client.bus, BY_KIND["Pod"], metadata["namespace"], field_selector=field):
                 if event.type == "DELETED":
                     break
                 latest = event.object
-                if has_begun(latest, container):
+                if is_so(latest):
                     return latest
     except TimeoutError:
         why = waiting(latest, container) or "its node has not taken it up"

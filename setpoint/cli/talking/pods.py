@@ -7,6 +7,7 @@ from typing import Any
 
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
+from proto.default_container import DEFAULT_CONTAINER, default_container
 from proto.errors import NotFound
 from setpoint.cli.errors import CliError
 from setpoint.cli.resources import Target, parse_targets
@@ -46,15 +47,29 @@ async def pods_of(client: RawClient, target: Target, namespace: str) -> list[Ite
     Raises:
         CliError | ApiError: there are none.
     """
-    owner = (await client.call("get", target.kind, namespace, target.name)).body
-    labels = (owner.get("spec", {}).get("selector") or {}).get("matchLabels", {})
-    if not labels:
+    if not target.kind.namespaced:
         raise CliError(f"{target.kind.resource} have no pods of their own")
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    owner = (await client.call("get", target.kind, namespace, target.name)).body
+    selector = _selector(owner)
+    if not selector:
+        raise CliError(f"{target.kind.resource} have no pods of their own")
     pods = (await client.list_all(BY_KIND["Pod"], namespace, labelSelector=selector)).body.get("items", [])
     if not pods:
         raise NotFound(f"{target.kind.singular}/{target.name} has no pods")
     return sorted(pods, key=lambda pod: (pod["status"].get("phase") != "Running", pod["metadata"]["name"]))
+
+
+def _selector(owner: Item) -> str:
+    """What a controller's pods are selected by, as a list is asked; "" if it selects none."""
+    selector = owner.get("spec", {}).get("selector") or {}
+    if not isinstance(selector, dict):
+        return ""
+    if selector.get("matchExpressions"):
+        from proto.objects.meta import LabelSelector
+        from proto.selectors import format_label_selector
+
+        return format_label_selector(LabelSelector.model_validate(selector))
+    return ",".join(f"{key}={value}" for key, value in selector.get("matchLabels", {}).items())
 
 
 def node_of(pod: Item) -> str:
@@ -70,14 +85,25 @@ def node_of(pod: Item) -> str:
 
 
 def container_of(pod: Item, name: str, *, quiet: bool = False) -> str:
-    """The container of that name, or the first; says so where there are several.
+    """The container of that name, or the one that the pod means by default; says so where it was not chosen.
 
     Raises:
         CliError: there is none of that name.
     """
-    names = [str(each["name"]) for part in ("containers", "initContainers") for each in pod["spec"].get(part, ())]
+    metadata, names = pod["metadata"], container_names(pod)
     if name and name not in names:
-        raise CliError(f"container {name} is not in pod {pod['metadata']['name']}; it has {', '.join(names)}")
-    if not name and len(names) > 1 and not quiet:
-        print(f'Defaulted container "{names[0]}" out of: {", ".join(names)}', file=sys.stderr)
-    return name or names[0]
+        raise CliError(f"container {name} is not in pod {metadata['name']}; it has {', '.join(names)}")
+    if name:
+        return name
+    annotations = metadata.get("annotations", {})
+    container, wished = default_container(annotations, names), annotations.get(DEFAULT_CONTAINER)
+    if wished and wished != container and not quiet:
+        print(f'Default container name "{wished}" not found in pod {metadata["name"]}', file=sys.stderr)
+    if len(names) > 1 and wished != container and not quiet:
+        print(f'Defaulted container "{container}" out of: {", ".join(names)}', file=sys.stderr)
+    return container
+
+
+def container_names(pod: Item) -> list[str]:
+    """All containers of a pod, the ordinary ones first."""
+    return [str(each["name"]) for part in ("containers", "initContainers") for each in pod["spec"].get(part, ())]

@@ -13,6 +13,7 @@ import queue
 import sys
 import threading
 from collections.abc import AsyncGenerator
+from concurrent.futures import CancelledError
 from contextlib import suppress
 
 from proto.frames import how_it_ended
@@ -35,7 +36,7 @@ async def input_chunks(fd: int, bytes_max: int) -> AsyncGenerator[bytes, None]:
                 data = b""
             try:
                 asyncio.run_coroutine_threadsafe(chunks.put(data), loop).result()
-            except RuntimeError:
+            except (RuntimeError, CancelledError):
                 return  # The loop has ended, and with it whoever wanted to read.
             if not data:
                 return
