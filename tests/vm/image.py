@@ -92,7 +92,7 @@ def build() -> Image:
         subprocess.CalledProcessError: A builder's program failed; its words are in the log beside the image.
     """
     install_programs()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "setpoint-tests"
+    cache = cache_folder()
     folder = cache / f"vm-{_fingerprint()}"
     _remove_unused(cache, folder)
     image = Image(folder / "vmlinuz", folder / "tree")
@@ -102,6 +102,11 @@ def build() -> Image:
         _build(image, folder)
     (folder / "complete").touch()
     return image
+
+
+def cache_folder() -> Path:
+    """Where images are kept, and the console of the last machine."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "setpoint-tests"
 
 
 def _remove_unused(cache: Path, folder: Path) -> None:

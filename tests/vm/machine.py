@@ -45,10 +45,10 @@ class Run:
             self.verdicts[verdict.check] = verdict
 
 
-def live(kernel: Path, initrd: Path, folder: Path, *, within_s: float) -> Run:
+def live(kernel: Path, initrd: Path, folder: Path, console: Path, *, within_s: float) -> Run:
     """Boots the machine, and again after each reboot, until it powers itself off, or `within_s` have passed.
 
-    Its disk is a file in `folder`, empty at first, kept over its reboots. The console goes to `console.log` there.
+    Its disk is a file in `folder`, empty at first, kept over its reboots. All that it says goes to `console`.
     """
     disk = folder / "disk.ext4"
     with disk.open("wb") as file:
@@ -56,7 +56,7 @@ def live(kernel: Path, initrd: Path, folder: Path, *, within_s: float) -> Run:
     subprocess.run(["mkfs.ext4", "-q", "-F", disk], check=True)
     run = Run()
     deadline_s = time.monotonic() + within_s
-    with (folder / "console.log").open("w") as log:
+    with console.open("w") as log:
         for _ in range(BOOTS_MAX):
             _boot(_command(kernel, initrd, disk), run, log, deadline_s - time.monotonic())
             if not any(REBOOTING in line for line in run.console[-LAST_LINES:]):

@@ -1,4 +1,7 @@
-"""What `deploy/` promises, on a machine with systemd and the whole of cgroup v2: one boot, many verdicts."""
+"""What `deploy/` promises, on a machine with systemd and the whole of cgroup v2: one boot, many verdicts.
+
+All that the machine said is kept in `~/.cache/setpoint-tests/console.log` until the next run.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> machine.Run:
     built = image.build()
     initrd = cargo.load(built, folder)
     try:
-        return machine.live(built.kernel, initrd, folder, within_s=LIVES_WITHIN_S)
+        return machine.live(built.kernel, initrd, folder, image.cache_folder() / "console.log", within_s=LIVES_WITHIN_S)
     finally:
         initrd.unlink()
 
