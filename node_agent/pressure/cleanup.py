@@ -137,7 +137,8 @@ def _of_directory(uid: str) -> Garbage:
 
 
 def _of_group(swept: Swept, *, dry_run: bool) -> Garbage:
-    words = f"{len(swept.pids)} processes live in it, and" if swept.pids else "it is empty, and"
+    alive = "1 process lives" if len(swept.pids) == 1 else f"{len(swept.pids)} processes live"
+    words = f"{alive} in it, and" if swept.pids else "it is empty, and"
     return Garbage(
         kind="ControlGroup",
         name=swept.name,
