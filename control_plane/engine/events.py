@@ -1,8 +1,9 @@
 """The event recorder: tells people what happened, without ever holding up what happens.
 
 Equal events (object, reason, message) are one Event object that counts; its name is derived, so a new leader goes on
-counting where its predecessor stopped. The first one is written at once, repetitions at most every `REPEAT_S`, all
-together at most `RATE_PER_S`. When even that is too slow, events are dropped and counted: they are a courtesy.
+counting where its predecessor stopped. Too many different ones of an object and a reason are one, too
+(`similar_events`). The first one is written at once, repetitions at most every `REPEAT_S`, all together at most
+`RATE_PER_S`. When even that is too slow, events are dropped and counted: they are a courtesy.
 
 *Reads*: the mirror. *Writes*: Events, and nothing else.
 """
@@ -10,11 +11,12 @@ together at most `RATE_PER_S`. When even that is too slow, events are dropped an
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from control_plane.amend import Amender, LiveSnapshot
 from control_plane.engine.queue import WorkQueue
+from control_plane.engine.similar_events import COMBINED, SimilarEvents, combined
 from control_plane.plan import Emit
 from control_plane.store.port import StoreError
 from proto.clock import Clock, Instant
@@ -75,11 +77,14 @@ class EventRecorder:
         self._tokens = BURST
         self._refilled_s = clock.monotonic_s()
         self._forget_again_s = float("-inf")
+        self._similar = SimilarEvents()
         self.dropped = 0
 
     def record(self, emit: Emit) -> None:
         """Note an event; it is written soon, or counted as dropped. Returns at once."""
         key = series_key(emit)
+        if self._similar.is_one_too_many(emit, self._clock.monotonic_s()):
+            key, emit = series_key(replace(emit, message=COMBINED)), combined(emit)
         series = self._series.get(key)
         now = self._clock.now()
         if series is None:
@@ -123,10 +128,10 @@ class EventRecorder:
             self._queue.add_after(key, REPEAT_S)
 
     async def _store(self, key: SeriesKey, series: Series) -> None:
-        told, last = series.unwritten, series.last
+        told, last, message = series.unwritten, series.last, _cut(series.newest.message)
 
         def counted(event: Event) -> Event:
-            return evolve(event, count=event.count + told, last_timestamp=last)
+            return evolve(event, count=event.count + told, last_timestamp=last, message=message)
 
         if await self._amender.amend(Event, *key, counted) is None:
             event = self._event(key, series)
@@ -142,7 +147,7 @@ class EventRecorder:
             ),
             involved_object=reference(emit.object),
             reason=emit.reason,
-            message=emit.message[:MESSAGE_CHARACTERS_MAX],
+            message=_cut(emit.message),
             type=emit.type,
             count=series.unwritten,
             first_timestamp=series.first,
@@ -176,6 +181,10 @@ class EventRecorder:
         if self._tokens < 1:
             await self._clock.sleep((1 - self._tokens) / RATE_PER_S)
         self._tokens -= 1
+
+
+def _cut(message: str) -> str:
+    return message[:MESSAGE_CHARACTERS_MAX]
 
 
 def series_key(emit: Emit) -> SeriesKey:

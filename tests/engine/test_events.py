@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from control_plane.amend import Amender
 from control_plane.engine.events import SERIES_MAX, EventRecorder
+from control_plane.engine.similar_events import DIFFERENT_MAX, QUIET_S
 from control_plane.plan import Emit
 from control_plane.store.memory import MemoryStore
 from control_plane.store.mirror import Mirror
@@ -66,6 +67,22 @@ async def test_another_message_is_another_event() -> None:
 
 
 @in_virtual_time
+async def test_messages_that_differ_each_time_become_one_event_that_shows_the_newest() -> None:
+    async with recorder() as (made, mirror, _):
+        for number in range(DIFFERENT_MAX + 5):
+            made.record(Emit(NODE, "Reason", f"at {number}"))
+            made.record(Emit(NODE, "Other", "else"))
+            await asyncio.sleep(1)
+        made.record(Emit(NODE, "Reason", "at 3"))
+        own = [(f"at {number}", 2 if number == 3 else 1) for number in range(DIFFERENT_MAX)]
+        wanted = [*own, ("(combined from similar events): at 14", 5), ("else", 15)]
+        await eventually(lambda: sorted(told(mirror)) == sorted(wanted), within_s=30)
+        await asyncio.sleep(QUIET_S + 1)
+        made.record(Emit(NODE, "Reason", "anew"))
+        await eventually(lambda: ("anew", 1) in told(mirror))
+
+
+@in_virtual_time
 async def test_what_a_node_tells_names_the_node() -> None:
     async with recorder() as (made, mirror, _):
         made.record(Emit(pod("p"), "Started", "m", node="n-1"))
@@ -89,7 +106,7 @@ async def test_too_many_are_dropped_and_counted_and_nobody_waits() -> None:
     async with recorder() as (made, _, store):
         store.away = True
         for number in range(SERIES_MAX + 50):
-            made.record(Emit(NODE, "Reason", f"message {number}"))
+            made.record(Emit(NODE, f"Reason{number}", "message"))
         assert made.dropped == 50
 
 
