@@ -133,14 +133,14 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
 
 
 def check_reserved(reserved: Reserved, machine: Machine) -> None:
-    """More than the machine has cannot be kept back.
+    """More than the machine has, beside its pools of huge pages, cannot be kept back.
 
     Raises:
         BadArgument: it is; in the kubelet's words.
     """
     for resource, capacity, amount in (
         ("cpu", machine.cpu_millis, reserved.cpu_millis),
-        ("memory", machine.memory_bytes, reserved.memory_bytes),
+        ("memory", machine.memory_bytes - sum(machine.huge_pages.values()), reserved.memory_bytes),
         ("ephemeral-storage", machine.storage_bytes, reserved.storage_bytes),
         ("pid", machine.pids_max or reserved.pids, reserved.pids),
     ):

@@ -1,8 +1,8 @@
 """A tree of the unified hierarchy without regard to controllers: membership and killing.
 
 This is all that the hybrid layout has of v2, and the foundation of the v2 driver. `cgroup.kill` (Linux
-5.14) ends a whole tree at once, forks included; on older kernels each process is killed, and the caller
-repeats until none is left.
+5.14) ends a whole tree at once, forks included; on older kernels the tree is frozen (Linux 5.2) while each
+process is killed, and the caller repeats until none is left.
 """
 
 from node_agent.cgroup import files
@@ -32,9 +32,12 @@ class UnifiedTree:
         return files.children(self.directory(path))
 
     def kill(self, path: str) -> None:
-        """Kills everything in the group and below."""
-        if not files.write_if_possible(self.directory(path) + "/cgroup.kill", "1"):
+        """Kills everything in the group and below; frozen processes die of SIGKILL as well, and fork no more."""
+        group = self.directory(path)
+        if not files.write_if_possible(group + "/cgroup.kill", "1"):
+            files.write_if_possible(group + "/cgroup.freeze", "1")
             files.kill_each(self.procs(path))
+            files.write_if_possible(group + "/cgroup.freeze", "0")
 
     def with_pressure(self, path: str, usage: Usage) -> Usage:
         """The usage with what the group's pressure files tell."""

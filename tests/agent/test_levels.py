@@ -212,6 +212,12 @@ def test_more_than_the_machine_has_is_not_reserved(reserved: Reserved, words: st
         check_reserved(reserved, MemoryMachine(pids_max=1000, storage_bytes=MIB))
 
 
+def test_what_is_kept_for_huge_pages_is_not_reserved_again() -> None:
+    check_reserved(Reserved(memory_bytes=6 * GIB), MemoryMachine())
+    with pytest.raises(BadArgument, match=f'"memory" has a reservation of {6 * GIB} but capacity of {4 * GIB}'):
+        check_reserved(Reserved(memory_bytes=6 * GIB), MemoryMachine(huge_pages={2 * MIB: 4 * GIB}))
+
+
 @pytest.mark.parametrize(("reserved", "left"), [(100, 900), (0, None)], ids=["some", "none"])
 def test_processes_that_are_reserved_are_kept_from_the_pods(reserved: int, left: int | None) -> None:
     settings = AgentSettings(node="n", reserved=Reserved(pids=reserved))

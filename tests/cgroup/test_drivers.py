@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from node_agent.cgroup import files
 from node_agent.cgroup.none import NoCgroups
 from node_agent.cgroup.port import ABILITIES, NO_LIMITS, NO_USAGE, Entrances, Limits, Usage
 from node_agent.cgroup.v1 import V1, quota_us_of, shares_of
@@ -102,6 +103,17 @@ def test_v2_kills_by_one_write(unified: Path) -> None:
     seed(unified / GROUP, cgroup__kill="")
     v2(unified).kill(GROUP)
     assert (unified / GROUP / "cgroup.kill").read_text() == "1"
+
+
+def test_an_older_kernel_freezes_the_group_while_each_process_is_killed(
+    unified: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed(unified / GROUP, cgroup__freeze="0", cgroup__procs="11\n12\n")
+    frozen = unified / GROUP / "cgroup.freeze"
+    killed: list[tuple[tuple[int, ...], str]] = []
+    monkeypatch.setattr(files, "kill_each", lambda pids: killed.append((pids, frozen.read_text())))
+    v2(unified).kill(GROUP)
+    assert (killed, frozen.read_text()) == ([((11, 12), "1")], "0")
 
 
 def test_a_group_that_is_gone_uses_nothing_and_holds_nobody(tmp_path: Path) -> None:
