@@ -64,14 +64,19 @@ def unpack(data: bytes, model: type[M]) -> M:
     return model.model_validate(unpack_raw(data))
 
 
+def is_json(data: bytes) -> bool:
+    """Whether a request to a node is a JSON object, from people with nothing but a NATS client; else it is msgpack."""
+    return data.lstrip().startswith(b"{")
+
+
 def read_request(data: bytes, model: type[M]) -> M:
-    """A request to a node, from msgpack or, for people with nothing but a NATS client, from a JSON object.
+    """A request to a node, from msgpack or from a JSON object.
 
     Raises:
         ValueError: it is neither, or a value does not fit its field; says which, and what was found.
     """
     try:
-        return model.model_validate_json(data) if data.lstrip().startswith(b"{") else unpack(data, model)
+        return model.model_validate_json(data) if is_json(data) else unpack(data, model)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"]))

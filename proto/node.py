@@ -13,9 +13,10 @@
     down.usage    client -> agent UsageRequest  => UsageReply          what each container here uses now
     down.portforward  client -> agent ForwardRequest <=> bytes of one connection, see `proto.duplex`
 
-All are msgpack. Loss is noticed and healed: every assignment message carries the digest of what the node should hold
-after it, every heartbeat the digest of what it does hold. The digest is a sum, so order does not matter and one
-change costs one addition: sum over the pods of hash64(uid, resourceVersion) modulo 2**64.
+All are msgpack; requests of clients may be JSON as well. Loss is noticed and healed: every assignment message carries
+the digest of what the node should hold after it, every heartbeat the digest of what it does hold. The digest is a sum,
+so order does not matter and one change costs one addition: sum over the pods of hash64(uid, resourceVersion) modulo
+2**64.
 
 An agent's life is its `incarnation` (drawn at its start). The hub serves one incarnation of a name at a time: another
 is refused while the first one's lease runs. A restarted agent on the same machine (same `machine_id` and state

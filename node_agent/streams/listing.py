@@ -51,7 +51,7 @@ class ProcessServer:
             self._background.spawn(self._answer(message), "processes")
 
     async def _answer(self, message: Message) -> None:
-        in_json = message.data.lstrip().startswith(b"{")
+        in_json = codec.is_json(message.data)
         try:
             states = await self._states(message.data)
             data = await asyncio.to_thread(packed_reply, states, time.time(), in_json=in_json)

@@ -1,5 +1,7 @@
 """Serves `down.usage`: what each container of this node uses now, for `setpoint top`.
 
+One question, one answer: in JSON for who asks in JSON, as with the NATS command.
+
 Reads: the runtime's figures, through the sampler; what its containers remember of their earlier lives. Writes nothing.
 """
 
@@ -46,16 +48,17 @@ class UsageServer:
 
     def _on_message(self, message: Message) -> None:
         if message.reply:
-            self._background.spawn(self._answer(message.reply), "usage asked")
+            self._background.spawn(self._answer(message), "usage asked")
 
-    async def _answer(self, reply: str) -> None:
+    async def _answer(self, message: Message) -> None:
         node = self._sampler.node(len(self._pods))
         try:
             answer = UsageReply(node=node, containers=await self._containers())
         except RuntimeFailure as problem:
             answer = UsageReply(node=node, refused=str(problem))
         try:
-            await self._bus.publish(reply, codec.pack(answer))
+            pack = codec.to_json if codec.is_json(message.data) else codec.pack
+            await self._bus.publish(message.reply, pack(answer))
         except Disconnected as problem:
             log.info("usage_not_told problem=%s", problem)
 

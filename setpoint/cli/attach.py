@@ -9,13 +9,12 @@ import argparse
 import sys
 from typing import Any, NamedTuple
 
-import msgpack
-
 from proto import subjects
 from proto.client.raw import RawClient
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 from setpoint.cli.talking import terminal
+from setpoint.cli.talking.asking import packed
 from setpoint.cli.talking.beginning import ENDED, add_timeout_argument, begun
 from setpoint.cli.talking.pods import Item, container_of, node_of, pod_of
 from setpoint.cli.talking.session import hold
@@ -91,4 +90,4 @@ def _request(pod: Item, container: str, *, stdin: bool, typed: bool) -> bytes:
     if typed:
         columns, rows = terminal.size()
         request["terminal"] = {"columns": columns, "rows": rows}
-    return bytes(msgpack.packb(request))
+    return packed(request)

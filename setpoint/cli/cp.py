@@ -15,8 +15,6 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import msgpack
-
 from proto import copying, subjects
 from proto.bus.port import Bus, BusError
 from proto.duplex import converse
@@ -24,6 +22,7 @@ from proto.frames import CONTENT_BYTES_MAX, ENDED, STDERR, STDIN, STDOUT, frame
 from proto.streams import StreamBroken
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
+from setpoint.cli.talking.asking import packed
 from setpoint.cli.talking.pods import container_of, node_of, pod_of
 from setpoint.cli.talking.standard import said_how_it_ended
 
@@ -91,7 +90,7 @@ def place(word: str, namespace: str) -> Place:
 async def _upload(bus: Bus, subject: str, request: dict[str, object], path: str) -> int:
     local = await _local("send", path, stdout=subprocess.PIPE)
     try:
-        status = await _answer(converse(bus, subject, msgpack.packb(request), _words(local)), None)
+        status = await _answer(converse(bus, subject, packed(request), _words(local)), None)
         return status or await local.wait()
     finally:
         await _end(local)
@@ -101,7 +100,7 @@ async def _download(bus: Bus, subject: str, request: dict[str, object], path: st
     local = await _local("receive", path, stdin=subprocess.PIPE)
     assert local.stdin is not None
     try:
-        status = await _answer(converse(bus, subject, msgpack.packb(request), _nothing()), local.stdin)
+        status = await _answer(converse(bus, subject, packed(request), _nothing()), local.stdin)
         local.stdin.close()
         return status or await local.wait()
     finally:

@@ -7,12 +7,11 @@ import os
 import sys
 from typing import Any
 
-import msgpack
-
 from proto import subjects
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 from setpoint.cli.talking import terminal
+from setpoint.cli.talking.asking import packed
 from setpoint.cli.talking.pods import Item, container_of, node_of, pod_of
 from setpoint.cli.talking.session import hold
 
@@ -59,4 +58,4 @@ def _request(pod: Item, options: argparse.Namespace, *, tty: bool) -> bytes:
     if tty:
         columns, rows = terminal.size()
         request |= {"terminal": {"columns": columns, "rows": rows}, "term": os.environ.get("TERM", "")}
-    return bytes(msgpack.packb(request))
+    return packed(request)

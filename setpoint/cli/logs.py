@@ -13,8 +13,6 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-import msgpack
-
 from proto import subjects
 from proto.bus.port import Bus, BusError
 from proto.errors import ApiError
@@ -26,6 +24,7 @@ from setpoint.cli.log_gaps import Gaps
 from setpoint.cli.log_lines import LineCutter
 from setpoint.cli.log_sources import Source, chosen_sources
 from setpoint.cli.session import add_cluster_arguments, connect
+from setpoint.cli.talking.asking import packed
 from setpoint.cli.talking.standard import Outlet, widen
 
 SELECTED_TAIL = 10
@@ -163,7 +162,7 @@ class Reading:
 
     def _ask(self, after: Mark | None) -> AsyncGenerator[bytes, None]:
         subject = subjects.node_down(self._source.node, "logs")
-        request = bytes(msgpack.packb(self._request(after)))
+        request = packed(self._request(after))
         return open_stream(self._bus, subject, request, window_bytes=WINDOW_BYTES)
 
     def _request(self, after: Mark | None) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from setpoint.cli.errors import CliError
 FAILED = 1
 """The exit status of a call that failed, unless its verb keeps 1 for something else."""
 
+_HIDDEN = "\0"
+"""A word that no call can have."""
+
 
 class Verb(NamedTuple):
     """Where a verb lives and what it does, in one line."""
@@ -122,14 +125,19 @@ def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Nam
     """The options of a call. Flags may stand anywhere: words behind one go on with the list that ended before it.
 
     argparse ends a list of words at the first flag; what it leaves over is the rest of the command or of the objects.
+    It may take away every `--`, where only the first is ours and others are the command's: these are hidden from it.
     """
-    options, rest = parser.parse_known_args(words)
+    first = words.index("--") if "--" in words else len(words)
+    hidden = [*words[: first + 1], *(_HIDDEN if word == "--" else word for word in words[first + 1 :])]
+    options, rest = parser.parse_known_args(hidden)
     ends = rest.index("--") if "--" in rest else len(rest)
     goes_on = next((name for name in ("command", "resource") if hasattr(options, name)), "")
     if rest and (not goes_on or any(word.startswith("-") and word != "-" for word in rest[:ends])):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        hint = "; put `--` before the command" if goes_on == "command" and "--" not in words else ""
+        parser.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
     if goes_on:
-        setattr(options, goes_on, [*getattr(options, goes_on), *rest[:ends], *rest[ends + 1 :]])
+        found = [*getattr(options, goes_on), *rest[:ends], *rest[ends + 1 :]]
+        setattr(options, goes_on, ["--" if word == _HIDDEN else word for word in found])
     return options
 
 

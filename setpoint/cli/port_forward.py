@@ -15,8 +15,6 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from typing import NamedTuple
 
-import msgpack
-
 from proto import subjects
 from proto.bus.port import Bus, BusError
 from proto.duplex import converse
@@ -25,6 +23,7 @@ from proto.resetting import reset
 from proto.streams import CHUNK_BYTES_MAX, StreamBroken
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
+from setpoint.cli.talking.asking import packed
 from setpoint.cli.talking.beginning import ENDED, add_timeout_argument, running
 from setpoint.cli.talking.pods import Item, node_of, pod_of
 
@@ -145,7 +144,7 @@ class Forwarder:
         self._name = pod["metadata"]["name"]
         self._port = port
         request = {"namespace": pod["metadata"]["namespace"], "pod": self._name, "port": port}
-        self._request = bytes(msgpack.packb(request))
+        self._request = packed(request)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, to its end."""

@@ -21,6 +21,7 @@ from proto.errors import ApiError, BadRequest, NotFound, from_status
 from setpoint.cli.errors import CliError
 from setpoint.cli.output import columns, print_lines, print_objects
 from setpoint.cli.session import add_cluster_arguments, connect
+from setpoint.cli.talking.asking import packed
 from setpoint.cli.talking.pods import container_of, node_of, pods_of, target_of
 from setpoint.cli.trees import in_tree_order
 
@@ -100,7 +101,7 @@ async def _asked(
         request = {"namespace": metadata["namespace"], "pod": metadata["name"], "container": container}
         async with gate:
             subject = subjects.node_down(node, "processes")
-            answer = await bus.request(subject, msgpack.packb(request), timeout_s=ANSWER_S)
+            answer = await bus.request(subject, packed(request), timeout_s=ANSWER_S)
     except BusError:
         return CliError(
             f"the agent of node {node} does not answer, so the processes of pod {metadata['name']} cannot be told now"

@@ -57,6 +57,7 @@ async def test_stdin_reaches_the_command_and_ends(stage: Stage) -> None:
         pytest.param(("web", "-c", "no", "--", "true"), 1, "container no is not in pod web", id="container"),
         pytest.param(("no", "--", "true"), 1, 'pods "no" not found', id="pod"),
         pytest.param(("web",), 1, "say what to run", id="no-command"),
+        pytest.param(("web", "-c", "app", "--", "echo", "\udcff"), 1, "names and commands must be UTF-8", id="no-text"),
     ],
 )  # fmt: skip
 async def test_what_goes_wrong_is_said(stage: Stage, words: tuple[str, ...], status: int, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ async def test_pods_and_their_containers(stage: Stage) -> None:
     assert whole[0].split() == ["NAMESPACE", "NAME", "CPU(cores)", "MEMORY(bytes)"]
     assert whole[1].split()[:2] == ["default", "web"]
     assert whole[-1].split() == whole[1].split()[2:]
+
+
+async def test_who_has_only_a_nats_client_asks_in_json(stage: Stage) -> None:
+    told = json.loads((await stage.bus.request("sp.node.m1.down.usage", b"{}", timeout_s=5)).data)
+    (side,) = (each for each in told["containers"] if (each["pod"], each["container"]) == ("web", "side"))
+    assert side["memoryBytes"] > 0 and told["node"]["memory"].endswith("Ki")
 
 
 async def test_what_pods_wait_for(stage: Stage) -> None:
