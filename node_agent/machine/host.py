@@ -1,4 +1,4 @@
-"""The real machine, as psutil, `/proc` and the sockets tell. One of the few places that import psutil."""
+"""The real machine, as `/proc`, the file system and the sockets tell."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-import psutil
-
 from node_agent.cgroup.hugepages import pools
+from node_agent.machine.meters import ProcessorMeter, memory_now
 from node_agent.machine.port import MachineUsage
 from node_agent.plan.eviction import Observed, Signal
 from proto.objects.core import NodeSystemInfo
@@ -34,7 +33,7 @@ class HostMachine:
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
         self.hostname = socket.gethostname()
-        psutil.cpu_percent(None)
+        self._processors = ProcessorMeter()
 
     @cached_property
     def cpu_millis(self) -> int:
@@ -44,7 +43,7 @@ class HostMachine:
     @cached_property
     def memory_bytes(self) -> int:
         """All memory of the machine."""
-        return int(psutil.virtual_memory().total)
+        return memory_now().total_bytes
 
     @cached_property
     def storage_bytes(self) -> int:
@@ -76,16 +75,16 @@ class HostMachine:
 
     def usage(self) -> MachineUsage:
         """The share of the processors since the last call, and memory that is not available."""
-        memory = psutil.virtual_memory()
+        memory = memory_now()
         return MachineUsage(
-            cpu_millis=int(psutil.cpu_percent(None) * (os.cpu_count() or 1) * 10),
-            memory_bytes=int(memory.total - memory.available),
+            cpu_millis=int(self._processors.share() * (os.cpu_count() or 1) * 1000),
+            memory_bytes=memory.total_bytes - memory.available_bytes,
         )
 
     def observe(self) -> Mapping[Signal, Observed]:
         """Memory that the kernel could hand out without swapping, the state directory's file system, process ids."""
-        memory = psutil.virtual_memory()
-        observed = {Signal.MEMORY: Observed(int(memory.available), int(memory.total))}
+        memory = memory_now()
+        observed = {Signal.MEMORY: Observed(memory.available_bytes, memory.total_bytes)}
         with contextlib.suppress(OSError):  # The folder may be removed under us; the node's conditions tell of that.
             disk = os.statvfs(self._state_dir)
             observed[Signal.DISK] = Observed(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)

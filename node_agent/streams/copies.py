@@ -11,7 +11,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from proto import codec, copying
+from proto import codec
 from proto.bus.port import Message
 from proto.errors import BadRequest
 from proto.node import CopyRequest, ExecRequest
@@ -52,4 +52,5 @@ def read_copy_request(message: Message) -> ExecRequest:
 
 @cache
 def _source() -> str:
-    return Path(copying.__file__).read_text()
+    """Read and not imported: no agent needs tarfile and all that comes with it."""
+    return Path(codec.__file__).with_name("copying.py").read_text()
