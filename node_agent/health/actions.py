@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from node_agent.containers.operations import Operations
 from node_agent.health.tcp import dial, dial_problem
 from node_agent.plan.expansion import expand
-from node_agent.plan.launch import Hold
+from node_agent.plan.launch import Hold, Launch
 from node_agent.plan.ports import port_number
 from node_agent.plan.probes import Look
 from node_agent.plan.view import Target
@@ -87,6 +87,7 @@ class Actions:
         return ""
 
     async def _command(self, target: Target, argv: tuple[str, ...], timeout_s: float | None) -> Look:
+        assert target.launch is not None, "a target with a command has what that is given"
         if isinstance(target.launch, Hold):
             return Look("unknown", target.launch.message)
         try:
@@ -100,7 +101,7 @@ class Actions:
 
 def _expanded(target: Target, action: ExecAction) -> tuple[str, ...]:
     """A probe's command, with `$(NAME)` of the variables that the container names itself (Kubernetes: not in hooks)."""
-    if isinstance(target.launch, Hold):
+    if not isinstance(target.launch, Launch):
         return tuple(action.command)
     named = {each.name: target.launch.env[each.name] for each in target.container.env if each.name in target.launch.env}
     return tuple(expand(word, named) for word in action.command)

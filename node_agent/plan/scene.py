@@ -30,6 +30,7 @@ from node_agent.plan.status import (
 )
 from node_agent.plan.view import PodView, Remove, Step, Target
 from proto.objects.container import Container, RestartPolicy
+from proto.objects.health import LifecycleHandler, Probe
 from proto.objects.pod_status import ContainerStatus, PodStatus
 
 
@@ -134,10 +135,23 @@ def target_of(scene: Scene, container: Container, life: Life) -> Target:
         pod=view.pod,
         container=container,
         ports=ports_in_force(container, view.ports),
-        launch=prepare(view.pod, container, view.config, view.ports, view.host),
+        launch=prepare(view.pod, container, view.config, view.ports, view.host) if _has_commands(container) else None,
         started_at=life.started_at,
         health=scene.health.get(container.name, Health()),
     )
+
+
+def _has_commands(container: Container) -> bool:
+    """Whether one of its probes or hooks is a command that runs beside its program."""
+    hooks = container.lifecycle
+    handlers: tuple[Probe | LifecycleHandler | None, ...] = (
+        container.startup_probe,
+        container.liveness_probe,
+        container.readiness_probe,
+        hooks.post_start if hooks is not None else None,
+        hooks.pre_stop if hooks is not None else None,
+    )
+    return any(handler is not None and handler.exec_ is not None for handler in handlers)
 
 
 def status_of(scene: Scene, holds: Mapping[str, Hold], *, ending: bool = False) -> PodStatus:

@@ -109,14 +109,14 @@ class Target:
     """A running container, for those who look at it or do something in it.
 
     `ports` are those in force. `launch` is what a command in it is given (variables, working directory), or why that
-    cannot be told.
+    cannot be told; None where none of its probes and hooks is a command.
     """
 
     id: ContainerId
     pod: Pod
     container: Container
     ports: tuple[ContainerPort, ...]
-    launch: Launch | Hold
+    launch: Launch | Hold | None
     started_at: datetime | None
     health: Health
 

@@ -26,6 +26,7 @@ from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.status import ENDED, EVICTED
 from node_agent.plan.view import Ends, Eviction, Start
+from node_agent.pods.keeping import SharedSpecs
 from node_agent.pods.performing import Performer
 from node_agent.pods.publishing import Publisher
 from node_agent.pods.reporting import Reporting
@@ -37,6 +38,7 @@ from proto.clock import Clock
 from proto.disconnection import disconnection
 from proto.node import Assignment
 from proto.objects.container import Container
+from proto.objects.lean import lean
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
 
@@ -80,6 +82,7 @@ class Pods:
         self._changed = changed
         self.refusal: Callable[[Pod], str] = lambda pod: ""
         self._works: dict[str, PodWork] = {}
+        self._specs = SharedSpecs()
         self._woken: dict[str, None] = {}
 
     def __len__(self) -> int:
@@ -104,7 +107,7 @@ class Pods:
 
     def restore(self, record: PodRecord) -> None:
         """A pod that the agent's last life knew."""
-        work = PodWork(record.assignment, record.reported, record.assigned, unsaved=False)
+        work = PodWork(self._specs.kept(record.assignment), lean(record.reported), record.assigned, unsaved=False)
         if record.kill_at is not None:
             work.ends = Ends(record.kill_at, record.grace_s or 0.0)
         if record.reported.reason == EVICTED:
@@ -124,7 +127,7 @@ class Pods:
             self._admit(work)
         elif work.assigned and work.assignment == assignment:
             return
-        work.assignment, work.assigned = assignment, True
+        work.assignment, work.assigned = self._specs.kept(assignment), True
         work.unsaved = True
         self._changed()
         self.wake(uid)

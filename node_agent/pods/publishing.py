@@ -12,6 +12,7 @@ from node_agent.plan.events import events_between
 from node_agent.pods.reporting import Reporting
 from node_agent.pods.work import PodWork
 from node_agent.storage.port import Storage, StorageFailure
+from proto.objects.lean import lean
 from proto.objects.pod_status import PodStatus
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class Publisher:
         old, changed = work.reported, status != work.reported
         if changed or work.unsaved:
             # A record that is written while the directory is being removed would be left over, so it waits.
-            work.reported, work.unsaved = status, work.clearing
+            work.reported, work.unsaved = lean(status), work.clearing
             if status.phase != old.phase:
                 self._changed()
             if not work.clearing:
