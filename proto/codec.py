@@ -69,6 +69,21 @@ def is_json(data: bytes) -> bool:
     return data.lstrip().startswith(b"{")
 
 
+def unpack_apart(data: bytes, model: type[M], field: str) -> tuple[M, list[Any]]:
+    """A model without what is in one of its lists, and that as plain values, to be read one after the other.
+
+    Models take many times the memory of the message that they come from; so of a long list there is one at a time.
+
+    Raises:
+        ValueError: not such a model.
+    """
+    raw = unpack_raw(data)
+    parts = raw.pop(field, []) if isinstance(raw, dict) else []
+    if not isinstance(parts, list):
+        raise ValueError(f"{model.__name__}.{field} must be a list, found {parts!r:.40}")
+    return model.model_validate(raw), parts
+
+
 def read_request(data: bytes, model: type[M]) -> M:
     """A request to a node, from msgpack or from a JSON object.
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from node_agent.pods.pods import Pods
 from node_agent.storage.port import valid_uid
@@ -99,28 +100,30 @@ class AssignmentIntake:
         try:
             subject = subjects.node_up(self._node, "sync")
             answer = await self._bus.request(subject, request, timeout_s=SYNC_TIMEOUT_S)
-            assignments = codec.unpack(answer.data, Assignments)
+            assignments, pods = _read(answer.data)
+            applied = self._apply(assignments, pods)
         except (BusError, ValueError) as problem:
             log.info("sync_failed problem=%s", problem)
             return False
-        if self._apply(assignments) and assignments.full:
+        if applied and assignments.full:
             self._confirmed(asked_s)
         return assignments.full
 
     def _on_message(self, message: Message) -> None:
         try:
-            assignments = codec.unpack(message.data, Assignments)
+            self._apply(*_read(message.data))
         except ValueError as problem:
             log.warning("assignment_unreadable problem=%s", problem)
             self.want_sync()
-            return
-        self._apply(assignments)
 
-    def _apply(self, assignments: Assignments) -> bool:
+    def _apply(self, assignments: Assignments, pods: Sequence[Any]) -> bool:
         """Do what it says; False if something later was applied before.
 
         An answer with everything waits for its task while changes that were composed after it are applied as they
         come: it is asked for again then, or it would end what these have just started.
+
+        Raises:
+            ValueError: one of the pods cannot be read; those before it were taken.
         """
         if assignments.epoch < self._epoch:
             log.info("assignment_of_old_epoch epoch=%d known=%d", assignments.epoch, self._epoch)
@@ -131,11 +134,11 @@ class AssignmentIntake:
                 self.want_sync()
             return False
         self._epoch, self._sequence = assignments.epoch, assignments.sequence
-        for uid in self._surplus(assignments):  # First, since these give room to those.
+        for uid in self._surplus(assignments, pods):  # First, since these give room to those.
             self.forget(uid)
             self._pods.unassign(uid)
-        for assignment in assignments.pods:
-            self._assign(assignment, certain=assignments.full)
+        for pod in pods:
+            self._assign(Assignment.model_validate(pod), certain=assignments.full)
         if assignments.full:
             self._synced()
         elif self.digest != assignments.digest:
@@ -143,11 +146,11 @@ class AssignmentIntake:
             self.want_sync()
         return True
 
-    def _surplus(self, assignments: Assignments) -> tuple[str, ...]:
+    def _surplus(self, assignments: Assignments, pods: Sequence[Any]) -> tuple[str, ...]:
         """The uids that should not be here."""
         if not assignments.full:
             return assignments.removed
-        told = {assignment.pod.metadata.uid for assignment in assignments.pods}
+        told = set(map(_uid, pods))
         return tuple(uid for uid in self._held if uid not in told)
 
     def _assign(self, assignment: Assignment, *, certain: bool) -> None:
@@ -162,3 +165,16 @@ class AssignmentIntake:
         self.hold(assignment)
         if meta.resource_version != CONFIG_WITHHELD:
             self._pods.assign(assignment)
+
+
+def _read(data: bytes) -> tuple[Assignments, Sequence[Any]]:
+    """A message without its pods, and these as they came: each is read when it is its turn."""
+    return codec.unpack_apart(data, Assignments, "pods")
+
+
+def _uid(pod: Any) -> str:
+    """The uid of a pod that was not read yet; "" if there is none."""
+    try:
+        return str(pod["pod"]["metadata"]["uid"])
+    except (KeyError, TypeError, IndexError):
+        return ""

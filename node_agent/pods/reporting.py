@@ -31,7 +31,9 @@ RETRY_MAX_S = 5.0
 EVENTS_MAX = 1000
 """Events that wait; older ones are dropped when there are more."""
 
-PODS_PER_MESSAGE = 200
+PODS_PER_MESSAGE = 50
+"""Few, since a message is in memory thrice while it is written: as models, as dicts and as bytes."""
+
 _PAYLOAD_SHARE = 0.8
 """How much of the largest message a report may fill."""
 

@@ -18,6 +18,7 @@ from node_agent.runtime.fake import FakeRuntime
 from node_agent.runtime.port import ContainerState
 from node_agent.storage.memory import MemoryStorage
 from node_agent.storage.port import StateDirHeld
+from proto import codec, subjects
 from proto.clock import EPOCH
 from proto.node import Assignment, Assignments
 from proto.objects.meta import OwnerReference, evolve, find_condition
@@ -273,6 +274,17 @@ async def test_reports_are_sent_until_they_are_written(cluster: Cluster) -> None
     assert "u-web" not in cluster.hub.reports
     cluster.hub.writable = True
     await cluster.hub.running("u-web")
+
+
+@scenario
+async def test_a_pod_that_cannot_be_read_is_asked_for_again(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    good, syncs = pod(), cluster.hub.syncs
+    cluster.hub.known[good.metadata.uid] = Assignment(pod=good)
+    broken = {"pods": [codec.to_dict(Assignment(pod=good)), {"pod": "?"}], "epoch": 1, "digest": 0}
+    await cluster.hub.bus.publish(subjects.node_down(NODE, "assign"), codec.pack_raw(broken))
+    await cluster.hub.running("u-web")
+    await eventually(lambda: cluster.hub.syncs > syncs, within_s=10)
 
 
 @scenario

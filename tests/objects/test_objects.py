@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from proto import catalog, codec, errors
+from proto.node import StatusReport
 from proto.objects.apps import Deployment
 from proto.objects.container import Container
 from proto.objects.core import Node, NodeStatus, NodeSystemInfo
@@ -79,6 +80,18 @@ def test_the_store_gives_the_revision() -> None:
     data = codec.pack_stored(pod)
     assert b"resourceVersion" not in data
     assert codec.unpack_stored(data, 9).metadata.revision == 9
+
+
+def test_a_long_list_is_read_apart_from_its_message() -> None:
+    pod = {"namespace": "default", "name": "p", "uid": "u"}
+    report, pods = codec.unpack_apart(codec.pack_raw({"incarnation": "i", "pods": [pod]}), StatusReport, "pods")
+    assert (report, pods) == (StatusReport(incarnation="i"), [pod])
+
+
+@pytest.mark.parametrize("raw", [[1], {"incarnation": "i", "pods": 1}, {"pods": []}])
+def test_what_has_no_such_list_is_refused(raw: object) -> None:
+    with pytest.raises(ValueError, match="StatusReport"):
+        codec.unpack_apart(codec.pack_raw(raw), StatusReport, "pods")
 
 
 def test_what_a_newer_version_wrote_is_read_leniently() -> None:
