@@ -8,6 +8,8 @@ from node_agent.supervisor.loop import Loop, Timer, now_s
 class Deadline:
     """Calls `due` once, when the shortest of all graces is over."""
 
+    __slots__ = ("_due", "_loop", "_timer")
+
     def __init__(self, loop: Loop, due: Callable[[], None]) -> None:
         self._loop = loop
         self._due = due

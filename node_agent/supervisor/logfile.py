@@ -22,6 +22,8 @@ RECORD_BYTES_MAX = 16 * 1024
 class LineSplitter:
     """Turns one stream's chunks into records, and holds back the line that has not ended."""
 
+    __slots__ = ("_stream", "rest")
+
     def __init__(self, stream: str) -> None:
         self._stream = stream.encode()
         self.rest = b""
@@ -82,6 +84,8 @@ def timestamp(now_ns: int) -> bytes:
 
 class RotatedLog:
     """One log file and its older ones, `path.1` being the newest of these."""
+
+    __slots__ = ("_fd", "_max_bytes", "_max_files", "_path", "_size_bytes", "dropped_bytes")
 
     def __init__(self, path: str, max_bytes: int, max_files: int) -> None:
         self._path = path

@@ -18,6 +18,8 @@ _LAST_RETRY_S = 1.0
 class OomWatch:
     """Watches one container's group; `kill` is called once, when the kernel has killed in it."""
 
+    __slots__ = ("_event", "_group", "_kill", "_loop", "_retry", "_trees")
+
     def __init__(self, loop: Loop, trees: Trees, group: str, kill: Callable[[], None]) -> None:
         self._loop = loop
         self._trees = trees

@@ -23,6 +23,8 @@ _CHUNKS_AT_END_MAX = 64  # A pipe holds less; a writer that cannot be killed mus
 class Stream:
     """One FIFO, or the terminal: `fd`, which is closed at its end. `heard` is told each chunk."""
 
+    __slots__ = ("_fd", "_heard", "_log", "_loop", "_name", "_pending", "_splitter")
+
     def __init__(
         self, name: str, fd: int, folder: str, log: RotatedLog, loop: Loop, heard: Callable[[str, bytes], None]
     ) -> None:
@@ -87,6 +89,8 @@ class Stream:
 
 class Output:
     """The streams of a container by their names, and the log they share."""
+
+    __slots__ = ("_streams", "log")
 
     def __init__(
         self, fds: Mapping[str, int], folder: str, log: RotatedLog, loop: Loop, heard: Callable[[str, bytes], None]

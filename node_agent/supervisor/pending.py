@@ -40,9 +40,10 @@ NOWHERE = LogPosition(0, 0)
 class Pending:
     """The files of one stream; they exist only once the stream has printed something."""
 
+    __slots__ = ("_begin", "_end", "_fd", "_mark_fd", "_path", "_which")
+
     def __init__(self, path: str) -> None:
-        self._paths = (path, f"{path}.1")
-        self._mark_path = f"{path}.mark"
+        self._path = path
         self._which = 0
         self._fd: int | None = None
         self._mark_fd: int | None = None
@@ -53,8 +54,8 @@ class Pending:
         """What an earlier supervisor left behind, and to where its log must be taken back (`NOWHERE`: it need not)."""
         try:
             self._which, self._begin, *position = self._read_mark()
-            self._fd = os.open(self._paths[self._which], os.O_RDWR | os.O_CLOEXEC)
-            self._mark_fd = os.open(self._mark_path, _FLAGS, 0o600)
+            self._fd = os.open(self._place(self._which), os.O_RDWR | os.O_CLOEXEC)
+            self._mark_fd = os.open(self._mark_place, _FLAGS, 0o600)
             self._end = max(self._begin, os.fstat(self._fd).st_size)
             return os.pread(self._fd, _READ_BYTES_MAX, self._begin), LogPosition(*position)
         except (OSError, IndexError):
@@ -119,11 +120,11 @@ class Pending:
         other = 1 - self._which
         fd = None
         try:
-            fd = os.open(self._paths[other], _FLAGS | os.O_TRUNC, 0o600)
+            fd = os.open(self._place(other), _FLAGS | os.O_TRUNC, 0o600)
             if rest:
                 os.pwrite(fd, rest, 0)
             if self._mark_fd is None:
-                self._mark_fd = os.open(self._mark_path, _FLAGS, 0o600)
+                self._mark_fd = os.open(self._mark_place, _FLAGS, 0o600)
             os.pwrite(self._mark_fd, _MARK.pack(other, 0, *NOWHERE), 0)
         except OSError:
             if fd is not None:
@@ -135,11 +136,18 @@ class Pending:
         self._fd, self._which, self._begin, self._end = fd, other, 0, len(rest)
         return True
 
+    def _place(self, which: int) -> str:
+        return (self._path, f"{self._path}.1")[which]
+
+    @property
+    def _mark_place(self) -> str:
+        return f"{self._path}.mark"
+
     def _read_mark(self) -> tuple[int, ...]:
-        with open(self._mark_path, "rb") as mark:  # noqa: PTH123
+        with open(self._mark_place, "rb") as mark:  # noqa: PTH123
             data = mark.read(_MARK.size)
         if len(data) < _MARK.size:
-            raise FileNotFoundError(self._mark_path)
+            raise FileNotFoundError(self._mark_place)
         return _MARK.unpack(data)
 
     def _write_mark(self, position: LogPosition) -> None:

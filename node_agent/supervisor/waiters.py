@@ -9,6 +9,8 @@ T = TypeVar("T")
 class Waiters(Generic[T]):
     """Those who want to be told of one outcome, before it is known or later."""
 
+    __slots__ = ("_outcome", "_waiting")
+
     def __init__(self) -> None:
         self._waiting: list[Callable[[T], object]] = []
         self._outcome: tuple[T] | None = None
