@@ -167,6 +167,7 @@ class Parts:
                 actions, ports.clock, ports.ids, self._background,
                 changed=lambda uid: self.pods.wake(uid), tell=self._reporting.tell,
             ),
+            ask_hub=lambda: self._assignments.want_sync(),
             changed=lambda: self._levels.note_change(),
         )  # fmt: skip
         self._levels = LevelBounds(ports.runtime, ports.clock, host, lambda: self.pods.that(_goes_on))

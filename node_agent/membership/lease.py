@@ -48,11 +48,17 @@ class Lease:
 
     def allows(self, policy: Disconnection) -> bool:
         """Whether a pod with this policy may be started: it cannot have been replaced since the hub last named it."""
-        if not policy.stops:
-            return True
-        window_s = self._lease_s if policy.stop_after_s is None else policy.stop_after_s
-        in_time = self._clock.monotonic_s() < self._sent_s + window_s * START_SHARE
-        return in_time and self._gap_s < window_s
+        return not policy.stops or (self._in_time(policy) and self._gap_s < self._window_s(policy))
+
+    def lacks_word(self, policy: Disconnection) -> bool:
+        """Whether all that such a pod waits for is that the hub names it again, which it does when it is asked."""
+        return policy.stops and self._in_time(policy) and self._gap_s >= self._window_s(policy)
+
+    def _window_s(self, policy: Disconnection) -> float:
+        return self._lease_s if policy.stop_after_s is None else policy.stop_after_s
+
+    def _in_time(self, policy: Disconnection) -> bool:
+        return self._clock.monotonic_s() < self._sent_s + self._window_s(policy) * START_SHARE
 
     def grant(self, sent_s: float, lease_s: float) -> bool:
         """A heartbeat sent at `sent_s` was answered with a grant of `lease_s`; answers may overtake each other.

@@ -49,7 +49,10 @@ PATIENCE_S = 0.5
 
 
 class Pods:
-    """All pods that this node holds, or held and has not finished with. `changed` is called when they are others."""
+    """All pods that this node holds, or held and has not finished with.
+
+    `changed` is called when they are others, `ask_hub` when one cannot go on before the hub has named it again.
+    """
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Pods:
         lease: Lease,
         performer: Performer,
         prober: Prober,
+        ask_hub: Callable[[], None],
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._host = host
@@ -79,6 +83,7 @@ class Pods:
         self._lease = lease
         self._performer = performer
         self._prober = prober
+        self._ask_hub = ask_hub
         self._changed = changed
         self.refusal: Callable[[Pod], str] = lambda pod: ""
         self._works: dict[str, PodWork] = {}
@@ -213,7 +218,7 @@ class Pods:
         """One pass: plan, publish, launch the steps."""
         now = self._clock.now()
         work.ports = self._ports.choose(work.pod, work.ports)
-        fenced = not self._lease.allows(disconnection(work.pod))
+        fenced = self._is_fenced(work.pod)
         states = self._containers.of_pod(work.uid)
         self._performer.running(work, frozenset(state.id for state in states if state.running))
         health, resized = self._prober.health_of(work.uid), (work.pod.metadata.generation or 1) > 1
@@ -242,6 +247,13 @@ class Pods:
             self._spawn(work, f"clear {work.uid}", self._clear)
         wait_s = (plan.wake_at - now).total_seconds() if plan.wake_at else None
         self._set_alarm(work, PATIENCE_S if new else wait_s)
+
+    def _is_fenced(self, pod: Pod) -> bool:
+        """Whether it may not start now; where it is only the hub's word that is missing, the hub is asked."""
+        policy = disconnection(pod)
+        if self._lease.lacks_word(policy):
+            self._ask_hub()
+        return not self._lease.allows(policy)
 
     def _room(self, work: PodWork, counts: Callable[[PodWork], bool]) -> Mapping[str, int]:
         """What the other pods leave of the node, as far as they count."""

@@ -68,6 +68,20 @@ async def test_it_goes_on_when_the_hub_has_named_it_again(cluster: Cluster) -> N
 
 
 @scenario
+async def test_after_a_cut_shorter_than_the_lease_the_hub_is_asked_too(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    await cluster.hub.assign(member("db-0", stop_after_s=5))
+    await cluster.hub.running("u-db-0")
+    cluster.network.partition("machine-2")
+    await cluster.clock.sleep(8)
+    assert not await running(cluster)
+    cluster.network.heal("machine-2")
+    await eventually(lambda: running(cluster), within_s=5)
+    await cluster.hub.assign(member("db-1", stop_after_s=5))
+    assert await cluster.hub.running("u-db-1", within_s=5)
+
+
+@scenario
 async def test_it_does_not_go_on_when_it_was_replaced(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(member())
