@@ -125,7 +125,7 @@ class Runtime(Protocol):
         """Starts the container, or returns the state of the one that already bears the id.
 
         Raises:
-            StartFailed: The program cannot be executed.
+            StartFailed: The program cannot be executed; with EINVAL, the id is not valid or there is no command.
             RuntimeUnavailable: Unknown whether it was started: repeat with the same id.
         """
 
