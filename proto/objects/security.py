@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from proto.objects.meta import INT32_MAX, INT64_MAX, Many, Model, Text
+from proto.objects.meta import INT32_MAX, INT64_MAX, Many, Model, Text, Wanted
 
 SystemId = Annotated[int, Field(ge=0, le=INT32_MAX)]
 """The number of a user or a group."""
@@ -29,14 +29,17 @@ class Capabilities(Model):
     """Those it can never have."""
 
 
+RlimitAmount = Annotated[int, Field(ge=-1, le=INT64_MAX), Wanted("a whole number ≥ 0, or -1 for no limit")]
+
+
 class Rlimit(Model):
     """An extension: a resource limit, as `setrlimit` knows them; -1 is no limit."""
 
     name: RlimitName
     """Which one, as in RLIMIT_NOFILE, in lower case."""
-    soft: Annotated[int, Field(ge=-1, le=INT64_MAX)]
+    soft: RlimitAmount
     """What holds."""
-    hard: Annotated[int, Field(ge=-1, le=INT64_MAX)] | None = None
+    hard: RlimitAmount | None = None
     """How far the program may raise it; left out, not at all."""
 
 

@@ -144,6 +144,8 @@ BAD_CONTEXTS = [
      'spec.securityContext.sysctls[1].name: Duplicate value: "a"'),
     ("two-namespaces", pod("x", hostPID=True, shareProcessNamespace=True),
      "spec.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled"),
+    ("rlimit-below-none", secured(rlimits=[{"name": "nofile", "soft": -5}]),
+     f"{OWN}.rlimits[0].soft: must be a whole number ≥ 0, or -1 for no limit, found -5"),
     ("misspelt", secured(runAsUsr=1), f'unknown field "{OWN}.runAsUsr", did you mean "runAsUser"?'),
 ]  # fmt: skip
 
@@ -204,6 +206,11 @@ BAD_VOLUMES = [
      f'{MOUNT}[0].mountPath: Invalid value: "w": must be an absolute path'),
     ("mount-twice", mounted({"name": "v", "mountPath": "/w"}, {"name": "v", "mountPath": "/w"}, emptyDir={}),
      f'{MOUNT}[1].mountPath: Invalid value: "/w": must be unique'),
+    ("mount-twice-in-other-words", mounted({"name": "v", "mountPath": "/w"}, {"name": "v", "mountPath": "/x/../w/"},
+                                           emptyDir={}),
+     f'{MOUNT}[1].mountPath: Invalid value: "/x/../w/": must be unique'),
+    ("mount-root-in-other-words", mounted({"name": "v", "mountPath": "/x/.."}, emptyDir={}),
+     f'{MOUNT}[0].mountPath: Invalid value: "/x/..": must not be the root of the file system'),
     ("mount-root", mounted({"name": "v", "mountPath": "/"}, emptyDir={}),
      f'{MOUNT}[0].mountPath: Invalid value: "/": must not be the root of the file system'),
     ("sub-path", mounted({"name": "v", "mountPath": "/w", "subPath": "../x"}, emptyDir={}),

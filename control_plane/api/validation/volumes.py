@@ -146,13 +146,18 @@ def check_mounts(mounts: Sequence[VolumeMount], volumes: Sequence[Volume], path:
             problems.required(f"{own}.mountPath")
         elif not mount.mount_path.startswith("/"):
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must be an absolute path")
-        elif mount.mount_path in seen:
+        elif _place(mount) in seen:
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must be unique")
-        elif mount.mount_path.strip("/") == "":
+        elif _place(mount) == "/":
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must not be the root of the file system")
         problems.no_nul(f"{own}.mountPath", mount.mount_path)
-        seen.add(mount.mount_path)
+        seen.add(_place(mount))
         _check_part(mount, own, problems)
+
+
+def _place(mount: VolumeMount) -> str:
+    """Where it is mounted, in the shortest form."""
+    return "/" + normpath(mount.mount_path).lstrip("/")
 
 
 def _check_part(mount: VolumeMount, path: str, problems: Problems) -> None:
