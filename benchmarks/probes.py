@@ -15,8 +15,8 @@ from benchmarks.measuring import Figure, cpu_s, rss_bytes, supervisors_below
 from node_agent.containers.operations import Operations
 from node_agent.health.actions import Actions
 from node_agent.plan.container_ids import ContainerId
-from node_agent.plan.launch import Launch
 from node_agent.plan.probes import Health
+from node_agent.plan.surroundings import Surroundings
 from node_agent.plan.view import Target
 from node_agent.runtime.port import ContainerSpec, LogPolicy, RuntimeSettings
 from node_agent.runtime.process import ProcessRuntime
@@ -92,8 +92,8 @@ async def _looks(ways: dict[str, Probe]) -> AsyncIterator[Figure]:
             )
             container = Container(name="app")
             pod = Pod(spec=PodSpec(containers=(container,)))
-            launch = Launch(("/bin/sleep",), {"PATH": "/bin"}, "/")
-            target = Target(container_id, pod, container, (), launch, None, Health())
+            given = Surroundings({"PATH": "/bin"}, "/")
+            target = Target(container_id, pod, container, (), given, None, Health())
             for way, probe in ways.items():
                 yield await _pace(way, actions, target, probe, supervisors_below(Path(folder)))
         finally:

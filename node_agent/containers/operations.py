@@ -16,9 +16,9 @@ from pathlib import Path
 from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.ending import stop_grace_s
 from node_agent.plan.environment import HOME
-from node_agent.plan.launch import Launch
 from node_agent.plan.lives import OOM_KILLS_ANNOTATION, SERIES_ANNOTATION
 from node_agent.plan.security import folder_owner
+from node_agent.plan.surroundings import Surroundings
 from node_agent.plan.view import Start
 from node_agent.plan.volumes import File
 from node_agent.runtime.abilities import (
@@ -86,7 +86,7 @@ class Operations:
             )
         files = self._storage.prepare_pod(step.id.pod_uid, folder_owner(pod))
         mounts = await self._volumes.mounts_of(step.id.pod_uid, launch.volumes, _group(pod))
-        env = await self._env(launch)
+        env = await self._env(launch.env, launch.security.uid)
         return await self._runtime.start(
             ContainerSpec(
                 id=str(step.id),
@@ -164,7 +164,7 @@ class Operations:
                 await self._runtime.kill_after(str(container_id), grace_s)
 
     async def execute(
-        self, container_id: ContainerId, argv: tuple[str, ...], launch: Launch, timeout_s: float | None
+        self, container_id: ContainerId, argv: tuple[str, ...], given: Surroundings, timeout_s: float | None
     ) -> Executed:
         """Run a command in a container, with the variables and the working directory of its program.
 
@@ -174,13 +174,14 @@ class Operations:
         """
         if not isinstance(self._runtime, Executes):
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
-        working_dir = self._working_dir(launch, container_id.pod_uid)
+        working_dir = self._working_dir(given, container_id.pod_uid)
+        env = await self._env(given.env, given.uid)
         return await self._runtime.execute(
-            str(container_id), argv, env=await self._env(launch), working_dir=working_dir, timeout_s=timeout_s
+            str(container_id), argv, env=env, working_dir=working_dir, timeout_s=timeout_s
         )
 
     async def converse(
-        self, pod_uid: str, container_id: str, argv: tuple[str, ...], launch: Launch, files: CommandFiles
+        self, pod_uid: str, container_id: str, argv: tuple[str, ...], given: Surroundings, files: CommandFiles
     ) -> int:
         """Run a command in a container for somebody who talks with it; its exit code. Cancelling ends the command.
 
@@ -190,9 +191,9 @@ class Operations:
         """
         if not isinstance(self._runtime, Converses):
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
-        working_dir = self._working_dir(launch, pod_uid)
+        working_dir = self._working_dir(given, pod_uid)
         return await self._runtime.converse(
-            container_id, argv, env=await self._env(launch), working_dir=working_dir, files=files
+            container_id, argv, env=await self._env(given.env, given.uid), working_dir=working_dir, files=files
         )
 
     async def attach(self, container_id: str, *, stdin: bool) -> Attachment:
@@ -243,21 +244,20 @@ class Operations:
         """
         return await self._runtime.sweep(dry_run=dry_run) if isinstance(self._runtime, Sweeps) else ()
 
-    async def _env(self, launch: Launch) -> Mapping[str, str]:
-        """The variables of a launch; a program of another user than the agent's has that user's home."""
-        uid = launch.security.uid
-        if uid is None or HOME in launch.env:
-            return launch.env
+    async def _env(self, env: Mapping[str, str], uid: int | None) -> Mapping[str, str]:
+        """The variables; a program of another user than the agent's has that user's home."""
+        if uid is None or HOME in env:
+            return env
         if uid not in self._homes:
             home = await asyncio.to_thread(home_of, uid)
             if home is None:
-                return {HOME: "/", **launch.env}
+                return {HOME: "/", **env}
             self._homes[uid] = home
-        return {HOME: self._homes[uid], **launch.env}
+        return {HOME: self._homes[uid], **env}
 
-    def _working_dir(self, launch: Launch, pod_uid: str) -> Path:
+    def _working_dir(self, given: Surroundings, pod_uid: str) -> Path:
         """Where commands in a container begin: where its program does."""
-        return Path(launch.working_dir) if launch.working_dir else self._storage.prepare_pod(pod_uid)
+        return Path(given.working_dir) if given.working_dir else self._storage.prepare_pod(pod_uid)
 
     def _log(self, container_id: ContainerId) -> LogPolicy:
         path = self._storage.log_path(container_id.pod_uid, container_id.container, container_id.attempt)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from node_agent.containers.operations import Operations
 from node_agent.health.tcp import dial, dial_problem
 from node_agent.plan.expansion import expand
-from node_agent.plan.launch import Hold, Launch
 from node_agent.plan.ports import port_number
 from node_agent.plan.probes import Look
 from node_agent.plan.view import Target
@@ -87,11 +86,9 @@ class Actions:
         return ""
 
     async def _command(self, target: Target, argv: tuple[str, ...], timeout_s: float | None) -> Look:
-        assert target.launch is not None, "a target with a command has what that is given"
-        if isinstance(target.launch, Hold):
-            return Look("unknown", target.launch.message)
+        assert target.surroundings is not None, "a target with a command has what that is given"
         try:
-            ended = await self._operations.execute(target.id, argv, target.launch, timeout_s)
+            ended = await self._operations.execute(target.id, argv, target.surroundings, timeout_s)
         except StartFailed as failure:
             return Look("failure", str(failure))
         except (RuntimeFailure, StorageFailure) as problem:
@@ -101,9 +98,9 @@ class Actions:
 
 def _expanded(target: Target, action: ExecAction) -> tuple[str, ...]:
     """A probe's command, with `$(NAME)` of the variables that the container names itself (Kubernetes: not in hooks)."""
-    if not isinstance(target.launch, Launch):
-        return tuple(action.command)
-    named = {each.name: target.launch.env[each.name] for each in target.container.env if each.name in target.launch.env}
+    assert target.surroundings is not None, "a target with a command has what that is given"
+    env = target.surroundings.env
+    named = {each.name: env[each.name] for each in target.container.env if each.name in env}
     return tuple(expand(word, named) for word in action.command)
 
 

@@ -9,6 +9,7 @@ Source: Kubernetes, "Define environment variables", "Downward API"; the kubelet'
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -68,23 +69,28 @@ def environment(
     host: Host,
     *,
     as_agent: bool = True,
+    strict: bool = True,
 ) -> dict[str, str]:
     """All variables that the container's program starts with; one that does not run `as_agent` has another home.
 
     Raises:
-        ConfigProblem: a ConfigMap, a Secret or a key is missing and not optional, or a reference names nothing.
+        ConfigProblem: a ConfigMap, a Secret or a key is missing and not optional, or a reference names nothing. Where
+            nobody is `strict`, what would need it is left out instead.
     """
+    faults: tuple[type[ConfigProblem], ...] = () if strict else (ConfigProblem,)
     base = {name: value for name, value in host.base_env.items() if as_agent or name != HOME}
     variables = {**base, "HOSTNAME": _hostname(pod)} | port_variables(container, chosen_ports)
     for source in container.env_from:
-        variables.update(_all_of(source, config))
+        with contextlib.suppress(*faults):
+            variables.update(_all_of(source, config))
     for variable in container.env:
         if variable.value_from is None:
             variables[variable.name] = expand(variable.value or "", variables)
             continue
-        value = _resolve(variable, variable.value_from, pod, container, config, host)
-        if value is not None:
-            variables[variable.name] = value
+        with contextlib.suppress(*faults):
+            value = _resolve(variable, variable.value_from, pod, container, config, host)
+            if value is not None:
+                variables[variable.name] = value
     return variables
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.init_containers import Lives, Progress, all_containers, is_sidecar, policies, progress
-from node_agent.plan.launch import Hold, prepare
+from node_agent.plan.launch import Hold
 from node_agent.plan.lives import Life, by_container, history
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.probes import Health, first_health
@@ -28,6 +28,7 @@ from node_agent.plan.status import (
     container_status,
     pod_status,
 )
+from node_agent.plan.surroundings import Surroundings, surroundings_of
 from node_agent.plan.view import PodView, Remove, Step, Target
 from proto.objects.container import Container, RestartPolicy
 from proto.objects.health import LifecycleHandler, Probe
@@ -135,10 +136,14 @@ def target_of(scene: Scene, container: Container, life: Life) -> Target:
         pod=view.pod,
         container=container,
         ports=ports_in_force(container, view.ports),
-        launch=prepare(view.pod, container, view.config, view.ports, view.host) if _has_commands(container) else None,
+        surroundings=_surroundings(view, container) if _has_commands(container) else None,
         started_at=life.started_at,
         health=scene.health.get(container.name, Health()),
     )
+
+
+def _surroundings(view: PodView, container: Container) -> Surroundings:
+    return surroundings_of(view.pod, container, view.config, view.ports, view.host)
 
 
 def _has_commands(container: Container) -> bool:

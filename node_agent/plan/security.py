@@ -55,7 +55,7 @@ def security_of(pod: Pod, container: Container, agent: Account) -> Security:
     further = (*common.supplemental_groups, *(() if common.fs_group is None else (common.fs_group,)))
     own_groups = common.supplemental_groups_policy != "Strict"
     security = Security(
-        uid=_first(own.run_as_user, common.run_as_user),
+        uid=user_of(pod, container),
         gid=_first(own.run_as_group, common.run_as_group),
         groups=further if further or not own_groups else None,
         own_groups=own_groups,
@@ -73,6 +73,13 @@ def security_of(pod: Pod, container: Container, agent: Account) -> Security:
         _check_possible(security, agent)
         _check_mountable(pod, container, agent)
     return security
+
+
+def user_of(pod: Pod, container: Container) -> int | None:
+    """Whom the container runs as; None for the agent's own user."""
+    common = pod.spec.security_context or PodSecurityContext()
+    own = container.security_context or SecurityContext()
+    return _first(own.run_as_user, common.run_as_user)
 
 
 def folder_owner(pod: Pod) -> tuple[int, int]:

@@ -12,10 +12,11 @@ from datetime import datetime
 from node_agent.plan.config import Config
 from node_agent.plan.container_ids import ContainerId
 from node_agent.plan.environment import Host
-from node_agent.plan.launch import Hold, Launch
+from node_agent.plan.launch import Launch
 from node_agent.plan.lives import Life
 from node_agent.plan.probes import Health
 from node_agent.plan.status import EVICTED, NOTHING_REPORTED
+from node_agent.plan.surroundings import Surroundings
 from node_agent.runtime.port import ContainerState, Limits
 from proto.objects.container import Container, ContainerPort
 from proto.objects.health import LifecycleHandler
@@ -108,15 +109,15 @@ class Start:
 class Target:
     """A running container, for those who look at it or do something in it.
 
-    `ports` are those in force. `launch` is what a command in it is given (variables, working directory), or why that
-    cannot be told; None where none of its probes and hooks is a command.
+    `ports` are those in force. `surroundings` are what a command in it is given; None where none of its probes and
+    hooks is a command.
     """
 
     id: ContainerId
     pod: Pod
     container: Container
     ports: tuple[ContainerPort, ...]
-    launch: Launch | Hold | None
+    surroundings: Surroundings | None
     started_at: datetime | None
     health: Health
 

@@ -22,9 +22,9 @@ from node_agent.health.prober import Prober
 from node_agent.membership.lease import Lease
 from node_agent.plan.admission import lack_of_room, room_beside
 from node_agent.plan.environment import Host
-from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.status import ENDED, EVICTED
+from node_agent.plan.surroundings import Surroundings, surroundings_of
 from node_agent.plan.view import Ends, Eviction, Start
 from node_agent.pods.keeping import SharedSpecs
 from node_agent.pods.performing import Performer
@@ -106,9 +106,9 @@ class Pods:
         known = (evolve(work.pod, status=work.reported) for work in self._works.values())
         return tuple(filter(chosen, known))
 
-    def launch_of(self, work: PodWork, container: Container) -> Launch | Hold:
-        """What a container of the pod is started with, for a command that runs beside its program."""
-        return prepare(work.pod, container, work.config, work.ports, self._host)
+    def surroundings(self, work: PodWork, container: Container) -> Surroundings:
+        """What a command that runs beside a container's program is given."""
+        return surroundings_of(work.pod, container, work.config, work.ports, self._host)
 
     def restore(self, record: PodRecord) -> None:
         """A pod that the agent's last life knew."""

@@ -16,7 +16,7 @@ from functools import partial
 
 from node_agent.background import Background
 from node_agent.containers.operations import DEFAULT_TERM, Operations
-from node_agent.plan.launch import Hold, Launch
+from node_agent.plan.surroundings import Surroundings
 from node_agent.pods.pods import Pods
 from node_agent.runtime.port import RuntimeFailure
 from node_agent.storage.port import StorageFailure
@@ -63,11 +63,11 @@ class ExecServer:
         work = self._finder.pod(request.namespace, request.pod)
         container = self._finder.container(work, request.container)
         state = self._finder.running(work, container)
-        launch = _surroundings(self._pods.launch_of(work, container), request)
+        given = _with_terminal(self._pods.surroundings(work, container), request)
         words = answered(self._bus, message)
         ends = _ends(request)
         try:
-            command = self._operations.converse(work.uid, state.id, tuple(request.command), launch, ends.files)
+            command = self._operations.converse(work.uid, state.id, tuple(request.command), given, ends.files)
             async with aclosing(conversation(ends, words, command)) as frames:
                 async for each in frames:
                     yield each
@@ -92,13 +92,11 @@ def read_request(message: Message) -> ExecRequest:
     return request
 
 
-def _surroundings(launch: Launch | Hold, request: ExecRequest) -> Launch:
+def _with_terminal(given: Surroundings, request: ExecRequest) -> Surroundings:
     """Those of the container's program, with the terminal that there may be."""
-    if isinstance(launch, Hold):
-        raise Unavailable(f"the variables of the container are not known now: {launch.message or launch.reason}")
     if request.terminal is None:
-        return launch
-    return replace(launch, env={"TERM": request.term or DEFAULT_TERM, **launch.env})
+        return given
+    return replace(given, env={"TERM": request.term or DEFAULT_TERM, **given.env})
 
 
 def _ends(request: ExecRequest) -> Ends:

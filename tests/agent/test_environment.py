@@ -11,6 +11,7 @@ from node_agent.plan.config import Config
 from node_agent.plan.environment import Host
 from node_agent.plan.expansion import expand
 from node_agent.plan.launch import Hold, Launch, prepare
+from node_agent.plan.surroundings import surroundings_of
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
 from tests.agent.pods import pod
@@ -22,6 +23,7 @@ HOST = Host(
     base_env={"PATH": "/bin"},
     pids_limit=4096,
 )
+USER = {"runAsUser": 7}
 CONFIG = Config(
     config_maps={"settings": {"level": "debug", "colour": "red"}},
     secrets={"passwords": {"admin": "czNjcmV0", "raw": "//7/"}},
@@ -259,9 +261,26 @@ def test_a_value_that_no_program_can_be_given() -> None:
 def test_a_program_of_another_user_has_not_the_agents_home() -> None:
     host = Host("n", "a", base_env={"HOME": "/root", "PATH": "/bin"})
     homes = []
-    for context in ({}, {"runAsUser": 0}, {"runAsUser": 7}):
+    for context in ({}, {"runAsUser": 0}, USER):
         own = web(securityContext=context)
         prepared = prepare(own, own.spec.containers[0], CONFIG, {}, host)
         assert isinstance(prepared, Launch)
         homes.append(prepared.env.get("HOME"))
     assert homes == ["/root", "/root", None]
+
+
+def test_a_command_beside_a_program_is_given_what_can_still_be_told() -> None:
+    env = [
+        *key_of("gone", "level"),
+        {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "passwords", "key": "admin"}}},
+        {"name": "SHOWN", "value": "$(PASSWORD) $(IT)"},
+    ]
+    own = web(env=env, envFrom=[{"configMapRef": {"name": "gone"}}], workingDir="/$(PASSWORD)", securityContext=USER)
+    assert problem(own) == 'configmap "gone" not found'
+    given = surroundings_of(own, own.spec.containers[0], CONFIG, {}, HOST)
+    assert {name: given.env.get(name) for name in ("IT", "PASSWORD", "SHOWN")} == {
+        "IT": None,
+        "PASSWORD": "s3cret",
+        "SHOWN": "s3cret $(IT)",
+    }
+    assert (given.working_dir, given.uid) == ("/s3cret", 7)

@@ -78,6 +78,24 @@ async def test_a_probes_command_knows_the_variables_that_the_container_names(clu
 
 
 @scenario
+async def test_a_config_map_that_is_deleted_leaves_probes_and_hooks_as_they_were(cluster: Cluster) -> None:
+    await cluster.start_agent()
+    named = {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}}
+    hook = {"preStop": {"exec": {"command": ["fake", "--exit-after", "7"]}}}
+    web = pod("web", fake(env=[named], livenessProbe=healthy(0, 20), readinessProbe=healthy(0), lifecycle=hook))
+    await cluster.hub.assign(web, {"settings": {"level": "debug"}})
+    await when(cluster, lambda: "u-web" in cluster.hub.reports and is_ready(cluster))
+    start_s = begun(cluster)
+    await cluster.hub.assign(web)
+    killed_s = await when(cluster, lambda: bool(told(cluster, "Killing"))) - start_s
+    assert 20 <= killed_s < 24, "the probe goes on"
+    ended_s = await when(cluster, lambda: status_of(cluster).state.waiting is not None) - start_s
+    assert ended_s - killed_s >= 7, "the hook is done"
+    waiting = status_of(cluster).state.waiting
+    assert waiting is not None and waiting.reason == "CreateContainerConfigError"
+
+
+@scenario
 async def test_a_container_that_is_not_alive_is_killed_and_restarted(cluster: Cluster) -> None:
     await cluster.start_agent()
     await cluster.hub.assign(pod("web", fake(livenessProbe=healthy(0, 10, failureThreshold=2))))

@@ -18,8 +18,8 @@ from node_agent.containers.operations import Operations
 from node_agent.health import actions
 from node_agent.health.actions import Actions
 from node_agent.plan.container_ids import ContainerId
-from node_agent.plan.launch import Launch
 from node_agent.plan.probes import Health, Look
+from node_agent.plan.surroundings import Surroundings
 from node_agent.plan.view import Target
 from node_agent.runtime.fake import FakeRuntime
 from node_agent.settings import AgentSettings
@@ -35,7 +35,7 @@ ACTIONS = Actions(Operations(FakeRuntime(), MemoryStorage(), AgentSettings(node=
 def target(port: int = 8080) -> Target:
     container = POD.spec.containers[0]
     ports = (container.ports[0].model_copy(update={"container_port": port}),)
-    return Target(ContainerId("u-web", "app", 0), POD, container, ports, Launch(("serve",)), None, Health())
+    return Target(ContainerId("u-web", "app", 0), POD, container, ports, Surroundings(), None, Health())
 
 
 async def look(port: int = 8080, **probe: Any) -> Look:
