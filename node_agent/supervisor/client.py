@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 ANSWERED_WITHIN_S = 10.0
 """How long a call may take that does not wait for a workload to end."""
 
+_CALL_AGAIN_S = 0.02
 _LEAVING_PAUSES_S = (0.0, 0.2, 0.5)
 _STARTED_WITHIN_S = 30.0
 _INHERITED = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
@@ -153,13 +154,21 @@ class SupervisorClient:
 
 
 async def open_line(socket_path: Path, limit_bytes: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection to a running supervisor, which buffers so much.
+    """A connection to a running supervisor, which buffers so much. One with too many callers at a time is waited for.
 
     Raises:
+        SupervisorSilent: It takes no more connections, as when it was stopped.
         SupervisorGone: None listens there.
     """
     try:
-        connection = dial(str(socket_path))
+        async with asyncio.timeout(ANSWERED_WITHIN_S):
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    connection = dial(str(socket_path))
+                    break
+                await asyncio.sleep(_CALL_AGAIN_S)
+    except TimeoutError:
+        raise SupervisorSilent(f"the supervisor has taken no connection within {ANSWERED_WITHIN_S:.0f} s") from None
     except OSError as problem:
         raise SupervisorGone(f"no supervisor at {socket_path}: {problem.strerror}") from None
     return await asyncio.open_unix_connection(sock=connection, limit=limit_bytes)

@@ -21,7 +21,7 @@ _UNSENT_BYTES_MAX = 16 * 1024 * 1024
 _RECEIVE_BYTES = 64 * 1024
 """Less than what malloc asks the kernel for, each time anew."""
 
-_BACKLOG = 16
+_BACKLOG = 128
 _TAKES_NOTHING = (errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 Message = dict[str, Any]
