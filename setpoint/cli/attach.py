@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Attach; the program's exit code is ours if it ends."""
     async with connect(options) as client:
-        pod = await pod_of(client, [options.pod], options.namespace)
+        pod = await pod_of(client, [options.pod], options.namespace, options.pod_running_timeout)
         if pod.get("status", {}).get("phase") in ENDED:
             phase = pod["status"]["phase"]
             raise CliError(f"cannot attach a container in a completed pod; current phase is {phase}")

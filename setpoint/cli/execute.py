@@ -12,7 +12,8 @@ from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 from setpoint.cli.talking import terminal
 from setpoint.cli.talking.asking import packed
-from setpoint.cli.talking.pods import Item, container_of, node_of, pod_of
+from setpoint.cli.talking.beginning import add_timeout_argument, running
+from setpoint.cli.talking.pods import Item, container_of, node_of, pod_of, target_of
 from setpoint.cli.talking.session import hold
 
 
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--stdin", action="store_true", help="pass our stdin to the command")
     parser.add_argument("-t", "--tty", action="store_true", help="give the command a terminal")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but what the command prints")
+    add_timeout_argument(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -35,7 +37,11 @@ async def run(options: argparse.Namespace) -> int:
     if options.tty and not tty:
         print("Unable to use a TTY - input is not a terminal or the right kind of file", file=sys.stderr)
     async with connect(options) as client:
-        pod = await pod_of(client, [options.pod], options.namespace)
+        pod = await pod_of(client, [options.pod], options.namespace, options.pod_running_timeout)
+        if (
+            target_of([options.pod]).kind.kind != "Pod"
+        ):  # Who names a pod wants to know that it does not run; a controller's may be on its way.
+            pod = await running(client, pod, options.pod_running_timeout)
         node = node_of(pod)
         exit_code = await hold(
             client.bus, subjects.node_down(node, "exec"), _request(pod, options, tty=tty),

@@ -40,7 +40,7 @@ async def _pods(client: RawClient, options: argparse.Namespace) -> list[Item]:
     target = target_of(_whose(options))
     if target.kind.kind == "Pod":
         return [(await client.call("get", target.kind, options.namespace, target.name)).body]
-    pods = await pods_of(client, target, options.namespace)
+    pods = await pods_of(client, target, options.namespace, options.pod_running_timeout)
     if options.all_pods:
         return pods
     if len(pods) > 1:

@@ -53,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     since.add_argument("--since-time", type=_since, dest="since", metavar="TIME", help="such as 2026-01-31T12:00:00Z")
     parser.add_argument("--limit-bytes", type=int, default=None, metavar="N", help="at most so many of each container")
     parser.add_argument("--max-log-requests", type=int, default=5, metavar="N", help="how many to follow at most (5)")
+    parser.add_argument(
+        "--pod-running-timeout", type=duration_s, default=20.0, metavar="DURATION",
+        help="how long to wait for the first pod of a controller (20s)",
+    )  # fmt: skip
     parser.add_argument("--timestamps", action="store_true", help="begin each line with its time")
     parser.add_argument("-l", "--selector", default="", help="of all pods with these labels")
     parser.add_argument("--prefix", action="store_true", help="begin each line with its pod and container")

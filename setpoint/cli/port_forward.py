@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Forward until interrupted."""
     async with connect(options) as client, AsyncExitStack() as servers:
-        pod = await pod_of(client, [options.pod], options.namespace)
+        pod = await pod_of(client, [options.pod], options.namespace, options.pod_running_timeout)
         pod = await running(client, pod, options.pod_running_timeout)
         if pod["status"]["phase"] in ENDED:
             phase = pod["status"]["phase"]

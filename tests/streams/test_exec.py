@@ -107,3 +107,12 @@ async def test_the_command_ends_with_its_client(stage: Stage, number: signal.Sig
     call.send_signal(number)
     await call.wait()
     await eventually(lambda: not running(f"sleep {length_s}"), within_s=12)
+
+
+async def test_a_controllers_first_pod_is_waited_for(stage: Stage) -> None:
+    await stage.call("create", "deployment", "soon", "--", "sleep", "100000")
+    assert (await stage.call("exec", "deployment/soon", "--", "echo", "hello")).out == "hello\n"
+    await stage.call("scale", "deployment/soon", "--replicas=0")
+    await stage.call("wait", "--for=delete", "pod", "-l", "app=soon", "--timeout=60s")
+    for verb, *words in (("exec", "--", "true"), ("logs",)):
+        assert "deployment/soon has no pods" in (await stage.call(verb, "deployment/soon", *words, ok=False)).err

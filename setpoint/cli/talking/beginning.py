@@ -18,10 +18,10 @@ ENDED = ("Succeeded", "Failed")
 
 
 def add_timeout_argument(parser: argparse.ArgumentParser) -> None:
-    """How long to wait for the program to begin."""
+    """How long to wait for the first pod of a controller, and for a program that should run to begin."""
     parser.add_argument(
         "--pod-running-timeout", type=duration_s, default=60.0, metavar="DURATION",
-        help="how long to wait for the program to begin (default: 60s)",
+        help="how long to wait for a pod to begin (default: 60s)",
     )  # fmt: skip
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
 from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
+from proto.client.watch import watch_raw
 from proto.default_container import DEFAULT_CONTAINER, default_container
 from proto.errors import NotFound
 from setpoint.cli.errors import CliError
@@ -15,16 +17,16 @@ from setpoint.cli.resources import Target, parse_targets
 Item = dict[str, Any]
 
 
-async def pod_of(client: RawClient, words: list[str], namespace: str) -> Item:
+async def pod_of(client: RawClient, words: list[str], namespace: str, within_s: float = 0.0) -> Item:
     """The pod `NAME`, `pod/NAME`, or one of those of `KIND/NAME`: a running one if there is one.
 
     Raises:
-        CliError | ApiError: there is none.
+        CliError | ApiError: there is none, or for `KIND/NAME` none within that time.
     """
     target = target_of(words)
     if target.kind.kind == "Pod":
         return (await client.call("get", target.kind, namespace, target.name)).body
-    return (await pods_of(client, target, namespace))[0]
+    return (await pods_of(client, target, namespace, within_s))[0]
 
 
 def target_of(words: list[str]) -> Target:
@@ -41,11 +43,11 @@ def target_of(words: list[str]) -> Target:
     return target
 
 
-async def pods_of(client: RawClient, target: Target, namespace: str) -> list[Item]:
-    """All pods that a controller selects, the running ones first.
+async def pods_of(client: RawClient, target: Target, namespace: str, within_s: float = 0.0) -> list[Item]:
+    """All pods that a controller selects, those first that run and are to go on. The first one is waited for.
 
     Raises:
-        CliError | ApiError: there are none.
+        CliError | ApiError: there are none, or none within that time.
     """
     if not target.kind.namespaced:
         raise CliError(f"{target.kind.resource} have no pods of their own")
@@ -54,9 +56,28 @@ async def pods_of(client: RawClient, target: Target, namespace: str) -> list[Ite
     if not selector:
         raise CliError(f"{target.kind.resource} have no pods of their own")
     pods = (await client.list_all(BY_KIND["Pod"], namespace, labelSelector=selector)).body.get("items", [])
+    if not pods and owner["spec"].get("replicas") != 0:
+        pods = await _first_pod(client, namespace, selector, within_s)
     if not pods:
         raise NotFound(f"{target.kind.singular}/{target.name} has no pods")
-    return sorted(pods, key=lambda pod: (pod["status"].get("phase") != "Running", pod["metadata"]["name"]))
+    return sorted(pods, key=_desirability)
+
+
+async def _first_pod(client: RawClient, namespace: str, selector: str, within_s: float) -> list[Item]:
+    """The first pod that comes within that time, if one does."""
+    try:
+        async with asyncio.timeout(within_s):
+            async for event in watch_raw(client.bus, BY_KIND["Pod"], namespace, label_selector=selector):
+                if event.type != "DELETED":
+                    return [event.object]
+    except TimeoutError:
+        pass
+    return []
+
+
+def _desirability(pod: Item) -> tuple[bool, bool, str]:
+    leaves = "deletionTimestamp" in pod["metadata"]
+    return leaves, pod.get("status", {}).get("phase") != "Running", pod["metadata"]["name"]
 
 
 def _selector(owner: Item) -> str:
