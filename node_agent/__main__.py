@@ -123,6 +123,8 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             enforce_allocatable=arguments.enforce_allocatable,
             refuse_unkept_limits=arguments.refuse_unkept_limits,
             crash_loop_max_s=arguments.crash_loop_max_s,
+            log_bytes_max=arguments.log_bytes_max,
+            log_files_max=arguments.log_files_max,
             account=Account(
                 os.geteuid(), os.getegid(), frozenset(os.getgroups()), views=os.geteuid() == 0 or views_are_possible()
             ),

@@ -15,11 +15,14 @@ from node_agent.plan.eviction import Threshold
 from node_agent.plan.restarts import MAX_BACK_OFF_S
 from node_agent.pressure.thresholds import DEFAULT_HARD, read_period, read_thresholds
 from proto.names import label_key_problem, label_value_problem, subdomain_problem
+from proto.quantity import format_bytes, whole
 
 SYSTEM_STATE_DIR = Path("/var/lib/setpoint/agent")
 DEFAULT_PORT = 4222
 DRAIN_S = 60.0
 PIDS_LIMIT = 4096
+LOG_BYTES_MIN = 64 * 1024
+"""A line of a log is cut at a quarter of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Arguments:
     pressure_transition_s: float
     eviction_grace_s: float
     crash_loop_max_s: int
+    log_bytes_max: int
+    log_files_max: int
     drain_s: float
     log_level: str
 
@@ -67,6 +72,8 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         raise BadArgument(f"--drain-on-exit must be 0 or more seconds, not {given.drain_on_exit:g}")
     if given.max_pods < 1:
         raise BadArgument(f"--max-pods must be at least 1, not {given.max_pods}")
+    if given.container_log_max_files < 2:
+        raise BadArgument(f"--container-log-max-files must be at least 2, not {given.container_log_max_files}")
     if not 0 <= given.eviction_max_pod_grace_period < float("inf"):
         raise BadArgument(
             f"--eviction-max-pod-grace-period must be 0 or more seconds, not {given.eviction_max_pod_grace_period:g}"
@@ -90,6 +97,8 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         pressure_transition_s=_transition(given.eviction_pressure_transition_period),
         eviction_grace_s=given.eviction_max_pod_grace_period,
         crash_loop_max_s=_crash_loop_max(given.crash_loop_max),
+        log_bytes_max=_log_size(given.container_log_max_size),
+        log_files_max=given.container_log_max_files,
         drain_s=given.drain_on_exit,
         log_level=given.log_level.upper(),
     )
@@ -120,6 +129,16 @@ def _crash_loop_max(text: str) -> int:
     if not 1 <= seconds <= MAX_BACK_OFF_S:
         raise BadArgument(f"--crash-loop-max must be from 1s to {MAX_BACK_OFF_S}s, not {text}")
     return int(seconds)
+
+
+def _log_size(text: str) -> int:
+    try:
+        size_bytes = whole(text)
+    except ValueError as problem:
+        raise BadArgument(f"--container-log-max-size: {problem}") from None
+    if size_bytes < LOG_BYTES_MIN:
+        raise BadArgument(f"--container-log-max-size must be at least {format_bytes(LOG_BYTES_MIN)}, not {text}")
+    return size_bytes
 
 
 def _pids_limit(number: int) -> int | None:
@@ -210,6 +229,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--crash-loop-max", default="5m", metavar="PERIOD",
         help="how long a container that keeps ending waits at most for its next life, 1s to 5m (default: 5m)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--container-log-max-size", default="10Mi", metavar="QUANTITY",
+        help="how large a file of a container's output grows before another is begun (default: 10Mi)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--container-log-max-files", type=int, default=5, metavar="NUMBER",
+        help="how many such files each life of a container may have, at least 2 (default: 5)",
     )  # fmt: skip
     _add_eviction(parser)
     parser.add_argument(
