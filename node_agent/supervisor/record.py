@@ -201,7 +201,11 @@ class Shelf:
         if not isinstance(written, dict) or not isinstance(written.get("format"), int):
             return unreadable(container_id)
         if written["format"] != FORMAT:
-            raise UnknownFormat(f"{self.place(container_id)} was written by another version of this program")
+            raise UnknownFormat(
+                f"{self.place(container_id)} was written by another version of this program, in format "
+                f"{written['format']} instead of {FORMAT}: start that one again, or remove the folder to give the "
+                "container up"
+            )
         known = {key: value for key, value in written.items() if key in Record._fields}
         return Record(**{**known, "id": container_id})
 
