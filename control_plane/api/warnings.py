@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from proto.disconnection import disconnection
 from proto.objects.apps import Deployment, ReplicaSet
 from proto.objects.batch import CronJob, Job
 from proto.objects.container import Container
@@ -24,13 +25,23 @@ def warnings_of(obj: Object) -> tuple[str, ...]:
     """One line for each thing that its writer should know."""
     match obj:
         case Pod():
-            return tuple(_of_spec(obj.spec, "spec"))
+            return (*_of_disconnect(obj), *_of_spec(obj.spec, "spec"))
         case CronJob():
             template = obj.spec.job_template.spec.template.spec
             return tuple(_of_spec(template, "spec.jobTemplate.spec.template.spec"))
         case Deployment() | ReplicaSet() | StatefulSet() | DaemonSet() | Job():
             return tuple(_of_spec(obj.spec.template.spec, "spec.template.spec"))
     return ()
+
+
+def _of_disconnect(pod: Pod) -> Iterator[str]:
+    """Nobody replaces a pod that stands alone, so there is nothing to choose from when its node is back."""
+    choice = disconnection(pod).on_reconnect
+    if choice != "keepReplacement" and pod.metadata.controller is None:
+        yield (
+            f"spec.disconnect.onReconnect: {choice} has no effect for a pod that no ReplicaSet replaces; "
+            "`replaceAfterSeconds` keeps it while its node is cut off"
+        )
 
 
 def _of_spec(spec: PodSpec, path: str) -> Iterator[str]:

@@ -92,6 +92,15 @@ async def test_a_warning_for_a_stdin_that_was_never_open(api: Cluster) -> None:
     assert answer.headers["Sp-Warning"] == "spec.containers[0].stdinOnce: has no effect without `stdin: true`"
 
 
+async def test_a_warning_for_a_choice_that_a_pod_alone_does_not_have(api: Cluster) -> None:
+    body = json.dumps(pod(disconnect={"onReconnect": "keepOriginal"})).encode()
+    answer = await api.send("sp.api.create.core.pods.default", body)
+    assert answer.headers["Sp-Warning"] == (
+        "spec.disconnect.onReconnect: keepOriginal has no effect for a pod that no ReplicaSet replaces; "
+        "`replaceAfterSeconds` keeps it while its node is cut off"
+    )
+
+
 @pytest.mark.parametrize(
     ("container", "warning"),
     [
