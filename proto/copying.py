@@ -161,10 +161,19 @@ def _settle(source: Path, target: Path, *, outermost: bool = True) -> set[Path]:
     """Move it to its name: files replace files, folders are merged; the folders that were there before.
 
     As with `cp`, a link to a folder that stands where a folder should be is followed only if the caller named it.
+
+    Raises:
+        OSError: one cannot have its name.
+        Unsafe: a device, a pipe or a socket has it.
     """
+    if os.path.lexists(target) and not (target.is_symlink() or target.is_file() or target.is_dir()):
+        raise Unsafe(f"{target}: neither a file nor a folder, so it is not replaced")
     is_folder = source.is_dir() and not source.is_symlink()
     if not is_folder or not target.is_dir() or (target.is_symlink() and not outermost):
-        source.replace(target)
+        try:
+            source.replace(target)
+        except OSError as problem:
+            raise OSError(problem.errno, problem.strerror, str(target)) from None
         return set()
     merged = {target}
     for each in sorted(source.iterdir()):

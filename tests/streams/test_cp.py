@@ -136,6 +136,20 @@ async def test_what_is_no_file_is_left_out_and_told(tmp_path: Path, capfd: pytes
     assert capfd.readouterr().err == f"{source}/fifo: neither a file, a folder nor a link\n"
 
 
+async def test_what_is_there_and_of_another_kind_is_not_replaced(tmp_path: Path) -> None:
+    source, pipe, folder, file = (tmp_path / name for name in ("source", "pipe", "folder", "file"))
+    source.write_text("x")
+    os.mkfifo(pipe)
+    with pytest.raises(copying.Unsafe, match=f"{pipe}: neither a file nor a folder, so it is not replaced"):
+        copied(source, pipe)
+    assert pipe.is_fifo()
+    file.write_text("y")
+    folder.mkdir()
+    with pytest.raises(NotADirectoryError, match=f"Not a directory: '{file}'"):
+        copied(folder, file)
+    assert file.read_text() == "y"
+
+
 async def test_a_link_that_is_there_is_no_way_out(tmp_path: Path) -> None:
     elsewhere, source, there = tmp_path / "elsewhere", tmp_path / "d", tmp_path / "there"
     elsewhere.mkdir()
