@@ -254,7 +254,7 @@ class _Sender:
             self._answered = False
             await self._publish(b"", {})
         log.info("stream_receiver_silent")
-        await self._end(Unavailable(f"whoever listens here gave no sign of life for {SILENT_S:g} s"))
+        await self._end(Unavailable(f"nothing was heard from the listening side for {SILENT_S:g} s; was it stopped?"))
 
     async def _send(self, chunk: bytes) -> None:
         while self._sent_bytes - self._read_bytes >= self._window_bytes:
