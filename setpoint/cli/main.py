@@ -12,16 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from proto.errors import ApiError
 from setpoint.cli.errors import CliError
-
-FAILED = 1
-"""The exit status of a call that failed, unless its verb keeps 1 for something else."""
-
-_HIDDEN = "\0"
-"""A word that no call can have."""
+from setpoint.cli.parser import FAILED, OneLineParser, parse
 
 
 class Verb(NamedTuple):
@@ -71,17 +66,6 @@ VERBS: dict[str, Verb] = {
 }
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """A parser that tells what is wrong with a call as all of this program does: in one line.
-
-    The exit status is 1, or the default `failure_status` of a verb that keeps 1 for something else.
-    """
-
-    def error(self, message: str) -> NoReturn:
-        """End the program."""
-        self.exit(self.get_default("failure_status") or FAILED, f"{self.prog}: {message}; see `{self.prog} --help`\n")
-
-
 def usage() -> str:
     """The help of the whole program."""
     width = max(map(len, VERBS)) + 2
@@ -119,26 +103,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'setpoint: unknown verb "{name}"{_nearest(name)}; see `setpoint --help`', file=sys.stderr)
         return 1
     return _guarded(name, parse(build_parser(name), arguments[1:]))
-
-
-def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
-    """The options of a call. Flags may stand anywhere: words behind one go on with the list that ended before it.
-
-    argparse ends a list of words at the first flag; what it leaves over is the rest of the command or of the objects.
-    It may take away every `--`, where only the first is ours and others are the command's: these are hidden from it.
-    """
-    first = words.index("--") if "--" in words else len(words)
-    hidden = [*words[: first + 1], *(_HIDDEN if word == "--" else word for word in words[first + 1 :])]
-    options, rest = parser.parse_known_args(hidden)
-    ends = rest.index("--") if "--" in rest else len(rest)
-    goes_on = next((name for name in ("command", "resource") if hasattr(options, name)), "")
-    if rest and (not goes_on or any(word.startswith("-") and word != "-" for word in rest[:ends])):
-        hint = "; put `--` before the command" if goes_on == "command" and "--" not in words else ""
-        parser.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
-    if goes_on:
-        found = [*getattr(options, goes_on), *rest[:ends], *rest[ends + 1 :]]
-        setattr(options, goes_on, ["--" if word == _HIDDEN else word for word in found])
-    return options
 
 
 def _guarded(name: str, options: argparse.Namespace) -> int:

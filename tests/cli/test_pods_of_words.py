@@ -1,4 +1,4 @@
-"""Which container, and which command, the words of a person mean."""
+"""Which container the words of a person mean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from setpoint.cli.errors import CliError
-from setpoint.cli.main import build_parser, parse
 from setpoint.cli.talking.pods import container_of
 
 
@@ -42,24 +41,3 @@ def test_the_container(default: str, named: str, expected: str, said: str, capsy
 def test_what_is_not_there() -> None:
     with pytest.raises(CliError, match="container nope is not in pod web; it has app, side, early"):
         container_of(pod(), "nope")
-
-
-@pytest.mark.parametrize(
-    ("words", "command"),
-    [
-        pytest.param("web ls", "ls", id="plain"),
-        pytest.param("web -- ls -l", "ls -l", id="flags of the command"),
-        pytest.param("web -- git diff -- a", "git diff -- a", id="a second --"),
-        pytest.param("web -c side -- git diff -- a -- b", "git diff -- a -- b", id="flags before"),
-        pytest.param("-c side web -it -- -- x", "-- x", id="-- alone"),
-        pytest.param("web ls -c side -- -l", "ls -l", id="on both sides"),
-    ],
-)
-def test_the_command(words: str, command: str) -> None:
-    assert parse(build_parser("exec"), words.split()).command == command.split()
-
-
-def test_a_flag_of_the_command_needs_a_mark(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        parse(build_parser("exec"), ["web", "ls", "-l"])
-    assert "unrecognized arguments: -l; put `--` before the command" in capsys.readouterr().err
