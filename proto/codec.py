@@ -14,7 +14,8 @@ import msgpack
 from pydantic import ValidationError
 
 from proto import catalog
-from proto.objects.meta import Model, Object
+from proto.objects.meta import Model, Object, camel
+from proto.spelling import did_you_mean
 
 M = TypeVar("M", bound=Model)
 
@@ -85,13 +86,20 @@ def unpack_apart(data: bytes, model: type[M], field: str) -> tuple[M, list[Any]]
 
 
 def read_request(data: bytes, model: type[M]) -> M:
-    """A request to a node, from msgpack or from a JSON object.
+    """A request to a node, from msgpack or from a JSON object, in which a person may have misspelt a field.
 
     Raises:
         ValueError: it is neither, or a value does not fit its field; says which, and what was found.
     """
     try:
-        return model.model_validate_json(data) if is_json(data) else unpack(data, model)
+        if not is_json(data):
+            return unpack(data, model)
+        request = model.model_validate_json(data)
+        known = [camel(name) for name in model.model_fields]
+        for name in json.loads(data):
+            if name not in known:
+                raise ValueError(f'unknown field "{name}"{did_you_mean(name, known)}')
+        return request
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"]))

@@ -19,7 +19,8 @@ from node_agent.plan.container_ids import parse_container_id
 from node_agent.pods.work import PodWork
 from node_agent.runtime.port import ContainerState
 from node_agent.streams.finding import Finder, waiting_reason
-from proto import codec, subjects
+from node_agent.streams.requests import request_of
+from proto import subjects
 from proto.bus.port import Bus, Message
 from proto.clock import Clock
 from proto.errors import BadRequest
@@ -54,10 +55,7 @@ class LogServer:
         Raises:
             ApiError: they cannot be had; the message says why.
         """
-        try:
-            request = codec.read_request(data, LogRequest)
-        except ValueError as error:
-            raise BadRequest(f"the log request cannot be read: {error}") from None
+        request = request_of(data, LogRequest, "log")
         work = self._finder.pod(request.namespace, request.pod)
         state = self._find_life(work, request)
         if state.log_path is None:

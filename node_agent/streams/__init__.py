@@ -3,6 +3,7 @@
 Enters: requests on `down.*` subjects of this node, each with the reply subject of a client. Leaves: streams of bytes
 (`proto.streams`) and conversations (`proto.duplex`), at the client's pace.
 
+    requests      reading what clients ask for
     finding       which pod, which container, which life of it
     descriptors   reading and writing pipes and terminals without waiting in the loop
     ends          our ends of a command's stdin, stdout and stderr

@@ -16,7 +16,8 @@ from node_agent.containers.operations import Operations
 from node_agent.runtime.abilities import Attachment, Missed, Printed
 from node_agent.runtime.port import ContainerState, NoSuchContainer, RuntimeFailure, StdinNotOpen
 from node_agent.streams.finding import Finder
-from proto import codec, subjects
+from node_agent.streams.requests import request_of
+from proto import subjects
 from proto.bus.port import Bus, Message
 from proto.duplex import BROKEN, answered, unheard
 from proto.errors import ApiError, BadRequest, NotFound, Unavailable
@@ -51,10 +52,7 @@ class AttachServer:
         Raises:
             ApiError: there is no line, or it broke.
         """
-        try:
-            request = codec.read_request(message.data, AttachRequest)
-        except ValueError as error:
-            raise BadRequest(f"the attach request cannot be read: {error}") from None
+        request = request_of(message.data, AttachRequest, "attach")
         words = answered(self._bus, message)
         line = await self._line(request)
         try:

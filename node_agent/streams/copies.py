@@ -11,6 +11,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from node_agent.streams.requests import request_of
 from proto import codec
 from proto.bus.port import Message
 from proto.errors import BadRequest
@@ -34,10 +35,7 @@ def read_copy_request(message: Message) -> ExecRequest:
     Raises:
         BadRequest: it cannot be read, or lacks a path.
     """
-    try:
-        request = codec.read_request(message.data, CopyRequest)
-    except ValueError as error:
-        raise BadRequest(f"the copy request cannot be read: {error}") from None
+    request = request_of(message.data, CopyRequest, "copy")
     if not request.path or "\0" in request.path:
         raise BadRequest("the path to copy must not be empty or contain a NUL character")
     direction = "receive" if request.receive else "send"

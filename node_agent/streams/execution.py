@@ -24,7 +24,8 @@ from node_agent.streams.conversation import conversation
 from node_agent.streams.copies import read_copy_request
 from node_agent.streams.ends import Ends
 from node_agent.streams.finding import Finder
-from proto import codec, subjects
+from node_agent.streams.requests import request_of
+from proto import subjects
 from proto.bus.port import Bus, Message
 from proto.duplex import answered
 from proto.errors import BadRequest, Unavailable
@@ -81,10 +82,7 @@ def read_request(message: Message) -> ExecRequest:
     Raises:
         BadRequest: it cannot be read, or lacks a command.
     """
-    try:
-        request = codec.read_request(message.data, ExecRequest)
-    except ValueError as error:
-        raise BadRequest(f"the exec request cannot be read: {error}") from None
+    request = request_of(message.data, ExecRequest, "exec")
     if not request.command or not request.command[0]:
         raise BadRequest("you must specify at least one command for the container")
     if any("\0" in word for word in request.command):

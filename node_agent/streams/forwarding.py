@@ -14,7 +14,8 @@ from contextlib import aclosing
 
 from node_agent.background import Background
 from node_agent.streams.finding import Finder
-from proto import codec, subjects
+from node_agent.streams.requests import request_of
+from proto import subjects
 from proto.bus.port import Bus, Message
 from proto.duplex import BROKEN, answered, unheard
 from proto.errors import ApiError, BadRequest, Unavailable
@@ -48,10 +49,7 @@ class ForwardServer:
         Raises:
             ApiError: there is no connection, or it broke.
         """
-        try:
-            request = codec.read_request(message.data, ForwardRequest)
-        except ValueError as error:
-            raise BadRequest(f"the port-forward request cannot be read: {error}") from None
+        request = request_of(message.data, ForwardRequest, "port-forward")
         work = self._finder.pod(request.namespace, request.pod)
         if work.reported.phase in ("Succeeded", "Failed"):
             phase = work.reported.phase

@@ -20,9 +20,10 @@ from node_agent.pods.work import PodWork
 from node_agent.runtime.abilities import ProcessState
 from node_agent.runtime.port import NoSuchContainer, RuntimeFailure
 from node_agent.streams.finding import Finder
+from node_agent.streams.requests import request_of
 from proto import codec, subjects
 from proto.bus.port import Bus, BusError, Message
-from proto.errors import ApiError, BadRequest, Unavailable
+from proto.errors import ApiError, Unavailable
 from proto.node_programs import ProcessesReply, ProcessesRequest, ProcessOfContainer
 from proto.objects.container import Container
 
@@ -69,10 +70,7 @@ class ProcessServer:
         Raises:
             ApiError: it cannot be told; the message says why.
         """
-        try:
-            request = codec.read_request(data, ProcessesRequest)
-        except ValueError as error:
-            raise BadRequest(f"the request for processes cannot be read: {error}") from None
+        request = request_of(data, ProcessesRequest, "processes")
         work = self._finder.pod(request.namespace, request.pod)
         return [
             (container.name, state)

@@ -124,9 +124,10 @@ async def test_a_container_that_waits_says_why(cluster: Cluster) -> None:
         (b"{not json", "Invalid JSON"),
         (b'{"namespace": "default"}', "pod: Field required"),
         (b'{"namespace": "default", "pod": "web", "tail": -2}', "tail: Input should be greater than .* found -2"),
+        (b'{"namespace": "default", "pod": "web", "tial": 1}', 'unknown field "tial", did you mean "tail"'),
         (b'{"namespace": "default", "pod": "web", "sinceS": "x"}', "sinceS: Input should be a valid number.* 'x'"),
     ],
-    ids=["nonsense", "no JSON", "no pod", "tail", "since"],
+    ids=["nonsense", "no JSON", "no pod", "tail", "misspelt", "since"],
 )  # fmt: skip
 async def test_a_request_that_cannot_be_read(cluster: Cluster, request_: bytes, problem: str) -> None:
     with pytest.raises(BadRequest, match=f"the log request cannot be read: {problem}"):
