@@ -26,6 +26,7 @@ from node_agent.plan.pod import plan_pod
 from node_agent.plan.status import ENDED, EVICTED
 from node_agent.plan.surroundings import Surroundings, surroundings_of
 from node_agent.plan.view import Ends, Eviction, Start
+from node_agent.pods.alarms import Alarms
 from node_agent.pods.keeping import SharedSpecs
 from node_agent.pods.performing import Performer
 from node_agent.pods.publishing import Publisher
@@ -80,6 +81,7 @@ class Pods:
         self._publisher = Publisher(storage, reporting, changed)
         self._clock = clock
         self._background = background
+        self._alarms = Alarms(background, clock, self.wake)
         self._lease = lease
         self._performer = performer
         self._prober = prober
@@ -212,7 +214,7 @@ class Pods:
             try:
                 self._advance(work)
             except Exception as fault:  # A fault of ours costs this pod its pass, not those that were woken with it.
-                self._set_alarm(work, self._setbacks.note(work, fault))
+                self._alarms.set(work, self._setbacks.note(work, fault))
 
     def _advance(self, work: PodWork) -> None:
         """One pass: plan, publish, launch the steps."""
@@ -234,7 +236,7 @@ class Pods:
         self._publisher.publish(work, plan.status, patient=new)
         held_s = work.held_until_s - self._clock.monotonic_s()
         if held_s > 0:
-            self._set_alarm(work, held_s)
+            self._alarms.set(work, held_s)
             return
         for step in plan.steps:
             self._performer.begin(work, step)
@@ -246,7 +248,7 @@ class Pods:
             work.clearing = True
             self._spawn(work, f"clear {work.uid}", self._clear)
         wait_s = (plan.wake_at - now).total_seconds() if plan.wake_at else None
-        self._set_alarm(work, PATIENCE_S if new else wait_s)
+        self._alarms.set(work, PATIENCE_S if new else wait_s)
 
     def _is_fenced(self, pod: Pod) -> bool:
         """Whether it may not start now; where it is only the hub's word that is missing, the hub is asked."""
@@ -286,7 +288,7 @@ class Pods:
 
     def _finish(self, work: PodWork) -> None:
         """Forget the pod."""
-        self._set_alarm(work, None)
+        self._alarms.set(work, None)
         self._prober.follow(work.uid, ())
         self._works.pop(work.uid, None)
         self._changed()
@@ -303,15 +305,3 @@ class Pods:
         else:
             work.release()
         self.wake(work.uid)
-
-    def _set_alarm(self, work: PodWork, wait_s: float | None) -> None:
-        """Wake the pod after `wait_s` seconds, instead of when it was to be woken before."""
-        if work.alarm is not None:
-            work.alarm.cancel()
-            work.alarm = None
-        if wait_s is not None:
-            work.alarm = self._background.spawn(self._ring(work.uid, wait_s), f"alarm of {work.uid}")
-
-    async def _ring(self, uid: str, wait_s: float) -> None:
-        await self._clock.sleep(max(wait_s, 0.0))
-        self.wake(uid)
