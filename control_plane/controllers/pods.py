@@ -35,6 +35,11 @@ def is_to_be_remade(pod: Pod) -> bool:
     return is_finished(pod) and pod.metadata.deletion_timestamp is None
 
 
+def is_refused(pod: Pod) -> bool:
+    """Whether its node did not take it, and would not take another one like it now: it has failed and never began."""
+    return pod.status.phase == "Failed" and bool(pod.status.reason) and not all_statuses(pod)
+
+
 def remade_in_s(pod: Pod, now: datetime) -> float:
     """In how many seconds a pod that has ended may give way to another: when it is `REMADE_AFTER_S` old."""
     made = made_at(pod)

@@ -4,6 +4,8 @@ Reads: the ReplicaSet, the pods it owns or could adopt, and, when it must choose
 of its siblings are. Writes: pods (creates, deletes, owner references) and the ReplicaSet's status. Never: changes what
 a pod runs; waits for a pod that is being deleted; touches pods that another controller owns.
 
+A pod that its node refused is replaced a little later than others, or there would be a new one at every turn.
+
 A pod that was put aside while its node is cut off (`reconnection`) does not count until its node is back.
 
 **Names.** A pod is made for a *slot*, a number, and is named by it, so the same decision made twice (by a stale
@@ -28,7 +30,16 @@ from control_plane.controllers.claims import Claims, claim, orphan_keys, selects
 from control_plane.controllers.conditions import without
 from control_plane.controllers.homes import takes_new_objects
 from control_plane.controllers.names import slot_name
-from control_plane.controllers.pods import PodCounts, count_pods, deletion_rank, is_active, is_ready, pod_from_template
+from control_plane.controllers.pods import (
+    PodCounts,
+    count_pods,
+    deletion_rank,
+    is_active,
+    is_ready,
+    is_refused,
+    pod_from_template,
+    remade_in_s,
+)
 from control_plane.controllers.reconnection import (
     Returned,
     is_disconnected,
@@ -66,8 +77,9 @@ class ReplicaSetView:
     """A ReplicaSet and its pods.
 
     `pods` are the active ones it controls that count; `originals` are those that do not because their node was cut
-    off, and is back now; `ending` counts those being deleted; `free_slots` are (slot, name) for the
-    pods that are missing, at most a burst; `neighbours` counts active sibling pods by node, where pods are surplus.
+    off, and is back now; `refused` those that their nodes did not take, and that are not replaced yet; `ending` counts
+    those being deleted; `free_slots` are (slot, name) for the pods that are missing, at most a burst; `neighbours`
+    counts active sibling pods by node, where pods are surplus.
     """
 
     replica_set: ReplicaSet
@@ -75,6 +87,7 @@ class ReplicaSetView:
     claims: Claims[Pod]
     pods: tuple[Pod, ...] = ()
     originals: tuple[Returned, ...] = ()
+    refused: tuple[Pod, ...] = ()
     ending: int = 0
     free_slots: tuple[tuple[int, str], ...] = ()
     neighbours: Mapping[str, int] = field(default_factory=dict)
@@ -104,6 +117,7 @@ class ReplicaSetController:
         aside = [pod for pod in active if is_disconnected(pod)]
         uids = {pod.metadata.uid for pod in aside}
         pods = tuple(pod for pod in active if pod.metadata.uid not in uids)
+        refused = tuple(pod for pod in claims.ours if is_refused(pod) and remade_in_s(pod, now) > 0)
         missing = replica_set.spec.replicas - len(pods)
         if not _may_create(snapshot, replica_set):
             missing = min(missing, 0)
@@ -113,8 +127,9 @@ class ReplicaSetController:
             claims=claims,
             pods=pods,
             originals=returned(snapshot, aside, now),
+            refused=refused,
             ending=sum(pod.deleting for pod in claims.ours),
-            free_slots=_free_slots(snapshot, replica_set, min(missing, self._burst)),
+            free_slots=_free_slots(snapshot, replica_set, min(missing - len(refused), self._burst)),
             neighbours=_pods_by_node(snapshot, replica_set) if missing < 0 < replica_set.spec.replicas else {},
         )
 
@@ -155,8 +170,9 @@ class ReplicaSetController:
 
 
 def _next_look_s(view: ReplicaSetView, counts: PodCounts) -> float | None:
-    """When a pod becomes available, or the patience with an original ends, without anything else happening."""
-    waits = [patience_s(one, view.now) for one in view.originals if not is_ready(one.pod)]
+    """When a pod becomes available, the patience with an original ends, or a refused pod may be replaced."""
+    refused = [remade_in_s(pod, view.now) for pod in view.refused]
+    waits = refused + [patience_s(one, view.now) for one in view.originals if not is_ready(one.pod)]
     if counts.next_available_s is not None:
         waits.append(counts.next_available_s)
     return min((wait_s for wait_s in waits if wait_s > 0), default=None)

@@ -47,6 +47,19 @@ def test_missing_pods_are_created_in_free_slots(others: tuple[Pod, ...], created
     assert not [a for a in plan.actions if isinstance(a, Delete)]
 
 
+@pytest.mark.parametrize(
+    ("age_s", "created", "look_s"),
+    [pytest.param(4, [], 6.0, id="not at once"), pytest.param(10, [3], None, id="a little later")],
+)
+def test_a_pod_that_its_node_refused_is_replaced(age_s: float, created: list[int], look_s: float | None) -> None:
+    """Or there would be a new one at every turn, since no scheduler is asked about it (`spec.nodeName`)."""
+    changes = {"metadata.creation_timestamp": ago(age_s), "status.reason": "OutOfcpu", "status.container_statuses": ()}
+    refused = evolve(held(2, phase="Failed", is_ready=False), **changes)
+    plan = plan_for(CONTROLLER, RS, held(0), held(1), refused)
+    assert [a.object.metadata.name for a in plan.actions if isinstance(a, Create)] == [name(slot) for slot in created]
+    assert plan.requeue_after_s == look_s
+
+
 def test_a_created_pod_is_the_template_with_an_owner() -> None:
     created = next(a for a in plan_for(CONTROLLER, RS).actions if isinstance(a, Create))
     assert created.reason == "replica_missing"

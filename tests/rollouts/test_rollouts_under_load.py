@@ -41,7 +41,7 @@ async def main():
     server = await asyncio.start_server(answer, "0.0.0.0", int(os.environ["PORT"]))
     await told_to_end.wait()
     # Draining: whoever has not heard yet that this pod goes is still answered, and so is who has asked already.
-    await asyncio.sleep(1)
+    await asyncio.sleep(3)
     server.close()
     await asyncio.sleep(0.2)
 
@@ -70,11 +70,14 @@ async def client(cluster: Client) -> AsyncIterator[Client]:
 
 
 def template(version: str, script: str = SERVER) -> dict[str, Any]:
+    """Ready once its server listens, however long that takes here; what is no server, once it runs."""
+    probe = {"readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 1}} if script is SERVER else {}
     container = {
         "name": "main",
         "command": [sys.executable, "-S", "-c", script],
-        "ports": [{"containerPort": 0}],
+        "ports": [{"name": "http", "containerPort": 0}],
         "env": [{"name": "VERSION", "value": version}],
+        **probe,
     }
     return {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
 
