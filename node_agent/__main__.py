@@ -28,7 +28,6 @@ from node_agent.runtime.registry import UnusableRuntime, build_runtime
 from node_agent.settings import AgentSettings
 from node_agent.storage.disk import DiskStorage
 from node_agent.storage.port import StorageFailure
-from node_agent.supervisor.mounts import views_are_possible
 from proto.bus.nats import NatsBus
 from proto.bus.port import BusError
 from proto.cancelling import cancelled
@@ -126,12 +125,18 @@ def build_agent(bus: LateBus, arguments: Arguments) -> NodeAgent:
             log_bytes_max=arguments.log_bytes_max,
             log_files_max=arguments.log_files_max,
             account=Account(
-                os.geteuid(), os.getegid(), frozenset(os.getgroups()), views=os.geteuid() == 0 or views_are_possible()
+                os.geteuid(), os.getegid(), frozenset(os.getgroups()), views=os.geteuid() == 0 or _views_are_possible()
             ),
         ),
         machine=machine,
         storage=DiskStorage(arguments.state_dir),
     )
+
+
+def _views_are_possible() -> bool:
+    from node_agent.supervisor.mounts import views_are_possible  # Its memory is for agents that are not root's.
+
+    return views_are_possible()
 
 
 def check_reserved(reserved: Reserved, machine: Machine) -> None:

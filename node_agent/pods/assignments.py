@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from node_agent.pods.pods import Pods
 from node_agent.storage.port import valid_uid
@@ -22,12 +22,18 @@ from proto.bus.port import Bus, BusError, Message
 from proto.clock import Clock
 from proto.ids import Ids
 from proto.node import CONFIG_WITHHELD, DIGEST_MODULUS, Assignment, Assignments, SyncRequest, pod_digest
-from proto.objects.meta import ObjectMeta
 
 log = logging.getLogger(__name__)
 
 SYNC_TIMEOUT_S = 5.0
 RETRY_S = 1.0
+
+
+class Held(NamedTuple):
+    """Which state of a pod is held."""
+
+    version: str
+    generation: int
 
 
 class AssignmentIntake:
@@ -56,7 +62,7 @@ class AssignmentIntake:
         self._pods = pods
         self._synced = synced
         self._confirmed = confirmed
-        self._held: dict[str, ObjectMeta] = {}
+        self._held: dict[str, Held] = {}
         self._epoch = 0
         self._sequence = 0
         self._wanted = asyncio.Event()
@@ -69,14 +75,14 @@ class AssignmentIntake:
         """This pod is assigned (as a record of the agent's last life says); only the count is kept here."""
         meta = assignment.pod.metadata
         self.forget(meta.uid)
-        self._held[meta.uid] = meta
+        self._held[meta.uid] = Held(meta.resource_version, meta.generation or 0)
         self.digest = (self.digest + pod_digest(meta.uid, meta.resource_version)) % DIGEST_MODULUS
 
     def forget(self, uid: str) -> None:
         """This pod is not assigned any more."""
-        meta = self._held.pop(uid, None)
-        if meta is not None:
-            self.digest = (self.digest - pod_digest(uid, meta.resource_version)) % DIGEST_MODULUS
+        held = self._held.pop(uid, None)
+        if held is not None:
+            self.digest = (self.digest - pod_digest(uid, held.version)) % DIGEST_MODULUS
 
     async def subscribe(self) -> None:
         """Begin to hear changes."""
@@ -160,7 +166,7 @@ class AssignmentIntake:
             log.warning("assignment_without_usable_uid pod=%s/%s uid=%r", meta.namespace, meta.name, meta.uid)
             return
         held = self._held.get(meta.uid)
-        if held is not None and not certain and (held.generation or 0) > (meta.generation or 0):
+        if held is not None and not certain and held.generation > (meta.generation or 0):
             return
         self.hold(assignment)
         if meta.resource_version != CONFIG_WITHHELD:

@@ -27,7 +27,7 @@ from node_agent.plan.status import ENDED, EVICTED
 from node_agent.plan.surroundings import Surroundings, surroundings_of
 from node_agent.plan.view import Ends, Eviction, Start
 from node_agent.pods.alarms import Alarms
-from node_agent.pods.keeping import SharedSpecs
+from node_agent.pods.keeping import Siblings
 from node_agent.pods.performing import Performer
 from node_agent.pods.publishing import Publisher
 from node_agent.pods.reporting import Reporting
@@ -89,7 +89,7 @@ class Pods:
         self._changed = changed
         self.refusal: Callable[[Pod], str] = lambda pod: ""
         self._works: dict[str, PodWork] = {}
-        self._specs = SharedSpecs()
+        self._siblings = Siblings()
         self._woken: dict[str, None] = {}
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ class Pods:
 
     def restore(self, record: PodRecord) -> None:
         """A pod that the agent's last life knew."""
-        work = PodWork(self._specs.kept(record.assignment), lean(record.reported), record.assigned, unsaved=False)
+        work = PodWork(self._siblings.kept(record.assignment), lean(record.reported), record.assigned, unsaved=False)
         if record.kill_at is not None:
             work.ends = Ends(record.kill_at, record.grace_s or 0.0)
         if record.reported.reason == EVICTED:
@@ -134,7 +134,7 @@ class Pods:
             self._admit(work)
         elif work.assigned and work.assignment == assignment:
             return
-        work.assignment, work.assigned = self._specs.kept(assignment), True
+        work.assignment, work.assigned = self._siblings.kept(assignment), True
         work.unsaved = True
         self._changed()
         self.wake(uid)

@@ -36,6 +36,9 @@ OUTLIVES_AGENT = "outlives-agent"
 _KILLING_MAX_S = 15.0
 """How long the end of a container may take after its grace: longer than the supervisor goes on killing."""
 
+_ASKED_TOGETHER_MAX = 50
+"""The figures of so many containers come in one answer, which both sides have in memory as text and as objects."""
+
 
 class ProcessRuntime:
     """The process driver; see the port for its verbs."""
@@ -168,9 +171,14 @@ class ProcessRuntime:
 
     async def stats(self, container_ids: Iterable[str] | None = None) -> Mapping[str, Usage]:
         """See the port."""
-        wanted = None if container_ids is None else list(container_ids)
-        usage = (await self._line.call("stats", containers=wanted))["usage"]
-        return {container_id: Usage(**figures) for container_id, figures in usage.items()}
+        running = (state.id for state in self._states.values() if state.running)
+        wanted = list(running if container_ids is None else container_ids)
+        usage: dict[str, Usage] = {}
+        for begin in range(0, len(wanted), _ASKED_TOGETHER_MAX):
+            portion = wanted[begin : begin + _ASKED_TOGETHER_MAX]
+            found = (await self._line.call("stats", containers=portion))["usage"]
+            usage |= {container_id: Usage(**figures) for container_id, figures in found.items()}
+        return usage
 
     async def resize(self, container_id: str, limits: Limits) -> ContainerState:
         """See the port."""

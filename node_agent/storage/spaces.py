@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 from node_agent.storage.port import PodSpace, Space
-from node_agent.supervisor import kernel
 
 _NOSUID_NODEV = 2 | 4
 _LAZILY = 2
@@ -50,6 +49,8 @@ def mount_memory(folder: Path, size_bytes: int | None) -> None:
     Raises:
         OSError: The kernel refuses.
     """
+    from node_agent.supervisor import kernel  # Its memory is for agents that need it.
+
     if not folder.is_mount():
         kernel.mount("tmpfs", os.fspath(folder), _NOSUID_NODEV, "tmpfs", f"size={size_bytes}" if size_bytes else "")
 
@@ -70,7 +71,13 @@ def unmount_in(directory: Path) -> None:
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
                     entry.unlink(missing_ok=True)
-            kernel.unmount(os.fspath(folder), _LAZILY)
+            _unmount(folder)
+
+
+def _unmount(folder: Path) -> None:
+    from node_agent.supervisor import kernel  # Its memory is for agents that need it.
+
+    kernel.unmount(os.fspath(folder), _LAZILY)
 
 
 def _each(directory: Path) -> dict[str, Space]:

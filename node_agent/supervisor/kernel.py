@@ -11,6 +11,7 @@ import signal
 PR_SET_KEEPCAPS = 8
 PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
@@ -83,6 +84,15 @@ def prctl(option: int, *arguments: int) -> int:
     if result < 0:
         _checked(result)
     return result
+
+
+def become_subreaper() -> bool:
+    """Makes orphaned descendants our children instead of init's, so that we reap them; whether the kernel did so."""
+    try:
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+    except OSError:
+        return False
+    return True
 
 
 def set_capabilities(mask: int) -> None:

@@ -4,7 +4,6 @@ A pid alone is not an identity, since it is used again; a pid with its start tim
 machine.
 """
 
-import ctypes
 import fcntl
 import os
 import struct
@@ -14,7 +13,6 @@ from node_agent.cgroup import files
 MARKER = "SETPOINT_CONTAINER_ID"
 """The environment variable that marks every process of a container, also where there are no cgroups."""
 
-_PR_SET_CHILD_SUBREAPER = 36
 _PIDFD_GET_INFO = 0xC040FF0B
 _PIDFD_INFO_EXIT = 1 << 3
 _PIDFD_INFO = struct.Struct("=QQ11Ii")
@@ -24,12 +22,6 @@ _STATE, _PPID, _SESSION, _START_TICKS, _EXIT_CODE = 0, 1, 3, 19, 49
 def boot_id() -> str:
     """The kernel's random name for the present boot."""
     return (files.read("/proc/sys/kernel/random/boot_id") or "").strip()
-
-
-def become_subreaper() -> bool:
-    """Makes orphaned descendants our children instead of init's, so that we reap them."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def _stat(pid: int) -> list[str]:

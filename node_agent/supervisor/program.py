@@ -16,9 +16,10 @@ from node_agent.supervisor.fences import Fences
 from node_agent.supervisor.grant import Grant
 from node_agent.supervisor.guard import Guard
 from node_agent.supervisor.host import Host
+from node_agent.supervisor.kernel import become_subreaper
 from node_agent.supervisor.life import Life
 from node_agent.supervisor.loop import Loop, note
-from node_agent.supervisor.processes import become_subreaper, boot_id
+from node_agent.supervisor.processes import boot_id
 from node_agent.supervisor.reaper import Reaper
 from node_agent.supervisor.record import Shelf
 from node_agent.supervisor.server import Connection, Message, Server
