@@ -1,6 +1,6 @@
 """The probes of all running containers: looks when it is time, keeps what came of it, wakes the pod when that changed.
 
-All probes wait in one heap behind one alarm; a probe costs a task only while it looks. Due times are rounded up to a
+All probes wait in one timetable; a probe costs a task only while it looks. Due times are rounded up to a
 tick, so that thousands of probes a second wake the agent fifty times.
 
 Reads: targets from plans. Writes: events about failed looks. Never: stops a container; the next plan does.
@@ -8,14 +8,10 @@ Reads: targets from plans. Writes: events about failed looks. Never: stops a con
 
 from __future__ import annotations
 
-import asyncio
-import heapq
-import itertools
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from node_agent.background import Background
 from node_agent.health.actions import Actions
@@ -32,6 +28,7 @@ from node_agent.plan.probes import (
     told,
 )
 from node_agent.plan.view import Target
+from node_agent.timetable import Timetable
 from proto.clock import Clock
 from proto.ids import Ids
 from proto.node import PodEvent
@@ -90,10 +87,7 @@ class Prober:
         self._changed = changed
         self._tell = tell
         self._watched: dict[str, dict[str, _Watched]] = {}
-        self._queue: list[tuple[float, int, _Looking]] = []
-        self._order = itertools.count()
-        self._alarm: asyncio.Task[Any] | None = None
-        self._alarm_s = math.inf
+        self._table: Timetable[_Looking] = Timetable(clock, background, "probes", self._begin_look)
 
     def health_of(self, uid: str) -> Mapping[str, Health]:
         """What is known of the pod's containers, by their ids."""
@@ -128,28 +122,11 @@ class Prober:
         self._wait(_Looking(watched, kind, probe, self._clock.monotonic_s() + in_s))
 
     def _wait(self, looking: _Looking) -> None:
-        """Put it into the heap; the alarm rings no later than it is due."""
-        due_s = math.ceil(looking.due_s / TICK_S) * TICK_S
-        heapq.heappush(self._queue, (due_s, next(self._order), looking))
-        if due_s < self._alarm_s:
-            self._set_alarm(due_s)
+        self._table.add(math.ceil(looking.due_s / TICK_S) * TICK_S, looking)
 
-    def _set_alarm(self, due_s: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm_s = due_s
-        self._alarm = self._background.spawn(self._ring(due_s), "probes")
-
-    async def _ring(self, due_s: float) -> None:
-        await self._clock.sleep(max(due_s - self._clock.monotonic_s(), 0.0))
-        self._alarm, self._alarm_s = None, math.inf
-        now_s = self._clock.monotonic_s()
-        while self._queue and self._queue[0][0] <= now_s:
-            looking = heapq.heappop(self._queue)[2]
-            if looking.wanted:
-                self._background.spawn(self._look(looking), "probe")
-        if self._queue and self._queue[0][0] < self._alarm_s:
-            self._set_alarm(self._queue[0][0])
+    def _begin_look(self, looking: _Looking) -> None:
+        if looking.wanted:
+            self._background.spawn(self._look(looking), "probe")
 
     async def _look(self, looking: _Looking) -> None:
         look = await self._actions.look(looking.watched.target, looking.probe)

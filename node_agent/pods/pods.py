@@ -214,7 +214,7 @@ class Pods:
             try:
                 self._advance(work)
             except Exception as fault:  # A fault of ours costs this pod its pass, not those that were woken with it.
-                self._alarms.set(work, self._setbacks.note(work, fault))
+                self._alarms.set(work.uid, self._setbacks.note(work, fault))
 
     def _advance(self, work: PodWork) -> None:
         """One pass: plan, publish, launch the steps."""
@@ -236,7 +236,7 @@ class Pods:
         self._publisher.publish(work, plan.status, patient=new)
         held_s = work.held_until_s - self._clock.monotonic_s()
         if held_s > 0:
-            self._alarms.set(work, held_s)
+            self._alarms.set(work.uid, held_s)
             return
         for step in plan.steps:
             self._performer.begin(work, step)
@@ -248,7 +248,7 @@ class Pods:
             work.clearing = True
             self._spawn(work, f"clear {work.uid}", self._clear)
         wait_s = (plan.wake_at - now).total_seconds() if plan.wake_at else None
-        self._alarms.set(work, PATIENCE_S if new else wait_s)
+        self._alarms.set(work.uid, PATIENCE_S if new else wait_s)
 
     def _is_fenced(self, pod: Pod) -> bool:
         """Whether it may not start now; where it is only the hub's word that is missing, the hub is asked."""
@@ -288,7 +288,7 @@ class Pods:
 
     def _finish(self, work: PodWork) -> None:
         """Forget the pod."""
-        self._alarms.set(work, None)
+        self._alarms.set(work.uid, None)
         self._prober.follow(work.uid, ())
         self._works.pop(work.uid, None)
         self._changed()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from node_agent.plan.admission import amounts
 from node_agent.plan.config import Config
@@ -56,7 +54,6 @@ class PodWork:
     hold_s: float = 0.0
     held_until_s: float = 0.0
     trouble: str = ""
-    alarm: asyncio.Task[Any] | None = None
     asked: Mapping[str, int] | None = None
 
     @property
