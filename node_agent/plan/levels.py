@@ -10,12 +10,13 @@ Reads: pods, the node's allocatable. Returns values. Source: Kubernetes `pkg/kub
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from node_agent.plan.environment import Host
 from node_agent.plan.init_containers import sidecars
 from node_agent.runtime.port import Limits
 from proto.objects.container import Container
+from proto.objects.meta import evolve
 from proto.objects.pod import Pod
 from proto.qos import QosClass, qos_class
 from proto.quantity import cpu_millis, whole
@@ -64,7 +65,7 @@ def critical(pod: Pod) -> bool:
 
 def level_limits(pods: Iterable[Pod], host: Host) -> Mapping[str, Limits]:
     """What the containers of each level may use together, with these pods on the node."""
-    containers = [(level_of(pod), each) for pod in pods for each in (*sidecars(pod), *pod.spec.containers)]
+    containers = [(level_of(pod), each) for pod in pods for each in _as_kept(pod)]
     burstable = [container for level, container in containers if level == BURSTABLE]
     return {
         TOP: Limits(
@@ -79,6 +80,15 @@ def level_limits(pods: Iterable[Pod], host: Host) -> Mapping[str, Limits]:
         ),
         BEST_EFFORT: Limits(cpu_request_millis=0, memory_request_bytes=0),
     }
+
+
+def _as_kept(pod: Pod) -> Iterator[Container]:
+    """The containers that go on; while a resize waits, one asks for what is kept free for it."""
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    kept = {each.name: each.allocated_resources for each in statuses if each.allocated_resources}
+    for container in (*sidecars(pod), *pod.spec.containers):
+        waits = kept.get(container.name, container.resources.requests) != container.resources.requests
+        yield evolve(container, **{"resources.requests": kept[container.name]}) if waits else container
 
 
 def requested_bytes(container: Container) -> int:

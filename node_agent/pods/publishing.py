@@ -12,6 +12,7 @@ from node_agent.plan.events import events_between
 from node_agent.pods.reporting import Reporting
 from node_agent.pods.work import PodWork
 from node_agent.storage.port import Storage, StorageFailure
+from proto.objects.core import ResourceList
 from proto.objects.lean import lean
 from proto.objects.pod_status import PodStatus
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes statuses of pods. `changed` is called when a pod's phase is another."""
+    """Publishes statuses of pods. `changed` is called when a pod's phase is another, or what is kept free for it."""
 
     def __init__(self, storage: Storage, reporting: Reporting, changed: Callable[[], None]) -> None:
         self._storage = storage
@@ -32,7 +33,7 @@ class Publisher:
         if changed or work.unsaved:
             # A record that is written while the directory is being removed would be left over, so it waits.
             work.reported, work.unsaved = lean(status), work.clearing
-            if status.phase != old.phase:
+            if status.phase != old.phase or _kept(status) != _kept(old):
                 self._changed()
             if not work.clearing:
                 self._save(work)
@@ -45,3 +46,7 @@ class Publisher:
             self._storage.save_pod(work.record())
         except StorageFailure as problem:
             log.warning("record_not_saved pod=%s/%s problem=%s", *work.pod.key, problem)
+
+
+def _kept(status: PodStatus) -> list[ResourceList]:
+    return [each.allocated_resources for each in (*status.init_container_statuses, *status.container_statuses)]

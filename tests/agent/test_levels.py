@@ -21,6 +21,7 @@ from node_agent.settings import AgentSettings
 from proto.clock import EPOCH
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
+from proto.objects.pod_status import ContainerStatus
 from proto.quantity import whole
 from tests.agent.cluster import Cluster, scenario
 from tests.agent.pods import pod
@@ -96,6 +97,12 @@ def test_a_level_weighs_what_its_pods_ask_for() -> None:
         "burstable": Limits(cpu_request_millis=750, memory_request_bytes=GIB),
         "besteffort": Limits(cpu_request_millis=0, memory_request_bytes=0),
     }
+
+
+def test_a_level_weighs_what_is_kept_for_a_pod_whose_resize_waits() -> None:
+    kept = ContainerStatus(name="app", allocated_resources={"cpu": "250m"})
+    waiting = evolve(asking({"cpu": "50"}), **{"status.container_statuses": (kept,)})
+    assert level_limits([waiting], HOST)["burstable"].cpu_request_millis == 250
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ async def test_other_amounts_are_put_in_force_while_it_runs(cluster: Cluster) ->
 
     await eventually(resized)
     assert await cluster.hub.running("u-web") == container_id
+    await eventually(lambda: cluster.runtime.levels.get("", Limits()).memory_request_bytes == 128 * MIB)
     assert cluster.hub.status("u-web").container_statuses[0].allocated_resources == {"cpu": "200m", "memory": "128Mi"}
     await eventually(lambda: told(cluster, "PodResizeInProgress") is None)
 
