@@ -94,6 +94,7 @@ def build_parser(name: str) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; its exit status."""
+    _open_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
@@ -103,6 +104,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'setpoint: unknown verb "{name}"{_nearest(name)}; see `setpoint --help`', file=sys.stderr)
         return 1
     return _guarded(name, parse(build_parser(name), arguments[1:]))
+
+
+def _open_standard_streams() -> None:
+    """Open to nothing those that our caller has closed (`<&-`), lest something else of ours gets their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))  # The lowest free number: its own.
 
 
 def _guarded(name: str, options: argparse.Namespace) -> int:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
@@ -117,17 +119,20 @@ async def _listen(addresses: str, port: int, forwarder: Forwarder) -> list[async
     Raises:
         CliError: the port cannot be had.
     """
+    hosts = [host for each in addresses.split(",") for host in (LOCALHOST if each == "localhost" else (each,))]
+    if "" in hosts:
+        raise CliError(f'--address: must be addresses with commas between them, found "{addresses}"')
     servers: list[asyncio.Server] = []
-    for address in addresses.split(","):
-        for host in LOCALHOST if address == "localhost" else (address,):
-            try:
-                server = await asyncio.start_server(forwarder.serve, host, port, limit=2 * CHUNK_BYTES_MAX)
-            except OSError as problem:
-                if address == "localhost" and host == LOCALHOST[1]:
-                    continue
-                raise CliError(f"cannot listen on {_shown(host)}:{port}: {problem.strerror}") from None
-            servers.append(server)
-            port = port or server.sockets[0].getsockname()[1]
+    for host in dict.fromkeys(hosts):
+        try:
+            server = await asyncio.start_server(forwarder.serve, host, port, limit=2 * CHUNK_BYTES_MAX)
+        except OSError as problem:
+            if host == LOCALHOST[1] and LOCALHOST[0] in hosts:
+                continue
+            why = problem.strerror if isinstance(problem, socket.gaierror) else os.strerror(problem.errno or 0)
+            raise CliError(f"cannot listen on {_shown(host)}:{port}: {why}") from None
+        servers.append(server)
+        port = port or server.sockets[0].getsockname()[1]
     return servers
 
 

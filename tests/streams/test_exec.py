@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -116,3 +118,15 @@ async def test_a_controllers_first_pod_is_waited_for(stage: Stage) -> None:
     await stage.call("wait", "--for=delete", "pod", "-l", "app=soon", "--timeout=60s")
     for verb, *words in (("exec", "--", "true"), ("logs",)):
         assert "deployment/soon has no pods" in (await stage.call(verb, "deployment/soon", *words, ok=False)).err
+
+
+async def test_who_has_no_stdin_at_all_says_nothing(stage: Stage) -> None:
+    words = ("exec", "-i", "web", "-c", "app", "--", "sh", "-c", "cat; echo end")
+    environment = {**os.environ, "NATS_URL": stage.call.url}
+    call = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "setpoint.cli.main", *words),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await asyncio.wait_for(call.communicate(), 20)
+    assert (out, call.returncode) == (b"end\n", 0)

@@ -137,3 +137,12 @@ async def test_a_port_where_nobody_listens_closes_the_connection_and_says_why(st
     assert b"nothing of pod web can be reached on port 1" in await asyncio.wait_for(call.stderr.readline(), 10)
     call.terminate()
     await call.communicate()
+
+
+async def test_where_nobody_can_listen_is_said(stage: Stage) -> None:
+    async with await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0) as server:
+        taken = server.sockets[0].getsockname()[1]
+        refused = await stage.call("port-forward", "web", f"{taken}:80", ok=False)
+        assert f"cannot listen on 127.0.0.1:{taken}: Address already in use" in refused.err
+    refused = await stage.call("port-forward", "web", ":80", "--address", "localhost,", ok=False)
+    assert '--address: must be addresses with commas between them, found "localhost,"' in refused.err
