@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,8 @@ def _data(options: argparse.Namespace) -> tuple[dict[str, str], dict[str, bytes]
     for key, value in pairs(options.from_literal, "--from-literal").items():
         add(key, value.encode())
     for word in options.from_file:
-        key, equals, name = word.partition("=")
-        path = Path(name if equals else word)
-        for file in sorted(path.iterdir()) if path.is_dir() and not equals else [path]:
-            if path.is_dir() and not file.is_file():
-                continue
-            add(key if equals else file.name, _read(file))
+        for key, file in _files(word):
+            add(key, _read(file))
     for name in options.from_env_file:
         lines = (line.strip() for line in _read(Path(name)).decode(errors="replace").splitlines())
         for key, value in pairs([line for line in lines if line and not line.startswith("#")], name).items():
@@ -121,6 +118,24 @@ def _data(options: argparse.Namespace) -> tuple[dict[str, str], dict[str, bytes]
         except UnicodeDecodeError:
             binaries[key] = data
     return texts, binaries
+
+
+def _files(word: str) -> Iterator[tuple[str, Path]]:
+    """What `--from-file` means: a file, a file by another key, or all files of a folder.
+
+    Raises:
+        CliError: it means nothing.
+    """
+    key, equals, name = word.partition("=")
+    path = Path(name if equals else word)
+    if not (name and key if equals else word):
+        raise CliError(f'--from-file: must be PATH or KEY=PATH, found "{word}"')
+    if not path.is_dir():
+        yield key if equals else path.name, path
+    elif equals:
+        raise CliError(f'--from-file: "{name}" is a folder, whose files have their names as keys: leave "{key}=" out')
+    else:
+        yield from ((file.name, file) for file in sorted(path.iterdir()) if file.is_file())
 
 
 def _read(path: Path) -> bytes:

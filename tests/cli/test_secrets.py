@@ -69,6 +69,12 @@ async def test_a_certificate_and_its_key_make_a_secret(setpoint: Setpoint, tmp_p
         (["docker-registry", "x"], "there are no images yet, so nothing would use a secret for a registry"),
         (["other", "x"], 'unknown kind of secret "other": write create secret [generic | tls] NAME'),
         (["x", "--cert=y"], "--cert and --key are for create secret tls x"),
+        (
+            ["x", "--from-file=k=/"],
+            '"/" is a folder, whose files have their names as keys: leave "k=" out',
+        ),
+        (["x", "--from-file=k="], '--from-file: must be PATH or KEY=PATH, found "k="'),
+        (["x", "--from-file="], '--from-file: must be PATH or KEY=PATH, found ""'),
         (["x", "--from-file=/proc/self/mem"], "/proc/self/mem: Input/output error"),
     ],
 )
