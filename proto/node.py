@@ -110,16 +110,21 @@ class Assignment(Model):
     binaries: dict[str, dict[str, str]] = NO_ENTRIES
 
 
-class Assignments(Model):
-    """`full`: hold exactly `pods`. Otherwise: add or replace `pods`, and forget the uids of `removed`."""
+class AssignmentsHead(Model):
+    """What a message with assignments says beside the pods."""
 
     epoch: int = 0
     sequence: int = 0
     """Grows within an epoch from message to message, in the order of composing; 0: not numbered."""
     full: bool = False
-    pods: Many[Assignment] = ()
     removed: Many[str] = ()
     digest: int = 0
+
+
+class Assignments(AssignmentsHead):
+    """`full`: hold exactly `pods`. Otherwise: add or replace `pods`, and forget the uids of `removed`."""
+
+    pods: Many[Assignment] = ()
 
 
 class PodReport(Model):

@@ -32,6 +32,9 @@ WITHHELD = "0"
 UNMEASURED_MAX = 16
 """So many pods without config are taken to fit one message."""
 
+TOGETHER_MAX = 50
+"""So many pods go in one message: the node has all of them in its memory at once while it reads that."""
+
 ConfigKey = tuple[str, str, str]
 """Kind, namespace and name of a ConfigMap or Secret."""
 
@@ -196,14 +199,14 @@ def fitting_full(pods: list[Wanted], epoch: int, bytes_max: int, sequence: int =
 
 
 def fitting_groups(pods: list[Wanted], bytes_max: int) -> list[list[Wanted]]:
-    """`pods` in groups that each fit one message; small ones without config are not measured."""
+    """`pods` in groups that each fit one message, and its reader; few ones without config are not measured."""
     if len(pods) <= UNMEASURED_MAX and not any(pod.with_config for pod in pods):
         return [pods] if pods else []
     groups: list[list[Wanted]] = []
     room = 0
     for pod in pods:
         size = len(codec.pack(pod.assignment))
-        if size > room or not groups:
+        if size > room or not groups or len(groups[-1]) == TOGETHER_MAX:
             groups.append([])
             room = bytes_max
         groups[-1].append(pod)

@@ -21,7 +21,7 @@ from proto import codec, subjects
 from proto.bus.port import Bus, BusError, Message
 from proto.clock import Clock
 from proto.ids import Ids
-from proto.node import CONFIG_WITHHELD, DIGEST_MODULUS, Assignment, Assignments, SyncRequest, pod_digest
+from proto.node import CONFIG_WITHHELD, DIGEST_MODULUS, Assignment, AssignmentsHead, SyncRequest, pod_digest
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class AssignmentIntake:
             log.warning("assignment_unreadable problem=%s", problem)
             self.want_sync()
 
-    def _apply(self, assignments: Assignments, pods: Sequence[Any]) -> bool:
+    def _apply(self, assignments: AssignmentsHead, pods: Sequence[Any]) -> bool:
         """Do what it says; False if something later was applied before.
 
         An answer with everything waits for its task while changes that were composed after it are applied as they
@@ -152,7 +152,7 @@ class AssignmentIntake:
             self.want_sync()
         return True
 
-    def _surplus(self, assignments: Assignments, pods: Sequence[Any]) -> tuple[str, ...]:
+    def _surplus(self, assignments: AssignmentsHead, pods: Sequence[Any]) -> tuple[str, ...]:
         """The uids that should not be here."""
         if not assignments.full:
             return assignments.removed
@@ -173,9 +173,9 @@ class AssignmentIntake:
             self._pods.assign(assignment)
 
 
-def _read(data: bytes) -> tuple[Assignments, Sequence[Any]]:
+def _read(data: bytes) -> tuple[AssignmentsHead, Sequence[Any]]:
     """A message without its pods, and these as they came: each is read when it is its turn."""
-    return codec.unpack_apart(data, Assignments, "pods")
+    return codec.unpack_apart(data, AssignmentsHead, "pods")
 
 
 def _uid(pod: Any) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from control_plane.hub.assigned import (
+    TOGETHER_MAX,
     Wanted,
     fitting_full,
     fitting_groups,
@@ -230,6 +231,13 @@ def test_a_full_message_withholds_the_greatest_configs_and_never_a_pod() -> None
 def test_changes_are_grouped_to_fit_messages(sizes: tuple[int, ...], groups: list[int]) -> None:
     pods = [big(number, size) for number, size in enumerate(sizes)]
     assert [len(group) for group in fitting_groups(pods, 5_000)] == groups
+
+
+def test_no_message_has_more_pods_than_its_reader_should_hold_at_once() -> None:
+    pods = [big(number, 0) for number in range(2 * TOGETHER_MAX + 1)]
+    groups = fitting_groups(pods, 1_000_000)
+    assert [len(group) for group in groups] == [TOGETHER_MAX, TOGETHER_MAX, 1]
+    assert [pod for group in groups for pod in group] == pods
 
 
 READY = Condition(type="Ready", status="True", last_transition_time=EPOCH)
