@@ -1,4 +1,7 @@
-"""What the programs themselves cost: memory and idle CPU of each, with ten machines and some pods at rest."""
+"""What the programs themselves cost: memory and idle CPU of each, with ten machines and some pods at rest.
+
+Memory is RSS, as `ps` shows it; see `measuring.node_memory_bytes` for what is counted of a node.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from benchmarks.clusters import cluster, pod_ready, sleepers, until
-from benchmarks.measuring import Figure, cpu_s, rss_bytes, supervisors_below
+from benchmarks.measuring import Figure, cpu_s, node_memory_bytes, supervisors_below
 from proto.objects.pod import Pod
 
 MACHINES = 10
@@ -30,7 +33,7 @@ async def measure() -> AsyncIterator[Figure]:
         before = {name: sum(map(cpu_s, pids)) for name, pids in groups.items()}
         await asyncio.sleep(OBSERVE_S)
         share = {name: 100 * (sum(map(cpu_s, pids)) - before[name]) / OBSERVE_S for name, pids in groups.items()}
-        memory = {name: sum(map(rss_bytes, pids)) / MIB for name, pids in groups.items()}
+        memory = {name: node_memory_bytes(pids) / MIB for name, pids in groups.items()}
         note = f"{MACHINES} nodes, {PODS} pods, idle for {OBSERVE_S:g} s"
         yield Figure("control plane memory", memory["control plane"], "MB", 120, note=note)
         yield Figure("control plane idle CPU", share["control plane"], "% of a core", 2, note=note)

@@ -1,4 +1,7 @@
-"""What looking after programs costs: processor time of a look by its kind, and of a node with probed pods."""
+"""What looking after programs costs: processor time of a look by its kind, and of a node with probed pods.
+
+The node's memory is that of its agent and supervisor together; see `measuring.node_memory_bytes` for what is counted.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.clusters import cluster, pod_ready, sleepers, until
-from benchmarks.measuring import Figure, cpu_s, rss_bytes, supervisors_below
+from benchmarks.measuring import Figure, cpu_s, node_memory_bytes, supervisors_below
 from node_agent.containers.operations import Operations
 from node_agent.health.actions import Actions
 from node_agent.plan.container_ids import ContainerId
@@ -118,17 +121,17 @@ async def _node(way: str, probe: Probe) -> AsyncIterator[Figure]:
     """A node whose every pod is looked at once a second."""
     async with cluster(1, isolation="groups") as (local, client):
         agent = local.agents["m1"].program.pid
-        pids = [agent, *supervisors_below(local.shape.data_dir)]
         for pods in PODS:
             if pods:
                 await _grow(client, pods, probe)
             await asyncio.sleep(SETTLE_S)
+            pids = [agent, *supervisors_below(local.shape.data_dir)]
             before_s = sum(map(cpu_s, pids))
             await asyncio.sleep(OBSERVE_S)
             share = 100 * (sum(map(cpu_s, pids)) - before_s) / OBSERVE_S
             note = f"agent with its supervisor, one {way} look a pod and second"
             yield Figure(f"{pods} pods with {way} probes, CPU", share, "% of a core", note=note)
-            yield Figure(f"{pods} pods with {way} probes, memory", sum(map(rss_bytes, pids)) / MIB, "MB", note=note)
+            yield Figure(f"{pods} pods with {way} probes, memory", node_memory_bytes(pids) / MIB, "MB", 60, note=note)
 
 
 async def _grow(client: Client, pods: int, probe: Probe) -> None:
