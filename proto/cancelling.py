@@ -16,8 +16,12 @@ CANCEL_AGAIN_S = 0.2
 
 
 async def cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel all of them and wait until they have ended, each as it will."""
-    pending = {task for task in tasks if not task.done()}
+    """Cancel all of them and wait until they have ended, each as it will, and until those who hear of that have heard.
+
+    Tasks that have ended are waited for as well: their callbacks may still be to come, and whoever asks again until
+    they have been called would ask for ever, and never let them be called, if this returned at once.
+    """
+    pending = set(tasks)
     while pending:
         for task in pending:
             task.cancel()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from control_plane.tasks import Tasks
 from proto.cancelling import cancelled, kept_cancellation
 
 
@@ -52,3 +53,15 @@ async def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
     await asyncio.sleep(0)
     await cancelled([task])
     assert task.cancelled()
+
+
+async def test_who_stops_tasks_that_have_just_ended_lets_that_be_told() -> None:
+    """Their callbacks come in the loop's next turn; a control plane that stepped down waited for them for ever."""
+
+    async def brief() -> None:
+        """Ends at once."""
+
+    tasks = Tasks(lambda name: None)
+    tasks.once("brief", brief())
+    await asyncio.sleep(0)  # It has ended in this turn, before us.
+    await tasks.stop()
