@@ -8,7 +8,6 @@ cannot start, 75 if another supervisor holds the state folder.
 import errno
 import fcntl
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from node_agent.cgroup import files
 from node_agent.cgroup.detect import base_name, detect
 from node_agent.cgroup.none import NoCgroups
 from node_agent.cgroup.port import Cgroups
+from node_agent.supervisor.descriptors import take_all
 from node_agent.supervisor.home import remember_home, return_home
 from node_agent.supervisor.loop import note
 from node_agent.supervisor.program import Home, Supervisor
@@ -54,7 +54,7 @@ def _run(options: dict[str, str], ready: Callable[[], None]) -> int:
         if lock is None:
             note(f"another supervisor holds {state_dir}")
             return EXIT_HELD
-        open_files = _raise_open_files()
+        open_files = take_all()
         oom_score_adj = _protect()
         cgroups = _cgroups(options, state_dir)
         try:
@@ -156,13 +156,6 @@ def _protect() -> int:
     """Makes us one of the last that the kernel kills for memory, as the kubelet is; the score that we were given."""
     given = files.read_number(_OOM_SCORE_ADJ) or 0
     files.write_if_possible(_OOM_SCORE_ADJ, str(_PROTECTED))
-    return given
-
-
-def _raise_open_files() -> tuple[int, int]:
-    """Takes as many descriptors as we may have; what programs shall have is what we were given."""
-    given = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (given[1], given[1]))
     return given
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from node_agent.cgroup.port import Limits
+from node_agent.supervisor.descriptors import sparing
 from node_agent.supervisor.execution import Execution, Executions
 from node_agent.supervisor.execve import Failure
 from node_agent.supervisor.fences import Fences
@@ -116,9 +117,10 @@ class Containers:
         if self._beginning:
             self._host.loop.call_soon(self._begin)
         beginnings = [life.begin() for life in lives]
-        for _ in _STEPS:
-            for beginning in beginnings:
-                guarded(partial(next, beginning, None))
+        with sparing():
+            for _ in _STEPS:
+                for beginning in beginnings:
+                    guarded(partial(next, beginning, None))
         for life in lives:
             if not life.ended and life.record.pid is not None:
                 self._by_pid[life.record.pid] = life
@@ -181,7 +183,8 @@ class Containers:
             lost = life.ended and isinstance(result, Refused)  # Its cgroup went while the command was on its way.
             answer(_unknown(request.container) if lost else result)
 
-        return self._executions.begin(request, life, ended)
+        with sparing():
+            return self._executions.begin(request, life, ended)
 
     def pids(self, container_id: str) -> list[int] | None:
         """All processes of a container that runs, as its cgroup tells; None where there are no such groups."""

@@ -14,6 +14,7 @@ import os
 import time
 from itertools import pairwise
 
+from node_agent.supervisor.descriptors import sparing
 from node_agent.supervisor.pending import NOWHERE, LogPosition
 
 RECORD_BYTES_MAX = 16 * 1024
@@ -174,11 +175,12 @@ class RotatedLog:
     def _open(self) -> None:
         if self._fd is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            try:
-                self._fd = os.open(self._path, flags, 0o640)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(self._path), exist_ok=True)
-                self._fd = os.open(self._path, flags, 0o640)
+            with sparing():
+                try:
+                    self._fd = os.open(self._path, flags, 0o640)
+                except FileNotFoundError:
+                    os.makedirs(os.path.dirname(self._path), exist_ok=True)
+                    self._fd = os.open(self._path, flags, 0o640)
             self._size_bytes = os.fstat(self._fd).st_size
 
     def _append(self, records: bytes) -> None:

@@ -21,6 +21,8 @@ import os
 import struct
 from typing import NamedTuple
 
+from node_agent.supervisor.descriptors import sparing
+
 _GROWN_BYTES = 64 * 1024
 _READ_BYTES_MAX = 1024 * 1024
 _MARK = struct.Struct("<QQQQ")
@@ -120,7 +122,8 @@ class Pending:
         other = 1 - self._which
         fd = None
         try:
-            fd = os.open(self._place(other), _FLAGS | os.O_TRUNC, 0o600)
+            with sparing():
+                fd = os.open(self._place(other), _FLAGS | os.O_TRUNC, 0o600)
             if rest:
                 os.pwrite(fd, rest, 0)
             if self._mark_fd is None:

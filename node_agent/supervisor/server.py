@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from node_agent.supervisor.address import name_without_file, reachable, user_behind
+from node_agent.supervisor.descriptors import sparing
 from node_agent.supervisor.kernel import words_of
 from node_agent.supervisor.loop import READABLE, WRITABLE, Loop, note
 from node_agent.supervisor.wire import BAD_REQUEST, FAILED, LINE_BYTES_MAX, Refused
@@ -22,6 +23,7 @@ _RECEIVE_BYTES = 64 * 1024
 """Less than what malloc asks the kernel for, each time anew."""
 
 _BACKLOG = 128
+_REFUSED_PAUSE_S = 0.1
 _TAKES_NOTHING = (errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 Message = dict[str, Any]
@@ -129,7 +131,7 @@ class Server:
         self._left = left
         self._connections: dict[int, Connection] = {}
         self._listener = _listen(path)
-        loop.watch(self._listener.fileno(), lambda events: self._accept())
+        self._expect_clients()
 
     @property
     def serves(self) -> bool:
@@ -184,10 +186,16 @@ class Server:
         for connection in list(self._connections.values()):
             connection.close()
 
+    def _expect_clients(self) -> None:
+        self._loop.watch(self._listener.fileno(), lambda events: self._accept())
+
     def _accept(self) -> None:
         try:
-            sock, _ = self._listener.accept()
-        except OSError:
+            with sparing():
+                sock, _ = self._listener.accept()
+        except OSError:  # Most likely we are out of descriptors; who waits to be accepted must not keep us busy.
+            self._loop.forget(self._listener.fileno())
+            self._loop.call_later(_REFUSED_PAUSE_S, self._expect_clients)
             return
         if user_behind(sock) not in (0, os.geteuid()):
             sock.close()

@@ -1,13 +1,18 @@
 """How containers begin and end, with real processes."""
 
 import asyncio
+import contextlib
+import errno
 import os
 import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from node_agent.supervisor.client import SupervisorClient, SupervisorRefused
+from node_agent.supervisor.client import SOURCE_ROOT, SupervisorClient, SupervisorRefused
 from tests.supervisor.rig import Rig, alive, entries
 from tests.waiting import eventually
 
@@ -307,3 +312,34 @@ async def test_a_bad_request_is_answered(grouped: Rig, line: bytes) -> None:
     assert b'"bad_request"' in await reader.readline()
     writer.close()
     await writer.wait_closed()
+
+
+@pytest.fixture
+async def short_of_descriptors(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A supervisor that may open 80 files."""
+    rig = Rig(tmp_path)
+    rig.place.state_dir.mkdir()
+    command = [sys.executable, "-S", "-m", "node_agent.supervisor", "--daemon", "--node", "test"]
+    command += ["--state-dir", str(rig.place.state_dir), "--socket", str(rig.place.socket_path)]
+    limited = ["sh", "-c", 'ulimit -n 80 && exec "$0" "$@"', *command]
+    started = await asyncio.create_subprocess_exec(*limited, cwd=SOURCE_ROOT)
+    assert await started.wait() == 0
+    await rig.attach()
+    yield rig
+    async with asyncio.timeout(20):
+        await rig.close()
+
+
+async def test_out_of_descriptors_nothing_begins_and_everything_can_end(short_of_descriptors: Rig) -> None:
+    rig, running = short_of_descriptors, list[str]()
+    with pytest.raises(SupervisorRefused) as refusal:
+        for number in range(80):
+            await rig.start(f"c{number}", "sleep", "100")
+            running.append(f"c{number}")
+    assert running and refusal.value.errno == errno.EMFILE
+    with contextlib.ExitStack() as clients:
+        for _ in range(40):
+            clients.enter_context(socket.socket(socket.AF_UNIX)).connect(str(rig.place.socket_path))
+            await rig.call("hello")  # Who knocked before is accepted when this is answered, if at all.
+        stopped = await asyncio.gather(*(rig.call("stop", container=each, grace_s=9) for each in running))
+    assert {each["exit_code"] for each in stopped} == {143}
