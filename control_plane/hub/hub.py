@@ -93,6 +93,11 @@ class Hub:
         self._dispatcher = Dispatcher(bus, mirror, clock, epoch)
         self._intake = Intake(amender, mirror, clock, record)
         self._clock = clock
+        self._grants = {
+            resync: codec.pack(HeartbeatReply(verdict="granted", lease_s=pace.lease_s, epoch=epoch, resync=resync))
+            for resync in (False, True)
+        }
+        """The answers to nearly all heartbeats; in one term they are the same for all nodes."""
         self._outbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._handlers: dict[str, Callable[[str, Message], None]] = {
             "register": self._on_register,
@@ -158,8 +163,7 @@ class Hub:
     def _grant(self, session: Session, heartbeat: Heartbeat, message: Message) -> None:
         node = session.node
         resync, session.mismatches = self._dispatcher.needs_sync(node, heartbeat.digest, session.mismatches)
-        reply = HeartbeatReply(verdict="granted", lease_s=self._pace.lease_s, epoch=self._epoch, resync=resync)
-        self._answer(message, reply)
+        self._outbox.put_nowait((message.reply, self._grants[resync]))
 
     def _on_register(self, node: str, message: Message) -> None:
         try:
