@@ -16,3 +16,8 @@
 
 Nothing is kept on disk here. Any replica answers requests; one, the leader, runs the loops and serves the nodes.
 """
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""The scheduler computes with numpy, but no linear algebra, for which numpy would start a thread for each core."""

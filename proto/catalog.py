@@ -11,6 +11,8 @@ from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, cast
 
+from proto.spelling import did_you_mean
+
 if TYPE_CHECKING:
     from proto.objects.meta import Object
 
@@ -117,6 +119,14 @@ def by_alias(word: str) -> Kind | None:
         ):
             return kind
     return None
+
+
+def unknown_kind(api_version: str, kind: str) -> str:
+    """Why there is no such kind, and what was probably meant."""
+    message = f'no matches for kind "{kind}" in version "{api_version}"'
+    if kind in BY_KIND:
+        return f'{message}, did you mean apiVersion "{BY_KIND[kind].api_version}"?'
+    return message + did_you_mean(kind, BY_KIND)
 
 
 def of(obj: Object) -> Kind:

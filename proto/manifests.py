@@ -16,7 +16,7 @@ from typing import Any, cast
 import yaml
 
 from proto import catalog
-from proto.spelling import did_you_mean, nearest
+from proto.spelling import nearest
 
 NODES_MAX = 200_000
 """Values in all documents of one source, counted after aliases are expanded."""
@@ -65,16 +65,8 @@ def identify(raw: dict[str, Any], where: str) -> catalog.Kind:
             raise ManifestError(f"{where}: {_missing(raw, name)}")
     found = catalog.by_gvk(raw["apiVersion"], raw["kind"])
     if found is None:
-        raise ManifestError(f"{where}: {unknown_kind(raw['apiVersion'], raw['kind'])}")
+        raise ManifestError(f"{where}: {catalog.unknown_kind(raw['apiVersion'], raw['kind'])}")
     return found
-
-
-def unknown_kind(api_version: str, kind: str) -> str:
-    """Why there is no such kind, and what was probably meant."""
-    message = f'no matches for kind "{kind}" in version "{api_version}"'
-    if kind in catalog.BY_KIND:
-        return f'{message}, did you mean apiVersion "{catalog.BY_KIND[kind].api_version}"?'
-    return message + did_you_mean(kind, catalog.BY_KIND)
 
 
 def dump_yaml(raw: Any) -> str:

@@ -24,7 +24,6 @@ from proto.bus.port import Message
 from proto.clock import Clock, Instant
 from proto.errors import BadRequest
 from proto.forecast import Forecast
-from proto.manifests import unknown_kind
 from proto.objects.meta import Object, evolve
 from proto.objects.pod import Pod
 from proto.schema import read_strict
@@ -77,7 +76,7 @@ def _read(raw: Any, where: str) -> Object:
     api_version, name = str(raw.get("apiVersion", "")), str(raw.get("kind", ""))
     kind = catalog.by_gvk(api_version, name)
     if kind is None:
-        raise BadRequest(f"{where}: {unknown_kind(api_version, name)}")
+        raise BadRequest(f"{where}: {catalog.unknown_kind(api_version, name)}")
     reading = read_strict(raw, kind)
     if reading.object is None:
         raise invalid(kind, str(raw.get("metadata", {}).get("name", "")), reading.causes)
