@@ -124,8 +124,9 @@ async def _node(way: str, probe: Probe) -> AsyncIterator[Figure]:
         for pods in PODS:
             if pods:
                 await _grow(client, pods, probe)
-            await asyncio.sleep(SETTLE_S)
-            pids = [agent, *supervisors_below(local.shape.data_dir)]
+            found = supervisors_below(local.shape.data_dir)
+            await asyncio.sleep(SETTLE_S)  # Until then the children that were about to execute something have done so.
+            pids = [agent, *set(found).intersection(supervisors_below(local.shape.data_dir))]
             before_s = sum(map(cpu_s, pids))
             await asyncio.sleep(OBSERVE_S)
             share = 100 * (sum(map(cpu_s, pids)) - before_s) / OBSERVE_S
