@@ -7,6 +7,7 @@ The order matters: resource limits and mounts want root, capabilities are droppe
 import errno
 import os
 import resource
+import stat
 from collections.abc import Callable
 
 from node_agent.supervisor import kernel
@@ -110,9 +111,13 @@ def _is_ours(number: int) -> bool:
 
 
 def _hand_over_output(uid: int) -> None:
-    """A program of another user could write to its output, but not open it as /dev/stdout."""
+    """A program of another user could write to its output, but not open it as /dev/stdout.
+
+    Only pipes and terminals are the program's own: /dev/null is everybody's.
+    """
     for descriptor in (1, 2):
-        os.fchown(descriptor, uid, -1)
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode) or os.isatty(descriptor):
+            os.fchown(descriptor, uid, -1)
 
 
 def _keep(mask: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,13 @@ async def test_files_are_paths(rig: Rig) -> None:
     await rig.start("a", "sleep", "100")
     with pytest.raises(SupervisorRefused, match="files must have the absolute paths"):
         await execute(rig, "true", files={"stdin": "x"})
+
+
+async def test_a_device_that_a_command_writes_to_stays_its_owners(rig: Rig, tmp_path: Path) -> None:
+    null = tmp_path / "null"
+    os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    null.chmod(0o666)
+    await rig.start("a", "sleep", "100", security={"uid": 65534, "gid": 65534})
+    files = {"stdin": "/dev/null", "stdout": str(null), "stderr": str(null), "terminal": False}
+    ended = await execute(rig, "true", files=files)
+    assert (ended["exit_code"], null.stat().st_uid) == (0, os.geteuid())
