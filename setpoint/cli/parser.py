@@ -51,7 +51,7 @@ class OneLineParser(argparse.ArgumentParser):
             elif _SAID[value]:
                 yield flag
             elif both_ways:
-                yield f"--no-{flag.removeprefix('--')}"
+                yield next(each for each in action.option_strings if each.startswith("--no-"))
         yield from words[ends:]
 
 

@@ -32,8 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     status = add("status", following.status, "follow a rollout until it is complete")
     # Spelt out, because a flag of argparse takes either no value or, with a space, the next word too.
-    status.add_argument("-w", "--watch", "--watch=true", action="store_true", default=True, help="wait for the end")
-    status.add_argument("--no-watch", "--watch=false", dest="watch", action="store_false", help="tell once, and end")
+    status.add_argument(
+        "-w", "--watch", action=argparse.BooleanOptionalAction, default=True,
+        help="wait for the end, instead of telling once",
+    )  # fmt: skip
     status.add_argument("--timeout", type=duration_s, default=0, metavar="DURATION", help="such as 30s; 0: for ever")
     status.add_argument("--revision", type=_revision, default=0, metavar="N", help="only while this is the newest one")
     past = add("history", looking_back.history, "list the revisions with their causes")
