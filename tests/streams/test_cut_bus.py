@@ -67,7 +67,7 @@ async def test_a_cut_ends_every_stream_and_says_why(stage: Stage, cable: Cable, 
         assert broke in await ends(each)
     assert "the output of pod talk broke off: the connection to the NATS server broke" in await ends(reading)
     assert "the copy broke off: the connection to the NATS server broke" in await ends(copy)
-    await eventually(lambda: not list(folder.glob(".setpoint-copy-*")), within_s=20)
+    await eventually(lambda: not list(folder.glob(".setpoint-copy-*")), within_s=2 * streams.SILENT_S)
     assert not (folder / "cut-off").exists()
 
 
