@@ -1,4 +1,4 @@
-"""The real machine, as `/proc`, the file system and the sockets tell."""
+"""The real machine, as psutil, `/proc` and the sockets tell. One of the few places that import psutil."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+import psutil
+
 from node_agent.cgroup.hugepages import pools
-from node_agent.machine.meters import ProcessorMeter, memory_now
 from node_agent.machine.port import MachineUsage
 from node_agent.plan.eviction import Observed, Signal
 from proto.objects.core import NodeSystemInfo
@@ -33,7 +34,7 @@ class HostMachine:
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
         self.hostname = socket.gethostname()
-        self._processors = ProcessorMeter()
+        psutil.cpu_percent(None)
 
     @cached_property
     def cpu_millis(self) -> int:
@@ -43,7 +44,7 @@ class HostMachine:
     @cached_property
     def memory_bytes(self) -> int:
         """All memory of the machine."""
-        return memory_now().total_bytes
+        return int(psutil.virtual_memory().total)
 
     @cached_property
     def storage_bytes(self) -> int:
@@ -75,16 +76,16 @@ class HostMachine:
 
     def usage(self) -> MachineUsage:
         """The share of the processors since the last call, and memory that is not available."""
-        memory = memory_now()
+        memory = psutil.virtual_memory()
         return MachineUsage(
-            cpu_millis=int(self._processors.share() * (os.cpu_count() or 1) * 1000),
-            memory_bytes=memory.total_bytes - memory.available_bytes,
+            cpu_millis=int(psutil.cpu_percent(None) * (os.cpu_count() or 1) * 10),
+            memory_bytes=int(memory.total - memory.available),
         )
 
     def observe(self) -> Mapping[Signal, Observed]:
         """Memory that the kernel could hand out without swapping, the state directory's file system, process ids."""
-        memory = memory_now()
-        observed = {Signal.MEMORY: Observed(memory.available_bytes, memory.total_bytes)}
+        memory = psutil.virtual_memory()
+        observed = {Signal.MEMORY: Observed(int(memory.available), int(memory.total))}
         with contextlib.suppress(OSError):  # The folder may be removed under us; the node's conditions tell of that.
             disk = os.statvfs(self._state_dir)
             observed[Signal.DISK] = Observed(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)

@@ -1,6 +1,6 @@
 """What the machine and its pods use: sampled slowly, told with the heartbeats.
 
-Reads: the machine, the runtime's figures. A pod's processor use is the growth of its containers' processor
+Reads: the machine (psutil), the runtime's figures. A pod's processor use is the growth of its containers' processor
 time between two samples.
 """
 
