@@ -73,7 +73,7 @@ async def test_subscriptions_and_callbacks_survive_a_restart(server: NatsServer,
         await server.kill()
         await eventually(lambda: not bus.connected)
         await server.start()
-        await eventually(lambda: bus.connected)
+        await eventually(lambda n=round_number: seen.count("reconnected") > n)
         await bus.publish("x", str(round_number).encode())
         await eventually(lambda n=round_number: str(n) in seen)
     assert seen == ["disconnected", "reconnected", "0", "disconnected", "reconnected", "1"]

@@ -144,13 +144,17 @@ async def test_evicted_pods_say_why_they_end(scene: Scene) -> None:
     await scene.deploy("web", 1)
     (name,) = await scene.pods()
     seen: list[Pod] = []
+    follows = asyncio.Event()
 
     async def follow() -> None:
         async for event in scene.client.watch(Pod, "default"):
-            if event.object.metadata.name == name and event.object.deleting:
-                seen.append(event.object)
+            if event.object.metadata.name == name:
+                follows.set()
+                if event.object.deleting:
+                    seen.append(event.object)
 
     following = asyncio.create_task(follow())
+    await eventually(follows.is_set)
     await scene.client.evict(name, "default")
     await eventually(lambda: seen, what="the pod is ending")
     following.cancel()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proto import copying
+from proto import copying, streams
 from tests.streams.conftest import Stage
 from tests.waiting import eventually
 
@@ -70,7 +70,7 @@ async def test_a_killed_client_leaves_nothing(stage: Stage, tmp_path: Path) -> N
     await eventually(lambda: list(folder.glob(".setpoint-copy-*")))
     call.kill()
     await call.wait()
-    await eventually(lambda: not list(folder.glob(".setpoint-copy-*")), within_s=20)
+    await eventually(lambda: not list(folder.glob(".setpoint-copy-*")), within_s=2 * streams.SILENT_S)
     assert not (folder / "killed").exists()
 
 
