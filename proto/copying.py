@@ -35,10 +35,13 @@ class Unsafe(Exception):
     """The stream would write elsewhere, or make what is neither file, folder nor link."""
 
 
+_ENDING = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+
+
 def main(arguments: list[str]) -> int:
     """Run one end; what goes wrong is one line on stderr and exit status 1."""
-    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(1))  # So that what was begun is cleared away.
+    for number in _ENDING:
+        signal.signal(number, _end)
     direction, path = arguments
     try:
         if direction == "send":
@@ -103,7 +106,23 @@ def receive(path: str, stream: BinaryIO) -> None:
                 os.utime(where, (folder.mtime, folder.mtime))
                 where.chmod(folder.mode & MODE_BITS)
     finally:
+        _clear(begun)
+
+
+def _end(number: int, frame: object) -> None:
+    """End so that what was begun is cleared away; who asks again has to wait for that."""
+    for each in _ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(1)
+
+
+def _clear(begun: Path) -> None:
+    """Remove what was begun, also when the end is asked for meanwhile: a client that dies ends stream and command."""
+    try:
         shutil.rmtree(begun, ignore_errors=True)
+    except SystemExit:
+        shutil.rmtree(begun, ignore_errors=True)
+        raise
 
 
 def _begin_in(parent: Path) -> Path:

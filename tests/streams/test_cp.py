@@ -85,6 +85,25 @@ async def test_a_stream_that_broke_off_changes_nothing(tmp_path: Path, source: P
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
+async def test_an_end_that_is_asked_for_while_clearing_away_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = copying.shutil.rmtree
+    asked: list[Path] = []
+
+    def interrupted(folder: Path, *, ignore_errors: bool) -> None:
+        asked.append(folder)
+        if len(asked) == 1:
+            raise SystemExit(1)
+        removed(folder, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(copying.shutil, "rmtree", interrupted)
+    with pytest.raises(SystemExit):
+        copying.receive(str(tmp_path / "target"), io.BytesIO(b""))
+    assert len(asked) == 2
+    assert not list(tmp_path.iterdir())
+
+
 def copied(source: Path, target: Path) -> None:
     """Copy as both ends do together."""
     stream = io.BytesIO()
