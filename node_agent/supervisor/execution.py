@@ -21,8 +21,8 @@ from node_agent.supervisor.tree import Trees
 from node_agent.supervisor.wire import START_FAILED, Answer, ExecRequest, Files, Refused
 
 _CHUNK_BYTES = 64 * 1024
-_HANG_UP_GRACE_S = 2.0
-"""What an editor has to save its work when the person behind it has vanished."""
+_HANG_UP_GRACE_S = 5.0
+"""What an editor has to save its work when its person has vanished, a copy to clear away on a busy disk."""
 _CHUNKS_AT_END_MAX = 16  # A pipe holds one; who still writes has left the command's own life.
 
 
