@@ -26,6 +26,7 @@ from proto.conditions import DISRUPTION_TARGET
 from proto.objects.meta import Condition, evolve, find_condition, with_condition
 from proto.objects.pod import Pod
 from proto.objects.policy import PodDisruptionBudget
+from proto.phases import ENDED
 
 DISRUPTION_ALLOWED = "DisruptionAllowed"
 SUFFICIENT_PODS, INSUFFICIENT_PODS, SYNC_FAILED = "SufficientPods", "InsufficientPods", "SyncFailed"
@@ -84,7 +85,7 @@ def budgets_of(snapshot: Snapshot, pod: Pod) -> tuple[PodDisruptionBudget, ...]:
 
 def judge(pod: Pod, budgets: Sequence[PodDisruptionBudget], now: datetime) -> Judgement:
     """Whether `pod`, which `budgets` protect, may be disrupted now."""
-    if pod.deleting or pod.status.phase in ("Succeeded", "Failed", "Pending") or not budgets:
+    if pod.deleting or pod.status.phase in (*ENDED, "Pending") or not budgets:
         return FREE
     if len(budgets) > 1:
         names = ", ".join(sorted(budget.metadata.name for budget in budgets))

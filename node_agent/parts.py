@@ -25,7 +25,6 @@ from node_agent.membership.lease import Lease
 from node_agent.membership.membership import Membership
 from node_agent.membership.registration import Registrar, adopt_identity
 from node_agent.plan.environment import Host
-from node_agent.plan.status import ENDED
 from node_agent.pods.assignments import AssignmentIntake
 from node_agent.pods.performing import Performer
 from node_agent.pods.pods import Pods
@@ -45,6 +44,7 @@ from proto.clock import Clock
 from proto.ids import Ids
 from proto.node import Heartbeat, Registration
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proto.phases import ENDED
+
 if TYPE_CHECKING:
     from proto.objects.pod import Pod
 
@@ -26,4 +28,4 @@ def leaves(pod: Pod) -> bool:
     One of a DaemonSet belongs to the node and stays with it; one that has finished has nothing to hand over.
     """
     controller = pod.metadata.controller
-    return pod.status.phase not in ("Succeeded", "Failed") and (controller is None or controller.kind != "DaemonSet")
+    return pod.status.phase not in ENDED and (controller is None or controller.kind != "DaemonSet")

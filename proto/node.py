@@ -10,7 +10,7 @@
     down.logs     client -> agent LogRequest     => chunks, see `proto.streams`
     down.exec     client -> agent ExecRequest   <=> frames, see `proto.frames` and `proto.duplex`
     down.copy     client -> agent CopyRequest   <=> frames, see `proto.copying`
-    down.usage    client -> agent UsageRequest  => UsageReply          what each container here uses now
+    down.usage    client -> agent (nothing)     => UsageReply          what each container here uses now
     down.portforward  client -> agent ForwardRequest <=> bytes of one connection, see `proto.duplex`
 
 All are msgpack; requests of clients may be JSON as well. Loss is noticed and healed: every assignment message carries
@@ -250,10 +250,6 @@ class ForwardRequest(Model):
     namespace: str
     pod: str
     port: Annotated[int, Field(ge=1, le=65535)]
-
-
-class UsageRequest(Model):
-    """Tell what your containers use now."""
 
 
 class UsageOfContainer(Model):

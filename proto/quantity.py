@@ -62,6 +62,11 @@ def whole(text: str) -> int:
     return _rounded(parse_quantity(text))
 
 
+def in_units(resource: str, text: str) -> int:
+    """A quantity in the resource's unit: thousandths of a core for cpu, ones for all others."""
+    return cpu_millis(text) if resource == "cpu" else whole(text)
+
+
 def _shown(text: str) -> str:
     return repr(text if len(text) <= _SHOWN_LENGTH_MAX else text[:_SHOWN_LENGTH_MAX] + "…")
 

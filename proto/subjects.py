@@ -81,12 +81,6 @@ def object_key(kind: Kind, namespace: str, name: str) -> str:
     return f"{OBJECT_PREFIX}.{kind.group_token}.{kind.resource}.{namespace or NO_NAMESPACE}.{name}"
 
 
-def parse_object_key(subject: str) -> tuple[str, str, str, str]:
-    """(group token, resource, namespace or "", name) of an object's subject."""
-    _, _, group, resource, namespace, name = subject.split(".", 5)
-    return group, resource, "" if namespace == NO_NAMESPACE else namespace, name
-
-
 def node_token(node: str) -> str:
     """A node's name as one token."""
     return node.replace(".", "_")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proto.quantity import HUGE_PAGES, cpu_millis, format_bytes, format_cpu, whole
+from proto.quantity import HUGE_PAGES, format_bytes, format_cpu, in_units
 
 Amounts = Mapping[str, int]
 """Resource name to a whole number of its unit."""
@@ -18,7 +18,7 @@ _BYTES = ("memory", "storage")
 
 def amount(resource: str, quantity: str) -> int:
     """A quantity as a whole number of the resource's unit."""
-    return cpu_millis(quantity) if _base(resource) == "cpu" else whole(quantity)
+    return in_units(_base(resource), quantity)
 
 
 def amounts(quantities: Mapping[str, str]) -> dict[str, int]:

@@ -18,11 +18,10 @@ from proto.objects.container import Container
 from proto.objects.meta import Object
 from proto.objects.pod import Pod
 from proto.objects.quota import ResourceQuota, ScopedResourceSelectorRequirement
+from proto.phases import ENDED
 from proto.pod_amounts import every_container, most_at_once
 from proto.qos import qos_class
 from proto.quantity import HUGE_PAGES
-
-ENDED = ("Succeeded", "Failed")
 
 NOT_COUNTED = frozenset({"Event", "Lease"})
 """What the cluster itself makes in passing (Kubernetes ignores Events)."""

@@ -14,6 +14,7 @@ from proto.disconnection import is_fenced, must_be_one
 from proto.objects.core import Node
 from proto.objects.meta import Object
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 
 TOLD_MAX = 10
 """So many risks are told of one request; more help nobody."""
@@ -38,7 +39,7 @@ def risks_of_deleting(objects: Iterable[Object], grace_s: int | None, snapshot: 
 
 
 def _may_run(pod: Pod) -> bool:
-    return bool(pod.spec.node_name) and pod.status.phase not in ("Succeeded", "Failed")
+    return bool(pod.spec.node_name) and pod.status.phase not in ENDED
 
 
 def _of_member(pod: Pod, snapshot: Snapshot) -> Iterable[str]:

@@ -35,12 +35,7 @@ from proto.objects.controller_revision import ControllerRevision
 from proto.objects.core import Node
 from proto.objects.daemon_set import DaemonSet, RollingUpdateDaemonSet
 from proto.objects.meta import evolve
-from proto.objects.pod import (
-    Pod,
-    PodSpec,
-    PodTemplateSpec,
-    Toleration,
-)
+from proto.objects.pod import Pod, PodSpec, PodTemplateSpec, Toleration
 from proto.rollouts import CONTROLLER_REVISION_HASH
 
 _NAME_SUFFIX_LENGTH = 8

@@ -15,6 +15,7 @@ from control_plane.controllers.ages import LONG_AGO, made_at
 from proto.objects.meta import Condition, ObjectMeta, OwnerReference
 from proto.objects.pod import Pod, PodTemplateSpec
 from proto.objects.pod_status import ContainerStatus
+from proto.phases import ENDED
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 """Annotation: of otherwise equal pods the one with the lower number is deleted first."""
@@ -27,7 +28,7 @@ _PHASE_RANK = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 def is_finished(pod: Pod) -> bool:
     """Whether all its containers ended for good; it will never run again."""
-    return pod.status.phase in ("Succeeded", "Failed")
+    return pod.status.phase in ENDED
 
 
 def is_to_be_remade(pod: Pod) -> bool:

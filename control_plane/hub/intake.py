@@ -23,13 +23,12 @@ from proto.node import PodEvent, PodReport, StatusReport
 from proto.objects.meta import evolve, find_condition, with_condition
 from proto.objects.pod import Pod
 from proto.objects.pod_status import PodStatus
+from proto.phases import ENDED
 
 log = logging.getLogger(__name__)
 
 NOT_THE_NODES = frozenset({"PodScheduled", "Disconnected"})
 """Conditions that others write; a node's word on them is not taken."""
-
-FINISHED = ("Succeeded", "Failed")
 
 
 class Intake:
@@ -79,7 +78,7 @@ def with_status(pod: Pod, reported: PodStatus, now: Instant) -> Pod:
     back), and a condition keeps its transition time while its status stays.
     """
     current = pod.status
-    if current.phase in FINISHED and reported.phase not in FINISHED:
+    if current.phase in ENDED and reported.phase not in ENDED:
         return pod
     told = {condition.type for condition in reported.conditions}
     conditions = tuple(c for c in current.conditions if c.type in told or c.type not in RESIZE_CONDITIONS)

@@ -13,6 +13,7 @@ from control_plane.scheduling.needs import amount, resize_reason, taken_by
 from control_plane.scheduling.table import is_ready
 from proto.objects.core import Node
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 
 
 class Change(Flag):
@@ -71,7 +72,7 @@ def _takes_less(old: Pod, new: Pod) -> bool:
 
 def counts(pod: Pod) -> bool:
     """Whether a pod takes room on its node: bound and not finished; a terminating one does until it is gone."""
-    return bool(pod.spec.node_name) and pod.status.phase not in ("Succeeded", "Failed")
+    return bool(pod.spec.node_name) and pod.status.phase not in ENDED
 
 
 def _offers_more(old: Node, new: Node) -> bool:

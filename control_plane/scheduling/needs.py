@@ -19,7 +19,7 @@ from proto.objects.core import TaintEffect
 from proto.objects.pod import Pod, PodSpec
 from proto.pod_amounts import every_container, most_at_once
 from proto.qos import MEMORY_PRESSURE_TAINT, qos_class
-from proto.quantity import cpu_millis, whole
+from proto.quantity import in_units
 
 CPU, MEMORY, PODS = "cpu", "memory", "pods"
 
@@ -104,8 +104,7 @@ def taken_by(pod: Pod) -> Needs:
 
 def amount(resource: str, quantity: str) -> int:
     """A quantity as a whole number of the resource's unit, between 0 and `AMOUNT_MAX`."""
-    count = cpu_millis(quantity) if resource == CPU else whole(quantity)
-    return min(max(count, 0), AMOUNT_MAX)
+    return min(max(in_units(resource, quantity), 0), AMOUNT_MAX)
 
 
 def resize_reason(pod: Pod) -> str | None:

@@ -18,6 +18,7 @@ from proto.clock import Instant
 from proto.objects.core import Namespace
 from proto.objects.meta import Object, evolve
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 
 Obj = TypeVar("Obj", bound=Object)
 
@@ -122,7 +123,7 @@ def _grant(pod: Pod, marked: Pod, grace_s: int, asked_at: Instant, options: Dele
 
 def _first_grace_s(pod: Pod, options: DeleteOptions) -> int:
     """Nobody has to end anything for a pod that is on no node, or that has finished."""
-    if not pod.spec.node_name or pod.status.phase in ("Succeeded", "Failed"):
+    if not pod.spec.node_name or pod.status.phase in ENDED:
         return 0
     if options.grace_s is not None:
         return _not_negative(options.grace_s)

@@ -150,6 +150,9 @@ def for_binding(pod: Pod, node: str, now: Instant) -> Pod:
 
 def _first_status(spec: PodSpec, now: Instant) -> PodStatus:
     """The status that a pod is born with (Kubernetes: applySchedulingGatedCondition)."""
+    born = PodStatus(qos_class=qos_class(spec))
+    if not spec.scheduling_gates:
+        return born
     gated = Condition(
         type="PodScheduled",
         status="False",
@@ -157,7 +160,7 @@ def _first_status(spec: PodSpec, now: Instant) -> PodStatus:
         message=GATED,
         last_transition_time=to_milliseconds(now),
     )
-    return PodStatus(qos_class=qos_class(spec), conditions=(gated,) if spec.scheduling_gates else ())
+    return evolve(born, conditions=(gated,))
 
 
 def _selecting_its_own(job: Job, uid: str) -> JobSpec:

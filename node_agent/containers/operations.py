@@ -174,8 +174,7 @@ class Operations:
         """
         if not isinstance(self._runtime, Executes):
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
-        working_dir = self._working_dir(given, container_id.pod_uid)
-        env = await self._env(given.env, given.uid)
+        env, working_dir = await self._begin(given, container_id.pod_uid)
         return await self._runtime.execute(
             str(container_id), argv, env=env, working_dir=working_dir, timeout_s=timeout_s
         )
@@ -191,10 +190,8 @@ class Operations:
         """
         if not isinstance(self._runtime, Converses):
             raise RuntimeFailure("the runtime of this node cannot execute commands in a container")
-        working_dir = self._working_dir(given, pod_uid)
-        return await self._runtime.converse(
-            container_id, argv, env=await self._env(given.env, given.uid), working_dir=working_dir, files=files
-        )
+        env, working_dir = await self._begin(given, pod_uid)
+        return await self._runtime.converse(container_id, argv, env=env, working_dir=working_dir, files=files)
 
     async def attach(self, container_id: str, *, stdin: bool) -> Attachment:
         """A line to a container's own program.
@@ -255,9 +252,10 @@ class Operations:
             self._homes[uid] = home
         return {HOME: self._homes[uid], **env}
 
-    def _working_dir(self, given: Surroundings, pod_uid: str) -> Path:
-        """Where commands in a container begin: where its program does."""
-        return Path(given.working_dir) if given.working_dir else self._storage.prepare_pod(pod_uid)
+    async def _begin(self, given: Surroundings, pod_uid: str) -> tuple[Mapping[str, str], Path]:
+        """The variables of a command in a container, and where it begins: where its program does."""
+        working_dir = Path(given.working_dir) if given.working_dir else self._storage.prepare_pod(pod_uid)
+        return await self._env(given.env, given.uid), working_dir
 
     def _log(self, container_id: ContainerId) -> LogPolicy:
         path = self._storage.log_path(container_id.pod_uid, container_id.container, container_id.attempt)

@@ -20,14 +20,14 @@ from proto.objects.core import ResourceList
 from proto.objects.pod import Pod
 from proto.objects.pod_status import PodStatus
 from proto.pod_amounts import most_at_once
-from proto.quantity import cpu_millis, whole
+from proto.quantity import in_units
 
 _PODS = "pods"
 
 
 def room_beside(host: Host, others: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
     """What pods that ask for so much leave of the node, of each resource that it offers."""
-    room = {name: _number(name, amount) for name, amount in host.allocatable.items()}
+    room = {name: in_units(name, amount) for name, amount in host.allocatable.items()}
     for asked in others:
         for name in room.keys() & asked.keys():
             room[name] -= asked[name]
@@ -43,7 +43,7 @@ def lack_of_room(pod: Pod, room: Mapping[str, int], host: Host) -> Eviction | No
         return None
     for name, count in amounts(pod).items():
         if count > room.get(name, count) and count:
-            capacity = _number(name, host.allocatable[name])
+            capacity = in_units(name, host.allocatable[name])
             return Eviction(
                 f"Pod was rejected: Node didn't have enough resource: {name}, requested: {count}, "
                 f"used: {capacity - room[name]}, capacity: {capacity}",
@@ -63,8 +63,4 @@ def amounts(pod: Pod, status: PodStatus = NOTHING_REPORTED) -> Mapping[str, int]
 
 
 def _numbers(told: ResourceList) -> Mapping[str, int]:
-    return {name: _number(name, amount) for name, amount in told.items()}
-
-
-def _number(name: str, amount: str) -> int:
-    return cpu_millis(amount) if name == "cpu" else whole(amount)
+    return {name: in_units(name, amount) for name, amount in told.items()}

@@ -17,6 +17,7 @@ from proto.conditions import DISRUPTION_TARGET
 from proto.objects.meta import Condition, find_condition, with_condition
 from proto.objects.pod import Pod
 from proto.objects.pod_status import ContainerStatus, PodPhase, PodStatus
+from proto.phases import ENDED
 
 Truth = Literal["True", "False"]
 Finding = tuple[Truth, str, str]
@@ -46,7 +47,7 @@ def pod_conditions(
     `evicted` says why the node ends the pod, if it does.
     """
     containers_ready = _containers_ready(pod, statuses, phase)
-    ended: Finding = ("False", "", "") if phase in ("Succeeded", "Failed") else _TRUE
+    ended: Finding = ("False", "", "") if phase in ENDED else _TRUE
     findings = (
         ended,
         _initialized(progress, phase),

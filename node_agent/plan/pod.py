@@ -20,10 +20,10 @@ from node_agent.plan.lives import Life, oom_kills_until
 from node_agent.plan.resizing import Resizing, resizing
 from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF, Restart, duration_text
 from node_agent.plan.scene import Scene, again_after, deadline, scene_of, status_of, superseded, target_of, why_ends
-from node_agent.plan.status import ENDED
 from node_agent.plan.view import PodPlan, PodView, PostStart, Start, Step, Target
 from proto.objects.container import Container
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 
 FENCED = "Fenced"
 """The waiting reason of a container whose pod must be one, while the node's lease has run out."""

@@ -22,7 +22,6 @@ from node_agent.plan.restarts import Restart, next_restart
 from node_agent.plan.status import (
     DEADLINE_EXCEEDED,
     DEADLINE_MESSAGE,
-    ENDED,
     NOT_ITS_TURN,
     CutShort,
     container_status,
@@ -33,6 +32,7 @@ from node_agent.plan.view import PodView, Remove, Step, Target
 from proto.objects.container import Container, RestartPolicy
 from proto.objects.health import LifecycleHandler, Probe
 from proto.objects.pod_status import ContainerStatus, PodStatus
+from proto.phases import ENDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,8 @@ from proto.objects.pod_status import (
     PodPhase,
     PodStatus,
 )
+from proto.phases import ENDED
 from proto.qos import qos_class
-
-ENDED: tuple[PodPhase, ...] = ("Succeeded", "Failed")
-"""A pod that once was in one of these phases never leaves it."""
 
 NOT_STARTED = Hold(CREATING)
 NOT_ITS_TURN = Hold("PodInitializing")

@@ -23,7 +23,7 @@ from node_agent.membership.lease import Lease
 from node_agent.plan.admission import lack_of_room, room_beside
 from node_agent.plan.environment import Host
 from node_agent.plan.pod import plan_pod
-from node_agent.plan.status import ENDED, EVICTED
+from node_agent.plan.status import EVICTED
 from node_agent.plan.surroundings import Surroundings, surroundings_of
 from node_agent.plan.view import Ends, Eviction, Start
 from node_agent.pods.alarms import Alarms
@@ -42,6 +42,7 @@ from proto.objects.container import Container
 from proto.objects.lean import lean
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from node_agent.plan.config import Config
 from node_agent.plan.environment import Host
 from node_agent.plan.lives import Life
 from node_agent.plan.probes import Health
-from node_agent.plan.status import ENDED
 from node_agent.plan.view import Ends, Eviction, PodView, Unresized
 from node_agent.runtime.port import ContainerState
 from node_agent.storage.port import PodRecord
 from proto.node import Assignment, PodReport
 from proto.objects.pod import Pod
 from proto.objects.pod_status import PodStatus
+from proto.phases import ENDED
 
 HOLD_FIRST_S = 0.1
 HOLD_MAX_S = 5.0

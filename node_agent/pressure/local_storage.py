@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 
 from node_agent.plan.local_storage import excess, is_limited
-from node_agent.plan.status import ENDED
 from node_agent.plan.view import Eviction
 from node_agent.pods.pods import Pods
 from node_agent.storage.port import Storage
 from proto.clock import Clock
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 
 log = logging.getLogger(__name__)
 

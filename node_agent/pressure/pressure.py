@@ -31,7 +31,7 @@ from node_agent.plan.eviction import (
     ranked,
     refused,
 )
-from node_agent.plan.status import ENDED, EVICTED
+from node_agent.plan.status import EVICTED
 from node_agent.plan.view import Eviction
 from node_agent.pods.pods import Pods
 from node_agent.pressure.cleanup import Cleanup
@@ -41,6 +41,7 @@ from node_agent.storage.port import PodSpace, Storage
 from proto.clock import Clock, Instant
 from proto.objects.meta import Condition
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from node_agent.runtime.port import ContainerState
 from proto.default_container import default_container
 from proto.errors import BadRequest, NotFound, Unavailable
 from proto.objects.container import Container
+from proto.phases import ENDED
 
 
 class Finder:
@@ -46,7 +47,7 @@ class Finder:
         if states and states[-1].running:
             return states[-1]
         pod = work.pod.metadata.name
-        if work.reported.phase in ("Succeeded", "Failed"):
+        if work.reported.phase in ENDED:
             phase = work.reported.phase
             raise BadRequest(f'the container of completed pod "{pod}" cannot be entered; current phase is {phase}')
         why = waiting_reason(work, container.name)

@@ -20,6 +20,7 @@ from proto.bus.port import Bus, Message
 from proto.duplex import BROKEN, answered, unheard
 from proto.errors import ApiError, BadRequest, Unavailable
 from proto.node import ForwardRequest
+from proto.phases import ENDED
 from proto.resetting import reset
 from proto.streams import CHUNK_BYTES_MAX, serve_stream
 
@@ -51,7 +52,7 @@ class ForwardServer:
         """
         request = request_of(message.data, ForwardRequest, "port-forward")
         work = self._finder.pod(request.namespace, request.pod)
-        if work.reported.phase in ("Succeeded", "Failed"):
+        if work.reported.phase in ENDED:
             phase = work.reported.phase
             raise BadRequest(f"unable to forward port because pod is not running. Current status={phase}")
         reader, writer = await _connect(request.port, work.pod.metadata.name)

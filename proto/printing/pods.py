@@ -9,9 +9,8 @@ from proto.durations import age
 from proto.objects.meta import find_condition
 from proto.objects.pod import Pod
 from proto.objects.pod_status import ContainerStatus
+from proto.phases import ENDED
 from proto.printing.form import AGE, NAME, NONE, Cell, Column, Printer, age_of, wide
-
-ENDED = ("Succeeded", "Failed")
 
 
 def pod_cells(pod: Pod, now: datetime) -> Sequence[Cell]:

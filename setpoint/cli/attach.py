@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from proto import subjects
 from proto.client.raw import RawClient
+from proto.phases import ENDED
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 from setpoint.cli.talking import terminal
 from setpoint.cli.talking.asking import packed
-from setpoint.cli.talking.beginning import ENDED, add_timeout_argument, begun
+from setpoint.cli.talking.beginning import add_timeout_argument, begun
 from setpoint.cli.talking.pods import Item, container_of, node_of, pod_of
 from setpoint.cli.talking.session import hold
 

@@ -38,9 +38,8 @@ async def run(options: argparse.Namespace) -> int:
         print("Unable to use a TTY - input is not a terminal or the right kind of file", file=sys.stderr)
     async with connect(options) as client:
         pod = await pod_of(client, [options.pod], options.namespace, options.pod_running_timeout)
-        if (
-            target_of([options.pod]).kind.kind != "Pod"
-        ):  # Who names a pod wants to know that it does not run; a controller's may be on its way.
+        # Who names a pod wants to know that it does not run; a controller's may be on its way.
+        if target_of([options.pod]).kind.kind != "Pod":
             pod = await running(client, pod, options.pod_running_timeout)
         node = node_of(pod)
         exit_code = await hold(

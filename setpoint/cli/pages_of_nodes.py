@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from proto.objects.container import Container, ResourceRequirements
 from proto.objects.pod import PodSpec
+from proto.phases import ENDED
 from proto.pod_amounts import most_at_once
-from proto.quantity import HUGE_PAGES, cpu_millis, format_bytes, format_cpu, whole
+from proto.quantity import HUGE_PAGES, format_bytes, format_cpu, in_units
 from setpoint.cli.ages import age
 from setpoint.cli.output import columns
 from setpoint.cli.page_parts import Item, indented
 
-_ENDED = ("Succeeded", "Failed")
 _USUAL = ("cpu", "memory", "ephemeral-storage")
 _KINDS = ("requests", "limits")
 
@@ -20,7 +20,7 @@ _KINDS = ("requests", "limits")
 def pods_on(node: Item, pods: Sequence[Item]) -> list[str]:
     """The pods that have not ended, and the sums, as kubectl shows them."""
     allocatable: Mapping[str, str] = node.get("status", {}).get("allocatable", {})
-    living = [pod for pod in pods if pod.get("status", {}).get("phase") not in _ENDED]
+    living = [pod for pod in pods if pod.get("status", {}).get("phase") not in ENDED]
     amounts = [_amounts(pod.get("spec", {})) for pod in living]
     lines = [f"Non-terminated Pods:  ({len(living)} in total)"]
     if living:
@@ -60,16 +60,12 @@ def _container(raw: Item) -> Container:
 
 
 def _numbers(amounts: Mapping[str, str]) -> dict[str, int]:
-    return {name: _number(name, amount) for name, amount in amounts.items()}
-
-
-def _number(name: str, amount: str) -> int:
-    return cpu_millis(amount) if name == "cpu" else whole(amount)
+    return {name: in_units(name, amount) for name, amount in amounts.items()}
 
 
 def _share(name: str, amounts: Mapping[str, int], allocatable: Mapping[str, str]) -> str:
     """An amount with its percentage of what the node has: `100m (5%)`."""
-    count, most = amounts.get(name, 0), _number(name, allocatable.get(name, "0"))
+    count, most = amounts.get(name, 0), in_units(name, allocatable.get(name, "0"))
     in_bytes = name in _USUAL or name.startswith(HUGE_PAGES)
     shown = format_cpu(count) if name == "cpu" else format_bytes(count) if in_bytes else str(count)
     return f"{shown} ({count * 100 // most}%)" if most else shown

@@ -21,12 +21,13 @@ from proto import subjects
 from proto.bus.port import Bus, BusError
 from proto.duplex import converse
 from proto.errors import ApiError
+from proto.phases import ENDED
 from proto.resetting import reset
 from proto.streams import CHUNK_BYTES_MAX, StreamBroken
 from setpoint.cli.errors import CliError
 from setpoint.cli.session import add_cluster_arguments, connect
 from setpoint.cli.talking.asking import packed
-from setpoint.cli.talking.beginning import ENDED, add_timeout_argument, running
+from setpoint.cli.talking.beginning import add_timeout_argument, running
 from setpoint.cli.talking.pods import Item, node_of, pod_of
 
 LOCALHOST = ("127.0.0.1", "::1")

@@ -14,10 +14,10 @@ from proto.errors import Cause
 from proto.objects.container import Container
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
+from proto.phases import ENDED
 from proto.qos import qos_class
 
 _MUTABLE = ("cpu", "memory")
-_ENDED = ("Succeeded", "Failed")
 
 
 def check_resize(old: Pod, new: Pod) -> tuple[Cause, ...]:
@@ -29,7 +29,7 @@ def check_resize(old: Pod, new: Pod) -> tuple[Cause, ...]:
 
 
 def _check(old: Pod, new: Pod, problems: Problems) -> None:
-    if old.status.phase in _ENDED:
+    if old.status.phase in ENDED:
         problems.forbidden("spec", "a pod that has ended cannot be resized")
         return
     if _without_resources(old) != _without_resources(new):

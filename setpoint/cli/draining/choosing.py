@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from proto.phases import ENDED
+
 Item = dict[str, Any]
 
 DAEMON_SET_FATAL = "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)"
@@ -97,7 +99,7 @@ def _judge(pod: Item, rules: Rules, daemon_sets: Set[PodName], now: datetime) ->
     """The first rule that keeps the pod decides; of several that merely warn the last one is told."""
     if _is_ending_for(pod, rules.skip_ending_s, now):
         return _Verdict(False)
-    if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+    if pod.get("status", {}).get("phase") in ENDED:
         return _Verdict(True)
     if (daemon_set := daemon_set_of(pod)) is not None:
         return _judge_daemon(rules, exists=daemon_set in daemon_sets)

@@ -10,11 +10,10 @@ from proto.catalog import BY_KIND
 from proto.client.raw import RawClient
 from proto.client.watch import watch_raw
 from proto.errors import NotFound
+from proto.phases import ENDED
 from setpoint.cli.durations import duration_s
 from setpoint.cli.errors import CliError
 from setpoint.cli.talking.pods import Item
-
-ENDED = ("Succeeded", "Failed")
 
 
 def add_timeout_argument(parser: argparse.ArgumentParser) -> None:
