@@ -8,6 +8,7 @@ import pytest
 
 from control_plane.tasks import Tasks
 from proto.cancelling import cancelled, kept_cancellation
+from tests.bus.stubborn import losing_one_cancellation
 
 
 @pytest.mark.parametrize("outcome", ["answer", "error"])
@@ -37,19 +38,7 @@ async def test_without_one_the_outcome_stands() -> None:
 
 
 async def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
-    lost = 0
-
-    async def stubborn() -> None:
-        nonlocal lost
-        while True:
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                lost += 1
-                if lost == 2:
-                    raise
-
-    task = asyncio.create_task(stubborn())
+    task = asyncio.create_task(losing_one_cancellation())
     await asyncio.sleep(0)
     await cancelled([task])
     assert task.cancelled()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 
@@ -12,6 +13,7 @@ from proto.bus.nats import NatsBus
 from proto.bus.nats.client import LARGE_BYTES, PromptTransport
 from proto.bus.port import Disconnected, Message, RequestTimeout
 from setpoint.local.nats_server import NatsOptions, NatsServer
+from tests.bus.stubborn import losing_one_cancellation
 from tests.waiting import eventually
 
 
@@ -131,6 +133,32 @@ async def test_a_request_in_flight_ends_with_its_connection(server: NatsServer, 
     await server.kill()
     with pytest.raises(RequestTimeout, match="the connection broke"):
         await asyncio.wait_for(asking, 5)
+
+
+async def test_an_attempt_to_connect_ends_when_its_cancellation_meets_a_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refusal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def refused(**where: object) -> None:
+        await refusal
+
+    monkeypatch.setattr(asyncio, "open_connection", refused)
+    connecting = asyncio.create_task(PromptTransport().connect(urlparse("nats://127.0.0.1:1"), 0, 5))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    refusal.set_exception(ConnectionRefusedError())
+    await asyncio.sleep(0)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+
+
+async def test_nothing_tries_to_reconnect_once_the_bus_is_closed(server: NatsServer, bus: NatsBus) -> None:
+    reconnecting = bus._client._reconnection_task = asyncio.create_task(losing_one_cancellation())
+    await asyncio.sleep(0)
+    await bus.close()
+    assert reconnecting.cancelled()
 
 
 async def test_a_cancelled_flush_does_not_end_the_connection(bus: NatsBus) -> None:

@@ -13,6 +13,8 @@ from nats.aio.client import PING_PROTO, Client, Srv
 from nats.aio.transport import TcpTransport
 from nats.protocol.parser import STALE_CONNECTION
 
+from proto.cancelling import cancelled, kept_cancellation
+
 CLOSE_WITHIN_S = 1.0
 READ_BYTES = 1024 * 1024
 LARGE_BYTES = 16 * 1024
@@ -26,8 +28,12 @@ class PromptTransport(TcpTransport):
         return True
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
-        """Connect, with room for a few messages: with less, reading stops and goes on several times in each."""
-        await super().connect(uri, READ_BYTES, connect_timeout)
+        """Connect, with room for a few messages: with less, reading stops and goes on several times in each.
+
+        A cancellation that meets a refusal counts: nats-py's reconnect would go on for ever.
+        """
+        with kept_cancellation():
+            await super().connect(uri, READ_BYTES, connect_timeout)
 
     async def read(self, buffer_size: int) -> bytes:
         """What has arrived."""
@@ -57,6 +63,13 @@ class TrueClient(Client):
         for answer in list(getattr(self, "_resp_map", {}).values()):
             if not answer.done():
                 answer.set_exception(errors.ConnectionReconnectingError())
+
+    # The reconnect can lose the one cancellation that it gets, and then nothing ends it.
+    async def close(self) -> None:
+        reconnecting = self._reconnection_task
+        await super().close()
+        if reconnecting is not None and reconnecting is not asyncio.current_task():
+            await cancelled([reconnecting])
 
     # A cut cable must not hold up the reconnect (`PromptTransport`).
     async def _connect_to_server(self, s: Srv) -> None:
