@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import select
 import signal
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,13 @@ class Rig:
             self.client = None
 
     async def kill(self) -> None:
-        """Kills the supervisor with -9."""
-        os.kill(self.pid, signal.SIGKILL)
-        assert self.client is not None
-        await self.client.lost.wait()
+        """Kills the supervisor with -9, and waits until it holds no file any more: it loses its clients before that."""
+        process = os.pidfd_open(self.pid)
+        try:
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+            await eventually(lambda: select.select([process], [], [], 0)[0], what="the supervisor has ended")
+        finally:
+            os.close(process)
         await self.detach()
 
     async def close(self) -> None:
