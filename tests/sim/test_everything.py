@@ -10,7 +10,7 @@ import pytest
 from tests.sim.everything import simulate
 from tests.sim.pool import judged
 
-SEEDS = 300
+SEEDS = 200
 SEEDS_A_TEST = 10
 TIMEOUT_S = 600
 """About 13 s on a core of its own; many times that where others use it too."""

@@ -38,7 +38,12 @@ PACKAGES = (
     "procps",
     "kmod",
 )
-PROGRAMS = {"mmdebstrap": "mmdebstrap", "cpio": "cpio", "qemu-system-x86_64": "qemu-system-x86", "dpkg": "dpkg"}
+PROGRAMS = {
+    "mmdebstrap": "mmdebstrap",
+    "cpio": "cpio",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "mkfs.ext4": "e2fsprogs",
+}
 MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
 """Without it a package with all of Perl would merge `/usr` afterwards."""
 
@@ -85,18 +90,28 @@ class Image:
     tree: Path
 
 
+class NoRegistry(Exception):
+    """What a machine is made of cannot be had here; the message says why."""
+
+
 def build() -> Image:
-    """The image, built if it is not in the cache: that takes some minutes.
+    """The image, built if it is not in the cache: that takes a minute.
 
     Raises:
+        NoRegistry: This host has no apt, or Debian's registry does not answer.
         subprocess.CalledProcessError: A builder's program failed; its words are in the log beside the image.
     """
-    install_programs()
     cache = cache_folder()
     folder = cache / f"vm-{_fingerprint()}"
     _remove_unused(cache, folder)
     image = Image(folder / "vmlinuz", folder / "tree")
-    if not (folder / "complete").exists():
+    complete = (folder / "complete").exists()
+    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    if missing or not complete:
+        _ask_the_registry()
+    if missing:
+        run("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *missing)
+    if not complete:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         _build(image, folder)
@@ -141,12 +156,18 @@ def dependencies() -> Sequence[str]:
     return declared
 
 
-def install_programs() -> None:
-    """Installs what is missing of the programs that build and run the machine."""
-    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-    if missing:
-        run("apt-get", "update", "--quiet")
-        run("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *missing)
+def _ask_the_registry() -> None:
+    """Has apt read what Debian has, as it is today."""
+    if shutil.which("apt-get") is None:
+        raise NoRegistry("a machine is built by Debian's tools, and this host has no apt-get")
+    asked = subprocess.run(
+        ["apt-get", "update", "--quiet", "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Retries=3"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode:
+        raise NoRegistry(f"a machine is built from Debian's registry, which does not answer: {asked.stderr.strip()}")
 
 
 def _fingerprint() -> str:
