@@ -16,6 +16,7 @@ from proto.objects.health import Lifecycle
 from proto.objects.meta import Object
 from proto.objects.pod import Pod, PodSpec
 from proto.objects.stateful_set import StatefulSet
+from proto.paths import place_of
 from proto.quantity import parse_quantity
 
 _COUNTED_IN_BYTES = {"memory", "ephemeral-storage"}
@@ -54,9 +55,22 @@ def _of_spec(spec: PodSpec, path: str) -> Iterator[str]:
 def _of_container(container: Container, path: str) -> Iterator[str]:
     if container.stdin_once and not container.stdin:  # Kubernetes accepts a stdin that ends once and was never open.
         yield f"{path}.stdinOnce: has no effect without `stdin: true`"
+    yield from _messages_elsewhere(container, path)
     yield from _parts_of_bytes(container, path)
     yield from _hidden_variables(container, path)
     yield from _ports_without_a_number(container, path)
+
+
+def _messages_elsewhere(container: Container, path: str) -> Iterator[str]:
+    """Kubernetes mounts a file at /dev/termination-log for everyone, and puts a `/` before what has none."""
+    given = container.termination_message_path
+    if given and not given.startswith("/"):
+        yield f"{path}.terminationMessagePath: is not absolute, the file is at {place_of(given)}"
+    if container.termination_message_policy == "File" and not given:
+        yield (
+            f"{path}.terminationMessagePolicy: File has no effect without `terminationMessagePath`: "
+            "nothing is mounted at /dev/termination-log unless that is said"
+        )
 
 
 def _hidden_variables(container: Container, path: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
     table         what the runtime last told of each container
     operations    a planned start, stop, resize or removal, carried out on the runtime
+    messages      the files in which their programs say why they end
     ports         the free ports of the machine that were chosen for them
     level_bounds  what the containers of a level weigh and may use together
 

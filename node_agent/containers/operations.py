@@ -11,12 +11,15 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 
+from node_agent.containers.messages import Messages
 from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.ending import stop_grace_s
 from node_agent.plan.environment import HOME
 from node_agent.plan.lives import OOM_KILLS_ANNOTATION, SERIES_ANNOTATION
+from node_agent.plan.messages import MessageSource
 from node_agent.plan.security import folder_owner
 from node_agent.plan.surroundings import Surroundings
 from node_agent.plan.view import Start
@@ -69,6 +72,7 @@ class Operations:
         self._storage = storage
         self._settings = settings
         self._volumes = VolumeKeeper(storage)
+        self._messages = Messages(storage)
         self._homes: dict[int, str] = {}
 
     async def start(self, pod: Pod, step: Start) -> ContainerState:
@@ -86,6 +90,9 @@ class Operations:
             )
         files = self._storage.prepare_pod(step.id.pod_uid, folder_owner(pod))
         mounts = await self._volumes.mounts_of(step.id.pod_uid, launch.volumes, _group(pod))
+        if launch.message_path:
+            own = (str(self._messages.file_for(step.id)), launch.message_path, False)
+            mounts = tuple(sorted((*mounts, own), key=itemgetter(1)))
         env = await self._env(launch.env, launch.security.uid)
         return await self._runtime.start(
             ContainerSpec(
@@ -225,13 +232,19 @@ class Operations:
             return await self._runtime.resize(str(container_id), limits)
         return None
 
+    def message(self, source: MessageSource) -> str:
+        """What a program that has ended said of that."""
+        return self._messages.read(source)
+
     async def remove(self, container_id: str) -> None:
-        """Forget it and its output.
+        """Forget it, its output and its message.
 
         Raises:
             RuntimeUnavailable
         """
         await self._runtime.remove(container_id)
+        if (key := parse_container_id(container_id)) is not None:
+            self._messages.remove(key)
 
     async def sweep(self, *, dry_run: bool = False) -> tuple[Swept, ...]:
         """What the runtime knows to belong to no container, and away with it; nothing where it cannot tell.

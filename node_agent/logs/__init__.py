@@ -7,6 +7,7 @@ Enters: requests on `down.logs`, and the files that the supervisor writes and ro
     seeking    where the last lines of a file begin, or the lines since a time
     rendering  records as people see them, a block at a time
     reader     a place in one log: goes on over rotations, and says what it missed
+    endings    the end of a log that is written no more
     server     `down.logs`
 
 Rules of the room: nothing is done line by line where a whole block can be done at once; never more than one block is in

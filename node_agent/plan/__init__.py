@@ -7,6 +7,7 @@ A pass over one pod goes like this, and starts from nothing but values every tim
 
     container_ids   `<pod uid>.<container>.<attempt>`: the attempt is the restart count
     lives           what the runtime says, what it has forgotten and what could not start, as one history
+    messages        what a program says of its own end, and how much of that counts
     init_containers whose turn it is: init containers in order, sidecars, then the others
     probes          what a look at a container means, and when to look next
     isolation       what needs more than a process to stand between a program and the machine

@@ -14,6 +14,7 @@ from node_agent.plan.config import Config, ConfigProblem
 from node_agent.plan.environment import Host, environment
 from node_agent.plan.expansion import expand, unknown_names
 from node_agent.plan.levels import level_of, oom_score_adj
+from node_agent.plan.messages import message_place
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.security import CannotKeep, security_of
 from node_agent.plan.volumes import Volumes, volumes_of
@@ -36,7 +37,10 @@ _CPU_MILLIS_MAX, _PIDS_MAX = 10**9, 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What the runtime is told; `working_dir` is "" for the pod's own directory. See `levels` for those two."""
+    """What the runtime is told; `working_dir` is "" for the pod's own directory. See `levels` for those two.
+
+    `message_path` is where the program finds the file for what it says of its end; "": it has none.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -46,6 +50,7 @@ class Launch:
     oom_score_adj: int | None = None
     security: Security = PLAIN
     volumes: Volumes = field(default_factory=Volumes)
+    message_path: str = ""
     stop_signal: int = SIGTERM
     stdin: bool = False
     stdin_once: bool = False
@@ -95,6 +100,7 @@ def prepare(
         level=level_of(pod),
         security=security,
         volumes=volumes,
+        message_path=message_place(container),
         oom_score_adj=oom_score_adj(pod, container, host.memory_bytes),
         stop_signal=_stop_signal(container),
         stdin=bool(container.stdin),

@@ -4,13 +4,14 @@ The runtime knows the containers that it started and has not removed. The status
 gone from the runtime: ended ones that were removed, and any that was reported as running and is nowhere now (its
 supervisor's state was lost), which is shown as Kubernetes shows it: `ContainerStatusUnknown`, exit code 137.
 
-Reads: `ContainerState` of the runtime port, `ContainerStatus`. Never: decides anything.
+Reads: `ContainerState` of the runtime port, `ContainerStatus`, what programs said of their ends. Never: decides
+anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from node_agent.plan.container_ids import ContainerId, parse_container_id
@@ -45,7 +46,10 @@ _MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a life ended; `reason` is Kubernetes' (`Completed`, `Error`, `OOMKilled`, …)."""
+    """How a life ended; `reason` is Kubernetes' (`Completed`, `Error`, `OOMKilled`, …).
+
+    `message` is ours, what the program said itself, or both, in the kubelet's order: `ours: the program's`.
+    """
 
     at: datetime
     exit_code: int
@@ -55,8 +59,11 @@ class Ending:
 
     @property
     def by_reboot(self) -> bool:
-        """Whether a restart of the machine ended it; the message tells, since that is what a status remembers."""
-        return self.message == _REBOOTED
+        """Whether a restart of the machine ended it; the message tells, since that is what a status remembers.
+
+        No program can say so itself: what it says of an end with this reason stands behind words of ours.
+        """
+        return self.reason == _LOST_REASON and self.message.startswith(_REBOOTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,17 @@ class Life:
         return self.ending is None
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What programs said of their ends, by the id of the life, and how long a message may be in UTF-8."""
+
+    messages: Mapping[str, str] = field(default_factory=dict)
+    bytes_max: int | None = None
+
+
+NOTHING_SAID = Said()
+
+
 def observed_life(state: ContainerState) -> Life | None:
     """The life that the runtime tells of; None for an id that is not ours."""
     key = parse_container_id(state.id)
@@ -96,6 +114,16 @@ def observed_life(state: ContainerState) -> Life | None:
         container_id=state.id,
         oom_kills=earlier_oom_kills(state),
     )
+
+
+def told_message(status: ContainerStatus, life: Life) -> str | None:
+    """The message that was reported of this very end; None if the end was not reported, or as another one."""
+    for told in (status.state.terminated, status.last_state.terminated):
+        if told is None or life.ending is None or told.container_id != life.container_id:
+            continue
+        if (told.exit_code, told.reason) == (life.ending.exit_code, life.ending.reason):
+            return told.message
+    return None
 
 
 def earlier_oom_kills(state: ContainerState) -> int:
@@ -130,9 +158,16 @@ def remembered_lives(status: ContainerStatus, now: datetime) -> tuple[Life, ...]
 
 
 def history(
-    states: Iterable[ContainerState], failed: Life | None, status: ContainerStatus | None, now: datetime
+    states: Iterable[ContainerState],
+    failed: Life | None,
+    status: ContainerStatus | None,
+    now: datetime,
+    said: Said = NOTHING_SAID,
 ) -> tuple[Life, ...]:
-    """All known lives of one container, oldest first; what the runtime says wins over what was reported."""
+    """All known lives of one container, oldest first; what the runtime says wins over what was reported.
+
+    What was `said` of an end is found in its report from then on.
+    """
     by_attempt: dict[int, Life] = {}
     for life in remembered_lives(status, now) if status is not None else ():
         by_attempt[life.attempt] = life
@@ -141,7 +176,7 @@ def history(
     for state in states:
         observed = observed_life(state)
         if observed is not None:
-            by_attempt[observed.attempt] = observed
+            by_attempt[observed.attempt] = _with_message(observed, status, said)
     return tuple(by_attempt[attempt] for attempt in sorted(by_attempt))
 
 
@@ -153,6 +188,16 @@ def by_container(states: Iterable[ContainerState]) -> Mapping[str, tuple[Contain
         if key is not None:
             groups.setdefault(key.container, {})[key.attempt] = state
     return {name: tuple(group[attempt] for attempt in sorted(group)) for name, group in groups.items()}
+
+
+def _with_message(life: Life, status: ContainerStatus | None, said: Said) -> Life:
+    if life.ending is None:
+        return life
+    message = told_message(status, life) if status is not None else None
+    if message is None:
+        texts = (life.ending.message, said.messages.get(life.container_id, ""))
+        message = ": ".join(filter(None, texts)).encode()[: said.bytes_max].decode(errors="ignore")
+    return replace(life, ending=replace(life.ending, message=message))
 
 
 def _current(status: ContainerStatus, now: datetime) -> Life | None:

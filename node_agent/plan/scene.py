@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from node_agent.plan.container_ids import ContainerId, parse_container_id
 from node_agent.plan.init_containers import Lives, Progress, all_containers, is_sidecar, policies, progress
 from node_agent.plan.launch import Hold
-from node_agent.plan.lives import Life, by_container, history
+from node_agent.plan.lives import Life, Said, by_container, history
+from node_agent.plan.messages import share_bytes
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.probes import Health, first_health
 from node_agent.plan.resizing import resizing, resources_in_force, with_resize
@@ -220,7 +221,8 @@ def _lives(view: PodView, now: datetime) -> Lives:
     """Every container's history."""
     states = by_container(view.states)
     reported = {status.name: status for status in _reported(view)}
+    said = Said(view.messages, share_bytes(view.pod))
     return {
-        name: history(states.get(name, ()), view.failed.get(name), reported.get(name), now)
+        name: history(states.get(name, ()), view.failed.get(name), reported.get(name), now, said)
         for name in (container.name for container in all_containers(view.pod))
     }

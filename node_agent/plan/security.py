@@ -132,10 +132,12 @@ def _check_possible(security: Security, agent: Account) -> None:
 
 
 def _check_mountable(pod: Pod, container: Container, agent: Account) -> None:
-    if not container.volume_mounts:
-        return
-    if not agent.views:
-        raise CannotKeep(f"volumeMounts: {agent.other} and {NO_VIEWS}")
+    for field, wanted in (
+        ("volumeMounts", container.volume_mounts),
+        ("terminationMessagePath", container.termination_message_path),
+    ):
+        if wanted and not agent.views:
+            raise CannotKeep(f"{field}: {agent.other} and {NO_VIEWS}")
     mounted = {mount.name for mount in container.volume_mounts}
     for volume in pod.spec.volumes:
         if volume.name in mounted and volume.empty_dir is not None and volume.empty_dir.medium == "Memory":

@@ -67,6 +67,7 @@ class PodView:
     nothing is kept that is not needed. `room` is how much cpu (thousandths) and memory (bytes) no pod of the node asks
     for, `unresized` the containers whose last resize failed, by their ids. `ends` is when the pod's grace is over, if
     an earlier pass found that it should end. `unmounted` says which volume could not be made at the last try.
+    `messages` is what programs said of their ends, as far as it was read, by the ids of those lives.
     """
 
     pod: Pod
@@ -89,6 +90,7 @@ class PodView:
     room: Mapping[str, int] = field(default_factory=dict)
     unresized: Mapping[str, Unresized] = field(default_factory=dict)
     unmounted: str = ""
+    messages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ from node_agent.health.hooks import Hooks
 from node_agent.plan.environment import Host
 from node_agent.plan.events import hook_failed, killing
 from node_agent.plan.lives import failed_start
+from node_agent.plan.messages import unread_messages
 from node_agent.plan.resizing import RETRY_S
 from node_agent.plan.view import PostStart, Remove, Resize, Start, Step, Stop, Unresized
 from node_agent.plan.volumes import File, changing_files
 from node_agent.pods.reporting import Reporting
 from node_agent.pods.work import PodWork
-from node_agent.runtime.port import RuntimeFailure, StartFailed
+from node_agent.runtime.port import ContainerState, RuntimeFailure, StartFailed
 from node_agent.volumes.keeper import VolumeFailure
 from proto.clock import Clock
 
@@ -86,6 +87,11 @@ class Performer:
     def running(self, work: PodWork, container_ids: frozenset[str]) -> None:
         """These containers of the pod run: hooks of all others are not waited for."""
         self._hooks.end_all_but(work.uid, container_ids)
+
+    def read_messages(self, work: PodWork, states: tuple[ContainerState, ...]) -> None:
+        """Take note of what the pod's programs said of ends that are news. It is little, and there: nothing waits."""
+        for source in unread_messages(work.pod, states, work.reported, work.messages):
+            work.messages[str(source.id)] = self._operations.message(source)
 
     def stale_files(self, work: PodWork, host: Host) -> Mapping[str, Mapping[str, File]] | None:
         """What the files of the pod's volumes should be, if they were told of differently before."""

@@ -226,6 +226,7 @@ class Pods:
         self._performer.running(work, frozenset(state.id for state in states if state.running))
         health, resized = self._prober.health_of(work.uid), (work.pod.metadata.generation or 1) > 1
         room = self._room(work, lambda other: other.reported.phase not in ENDED) if resized else {}
+        self._performer.read_messages(work, states)
         plan = plan_pod(work.view(self._host, states, health, fenced=fenced, room=room), now)
         self._prober.follow(work.uid, plan.targets)
         work.note_end(plan.ends)

@@ -28,7 +28,8 @@ class PodWork:
     """One pod of this node: what was asked for, what was reported, which steps are under way.
 
     `greeted` are containers whose postStart hook is done, `ungreeted` those for which it failed (see `PodView`).
-    `unmounted` says which volume could not be made at the last try. `cleared` is True once everything of it has ended
+    `unmounted` says which volume could not be made at the last try, `messages` what programs said of their ends, as far
+    as it was read (see `plan.messages`). `cleared` is True once everything of it has ended
     and is removed; then only the hub's word is awaited. `held_until_s` (monotonic) keeps steps back while the runtime
     or the disk fails; `trouble` is what was told of that.
     """
@@ -47,6 +48,7 @@ class PodWork:
     tidy: bool = False
     unresized: dict[str, Unresized] = field(default_factory=dict)
     unmounted: str = ""
+    messages: dict[str, str] = field(default_factory=dict)
     cleared: bool = False
     clearing: bool = False
     unsaved: bool = True
@@ -117,6 +119,7 @@ class PodWork:
             tidy=self.tidy,
             room=room or {},
             unresized=self.unresized,
+            messages=self.messages,
         )
 
     def record(self) -> PodRecord:
@@ -148,6 +151,7 @@ class PodWork:
         self.greeted.discard(container_id)
         self.ungreeted.pop(container_id, None)
         self.unresized.pop(container_id, None)
+        self.messages.pop(container_id, None)
 
     def hold(self, now_s: float) -> float:
         """Keep steps back for a while, longer each time; how long, in seconds."""

@@ -133,13 +133,17 @@ class DiskStorage:
         """See the port."""
         return self._pods / uid / "logs" / container / f"{attempt}.log"
 
+    def message_path(self, uid: str, container: str, attempt: int) -> Path:
+        """See the port."""
+        return self._pods / uid / "messages" / f"{container}.{attempt}"
+
     async def space_of(self, uid: str) -> PodSpace:
         """See the port."""
         return await asyncio.to_thread(pod_space, self._pods / uid)
 
     async def empty_pod(self, uid: str) -> None:
         """See the port."""
-        for name in ("files", "logs"):
+        for name in ("files", "logs", "messages"):
             await asyncio.to_thread(shutil.rmtree, self._pods / uid / name, ignore_errors=True)
 
     async def remove_pod(self, uid: str) -> None:

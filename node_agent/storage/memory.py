@@ -64,6 +64,10 @@ class MemoryStorage:
         """See the port."""
         return self.root / uid / "logs" / container / f"{attempt}.log"
 
+    def message_path(self, uid: str, container: str, attempt: int) -> Path:
+        """See the port."""
+        return self.root / uid / "messages" / f"{container}.{attempt}"
+
     async def space_of(self, uid: str) -> PodSpace:
         """See the port."""
         return self.spaces.get(uid, PodSpace())

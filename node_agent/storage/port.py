@@ -58,7 +58,10 @@ class Space(NamedTuple):
 
 
 class PodSpace(NamedTuple):
-    """What a pod takes of the disk: its working directory, the output by container, the volumes by name."""
+    """What a pod takes of the disk: its working directory, the output by container, the volumes by name.
+
+    What a program says of its end is its container's output, too.
+    """
 
     files: Space = Space()
     logs: Mapping[str, Space] = {}
@@ -146,11 +149,14 @@ class Storage(Protocol):
     def log_path(self, uid: str, container: str, attempt: int) -> Path:
         """The file that one attempt's output goes to."""
 
+    def message_path(self, uid: str, container: str, attempt: int) -> Path:
+        """The file in which one attempt's program says why it ends; only the agent may enter its folder."""
+
     async def space_of(self, uid: str) -> PodSpace:
         """What the pod takes of the disk; nothing where that cannot be told. What is in memory does not count."""
 
     async def empty_pod(self, uid: str) -> None:
-        """Remove the working directory and the output of a pod that has ended; its record stays."""
+        """Remove the working directory, output and messages of a pod that has ended; its record stays."""
 
     async def remove_pod(self, uid: str) -> None:
         """Remove everything of a pod, what is mounted in it first; it may not exist.

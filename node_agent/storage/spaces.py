@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from node_agent.storage.port import PodSpace, Space
@@ -19,7 +20,10 @@ _LAZILY = 2
 
 def pod_space(directory: Path) -> PodSpace:
     """What is below a pod's directory; what vanishes meanwhile takes nothing."""
-    return PodSpace(space_below(directory / "files"), _each(directory / "logs"), _each(directory / "volumes"))
+    logs = _each(directory / "logs")
+    for container, taken in _messages(directory / "messages"):
+        logs[container] = logs.get(container, Space()).plus(taken)
+    return PodSpace(space_below(directory / "files"), logs, _each(directory / "volumes"))
 
 
 def space_below(directory: Path) -> Space:
@@ -78,6 +82,16 @@ def _unmount(folder: Path) -> None:
     from node_agent.supervisor import kernel  # Its memory is for agents that need it.
 
     kernel.unmount(os.fspath(folder), _LAZILY)
+
+
+def _messages(directory: Path) -> Iterator[tuple[str, Space]]:
+    """What each file takes in which a program says why it ends, with the name of its container."""
+    try:
+        files = tuple(directory.iterdir())
+    except OSError:
+        return
+    for file in files:
+        yield file.stem, space_below(file)
 
 
 def _each(directory: Path) -> dict[str, Space]:

@@ -23,6 +23,7 @@ from proto.objects.security import SecurityContext
 from proto.objects.volumes import VolumeMount
 
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
+TerminationMessagePolicy = Literal["File", "FallbackToLogsOnError"]
 
 
 class ContainerPort(Model):
@@ -81,9 +82,7 @@ class ContainerRestartRule(Model):
 class Container(Model):
     """One program of a pod: a process group in a cgroup of its own."""
 
-    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset(
-        {"imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy", "volumeDevices"}
-    )  # fmt: skip
+    UNIMPLEMENTED: ClassVar[frozenset[str]] = frozenset({"imagePullPolicy", "volumeDevices"})
 
     name: str
     """Its name, unique in the pod."""
@@ -121,6 +120,12 @@ class Container(Model):
     """Which exit codes it is started again for, whatever `restartPolicy` says, which must be given, too."""
     volume_mounts: Many[VolumeMount] = ()
     """Where it finds which volumes of the pod."""
+    termination_message_path: Text = ""
+    """Where it finds a file of its own; what it wrote there when it ends, at most 4096 bytes (all containers of a pod
+    12 KiB), is the message of its end. Left out, it has none: nothing is mounted at /dev/termination-log."""
+    termination_message_policy: TerminationMessagePolicy | None = None
+    """File (the default): the message is what is in that file. FallbackToLogsOnError: if that is empty, and it ended
+    with an error, the message is the end of its log, at most 2048 bytes or 80 lines."""
     security_context: SecurityContext | None = None
     """As whom it runs, and what it may."""
     stdin: bool | None = None

@@ -51,7 +51,7 @@ class ContainerStateTerminated(Model):
     reason: Text = ""
     """Why, in one word, such as Completed, Error or OOMKilled."""
     message: Text = ""
-    """Why, for people."""
+    """Why, for people: in the words of the node, of the program (see its `terminationMessagePath`), or of both."""
     started_at: Timestamp | None = None
     """When it began."""
     finished_at: Timestamp | None = None

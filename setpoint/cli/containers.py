@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from setpoint.cli.page_parts import Item, field, indented
+from setpoint.cli.page_parts import Item, field, field_goes_on, indented
 from setpoint.cli.pages_of_config import environment
 from setpoint.cli.pages_of_volumes import mounts
 
@@ -67,6 +67,21 @@ def _state(title: str, state: Item) -> list[str]:
     for name, details in state.items():
         lines = [field(title, name.capitalize())]
         shown = ("reason", "message", "exitCode", "signal", "startedAt", "finishedAt")
-        lines += indented([field(key[0].upper() + key[1:], details[key]) for key in shown if key in details])
+        for key in shown:
+            if key in details:
+                lines += indented(_detail(key[0].upper() + key[1:], details[key]))
         return lines
     return []
+
+
+def _detail(title: str, value: object) -> list[str]:
+    """One line, or as many as a message has, below each other: it may be what a program wrote, whatever that was."""
+    if not isinstance(value, str):
+        return [field(title, value)]
+    first, *others = value.rstrip("\n").split("\n")
+    return [field(title, _printable(first)), *(field_goes_on(_printable(line)) for line in others)]
+
+
+def _printable(line: str) -> str:
+    """The line, with nothing in it that a terminal would obey."""
+    return "".join(sign if sign.isprintable() or sign == "\t" else repr(sign)[1:-1] for sign in line)

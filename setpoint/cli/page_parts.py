@@ -17,12 +17,17 @@ def field(title: str, value: object) -> str:
     return f"{title + ':':<{_WIDTH - 2}}  {text}"
 
 
+def field_goes_on(text: str) -> str:
+    """A further line of a field, below its value."""
+    return " " * _WIDTH + text
+
+
 def mapping(title: str, values: Mapping[str, Any]) -> list[str]:
     """`key=value`, one a line, aligned below each other."""
     pairs = [f"{key}={value}" for key, value in sorted(values.items()) if not key.startswith("kubectl.kubernetes.io/")]
     if not pairs:
         return [field(title, "")]
-    return [field(title, pairs[0]), *(" " * _WIDTH + pair for pair in pairs[1:])]
+    return [field(title, pairs[0]), *map(field_goes_on, pairs[1:])]
 
 
 def indented(lines: Iterable[str], by: int = 2) -> list[str]:

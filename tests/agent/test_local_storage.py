@@ -90,10 +90,15 @@ async def test_the_space_of_every_part_of_a_pod(tmp_path: Path) -> None:
     (volume / "deep").mkdir(parents=True)
     (volume / "deep" / "file").write_bytes(bytes(20_000))
     (volume / "link").symlink_to(tmp_path)
+    message = storage.message_path("u", "app", 0)
+    message.parent.mkdir()
+    message.write_bytes(bytes(30_000))
+    storage.message_path("u", "other", 12).write_bytes(bytes(30_000))
     space = await storage.space_of("u")
-    assert 100_000 <= space.files.bytes < 120_000 and 50_000 <= space.logs["app"].bytes < 70_000
+    assert 100_000 <= space.files.bytes < 120_000 and 80_000 <= space.logs["app"].bytes < 110_000
+    assert 30_000 <= space.logs["other"].bytes < 40_000
     assert 20_000 <= space.volumes["v"].bytes < 40_000 and space.volumes["v"].inodes == 4
-    assert space.total.inodes == 2 + 2 + 4
+    assert space.total.inodes == 2 + 2 + 4 + 2
     storage.close()
 
 

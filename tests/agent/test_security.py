@@ -176,6 +176,15 @@ def test_which_volumes_an_agent_that_is_not_root_has(agent: Account, volume: dic
     assert launch == Hold("CreateContainerError", refusal) if refusal else isinstance(launch, Launch)
 
 
+def test_a_file_for_a_message_needs_a_view_as_volumes_do() -> None:
+    described = pod("web", {"command": ["x"], "terminationMessagePath": "x"})
+    container = described.spec.containers[0]
+    refused = prepare(described, container, Config(), {}, Host("n", "10.0.0.1", account=USER))
+    assert refused == Hold("CreateContainerError", f"terminationMessagePath: {NOT_ROOT} {NO_VIEWS}")
+    launch = prepare(described, container, Config(), {}, Host("n", "10.0.0.1", account=USER_WITH_NAMESPACES))
+    assert isinstance(launch, Launch) and launch.message_path == "/x"
+
+
 @pytest.mark.parametrize(
     ("common", "own", "owner"),
     [({}, {}, (-1, -1)), ({"fsGroup": 9}, {"runAsUser": 5}, (5, 9)), ({"runAsUser": 7}, {"runAsUser": 5}, (7, -1))],

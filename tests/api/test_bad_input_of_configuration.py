@@ -155,11 +155,18 @@ def mounted(*mounts: Raw, **source: Any) -> Raw:
     return pod("x", containers=[container], volumes=[{"name": "v", **source}])
 
 
+def saying(mount: Raw = {"name": "v", "mountPath": "/w"}, **more: Any) -> Raw:  # noqa: B006
+    described = mounted(mount, emptyDir={})
+    described["spec"]["containers"][0].update(more)
+    return described
+
+
 def inside(path: str) -> Raw:
     return mounted(configMap={"name": "c", "items": [{"key": "k", "path": path}]})
 
 
 VOLUME, MOUNT = "spec.volumes[0]", "spec.containers[0].volumeMounts"
+SAYING = "spec.containers[0].terminationMessage"
 ITEM = f"{VOLUME}.configMap.items[0].path"
 BAD_VOLUMES = [
     ("two-sources", mounted(emptyDir={}, hostPath={"path": "/x"}),
@@ -225,6 +232,18 @@ BAD_VOLUMES = [
      f'{MOUNT}[0].mountPropagation: must be one of "None", "HostToContainer", "Bidirectional", found "Both"'),
     ("read-only-below", mounted({"name": "v", "mountPath": "/w", "recursiveReadOnly": "Enabled"}, emptyDir={}),
      f"{MOUNT}[0].recursiveReadOnly: Forbidden: may only be specified when readOnly is true"),
+    ("message-policy", saying(terminationMessagePolicy="Log"),
+     f'{SAYING}Policy: must be one of "File", "FallbackToLogsOnError", found "Log"'),
+    ("message-path", saying(terminationMessagePath=["/x"]), f'{SAYING}Path: must be a string, found a list'),
+    ("message-nul", saying(terminationMessagePath="/x\0"),
+     f'{SAYING}Path: Invalid value: "/x\\u0000": must not contain the NUL character'),
+    ("message-at-the-root", saying(terminationMessagePath="x/.."),
+     f'{SAYING}Path: Invalid value: "x/..": must be the path of a file, not the root of the file system'),
+    ("message-at-a-volume", saying(terminationMessagePath="w/"),
+     f'{SAYING}Path: Invalid value: "w/": must not be the place of a volume: volumeMounts[0] is mounted at /w'),
+    ("message-above-a-volume", saying({"name": "v", "mountPath": "/x/y"}, terminationMessagePath="/x"),
+     f'{SAYING}Path: Invalid value: "/x": must not be above a volume, as it is a file: volumeMounts[0] is mounted at '
+     "/x/y"),
 ]  # fmt: skip
 
 BAD = [

@@ -63,12 +63,12 @@ async def test_a_warning_for_what_is_not_implemented(api: Cluster) -> None:
 
 
 async def test_many_warnings_are_counted(api: Cluster) -> None:
-    lacking = ("imagePullPolicy", "terminationMessagePath", "volumeDevices")
-    containers = [{"name": f"c{n}", **{name: {} for name in lacking}} for n in range(9)]
+    lacking = ("imagePullPolicy", "volumeDevices")
+    containers = [{"name": f"c{n}", **{name: {} for name in lacking}} for n in range(14)]
     answer = await api.send("sp.api.create.core.pods.default", json.dumps(pod(containers=containers)).encode())
     warnings = answer.headers["Sp-Warning"].split("\n")
     assert len(warnings) == 21
-    assert warnings[-1] == "and 7 more warnings of this kind"
+    assert warnings[-1] == "and 8 more warnings of this kind"
 
 
 async def test_json_may_begin_with_a_byte_order_mark(api: Cluster) -> None:
@@ -110,8 +110,12 @@ async def test_a_warning_for_a_choice_that_a_pod_alone_does_not_have(api: Cluste
          'readinessProbe.tcpSocket.port: can never succeed, the container has no port "web" (it has none with a name)'),
         ({"lifecycle": {"preStop": {"httpGet": {"port": "web"}}}, "ports": [{"name": "admin", "containerPort": 0}]},
          'lifecycle.preStop.httpGet.port: can never succeed, the container has no port "web" (it has admin)'),
+        ({"terminationMessagePath": "logs/../x"}, "terminationMessagePath: is not absolute, the file is at /x"),
+        ({"terminationMessagePolicy": "File"},
+         "terminationMessagePolicy: File has no effect without `terminationMessagePath`: nothing is mounted at "
+         "/dev/termination-log unless that is said"),
     ],
-    ids=["variable", "probe", "hook"],
+    ids=["variable", "probe", "hook", "message elsewhere", "message nowhere"],
 )  # fmt: skip
 async def test_a_warning_for_what_a_container_says_in_vain(
     api: Cluster, container: dict[str, Any], warning: str

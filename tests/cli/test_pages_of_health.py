@@ -1,4 +1,4 @@
-"""What `describe` shows of probes, init containers and readiness gates."""
+"""What `describe` shows of probes, init containers, readiness gates and of how containers ended."""
 
 from __future__ import annotations
 
@@ -37,3 +37,26 @@ def test_a_pod_that_is_looked_after() -> None:
         "Readiness Gates:\nType Status\nexample.com/open True\nexample.com/paid <none>",
     ):
         assert expected in text, text
+
+
+def test_what_a_program_said_of_its_end_stays_in_its_column_and_moves_no_cursor() -> None:
+    said = "cannot bind\n\tport 80\r\x1b[2Jé\n\n"
+    lines = page(
+        BY_KIND["Pod"],
+        {
+            "metadata": {"name": "web", "namespace": "default"},
+            "spec": {"containers": [{"name": "app"}]},
+            "status": {
+                "containerStatuses": [
+                    {"name": "app", "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": said}}}
+                ]
+            },
+        },
+    )
+    at = lines.index("    Last State:       Terminated")
+    assert lines[at + 1 : at + 5] == [
+        "      Reason:           Error",
+        "      Message:          cannot bind",
+        "                        \tport 80\\r\\x1b[2Jé",
+        "      ExitCode:         1",
+    ]

@@ -16,6 +16,7 @@ from proto import names
 from proto.objects.container import Container, ContainerPort, ResourceRequirements
 from proto.objects.env import EnvFromSource, EnvVar, EnvVarSource
 from proto.objects.pod import PodSpec
+from proto.paths import place_of
 from proto.quantity import HUGE_PAGES, parse_quantity
 from proto.schema import join
 
@@ -63,6 +64,8 @@ def _check_container(container: Container, path: str, problems: Problems) -> Non
         for index, word in enumerate(words):
             problems.no_nul(f"{path}.{field}[{index}]", word)
     problems.no_nul(f"{path}.workingDir", container.working_dir)
+    if container.termination_message_path:
+        _check_message_path(container, f"{path}.terminationMessagePath", problems)
     _check_ports(container.ports, f"{path}.ports", problems)
     for index, variable in enumerate(container.env):
         _check_variable(variable, f"{path}.env[{index}]", problems)
@@ -73,6 +76,21 @@ def _check_container(container: Container, path: str, problems: Problems) -> Non
     _check_resize_policy(container, f"{path}.resizePolicy", problems)
     if container.security_context is not None:
         check_security_context(container.security_context, f"{path}.securityContext", problems)
+
+
+def _check_message_path(container: Container, path: str, problems: Problems) -> None:
+    """A file, which is mounted beside the volumes, so it can neither be where one of them is nor above it."""
+    given, place = container.termination_message_path, place_of(container.termination_message_path)
+    problems.no_nul(path, given)
+    if place == "/":
+        problems.invalid(path, given, "must be the path of a file, not the root of the file system")
+        return
+    for index, mount in enumerate(container.volume_mounts):
+        where = f"volumeMounts[{index}] is mounted at {mount.mount_path}"
+        if place_of(mount.mount_path) == place:
+            problems.invalid(path, given, f"must not be the place of a volume: {where}")
+        elif place_of(mount.mount_path).startswith(f"{place}/"):
+            problems.invalid(path, given, f"must not be above a volume, as it is a file: {where}")
 
 
 def _check_restart_rules(container: Container, path: str, problems: Problems) -> None:

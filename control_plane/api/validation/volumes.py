@@ -13,6 +13,7 @@ from control_plane.api.validation.downward import check_field_path, check_resour
 from control_plane.api.validation.problems import Problems
 from proto import names
 from proto.objects.volumes import DownwardAPIVolumeFile, KeyToPath, Volume, VolumeMount, VolumeProjection
+from proto.paths import place_of
 from proto.quantity import parse_quantity
 
 _SOURCES = ("config_map", "secret", "downward_api", "projected", "empty_dir", "host_path")
@@ -146,18 +147,13 @@ def check_mounts(mounts: Sequence[VolumeMount], volumes: Sequence[Volume], path:
             problems.required(f"{own}.mountPath")
         elif not mount.mount_path.startswith("/"):
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must be an absolute path")
-        elif _place(mount) in seen:
+        elif place_of(mount.mount_path) in seen:
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must be unique")
-        elif _place(mount) == "/":
+        elif place_of(mount.mount_path) == "/":
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must not be the root of the file system")
         problems.no_nul(f"{own}.mountPath", mount.mount_path)
-        seen.add(_place(mount))
+        seen.add(place_of(mount.mount_path))
         _check_part(mount, own, problems)
-
-
-def _place(mount: VolumeMount) -> str:
-    """Where it is mounted, in the shortest form."""
-    return "/" + normpath(mount.mount_path).lstrip("/")
 
 
 def _check_part(mount: VolumeMount, path: str, problems: Problems) -> None:
