@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import Mapping
-from operator import itemgetter
 from pathlib import Path
 
 from node_agent.containers.messages import Messages
@@ -55,6 +54,7 @@ from node_agent.storage.port import Storage
 from node_agent.volumes.keeper import VolumeKeeper
 from proto.disconnection import disconnection
 from proto.objects.pod import Pod
+from proto.paths import place_of
 
 NAMESPACE_ANNOTATION = "setpoint.dev/namespace"
 POD_ANNOTATION = "setpoint.dev/pod"
@@ -92,33 +92,36 @@ class Operations:
         mounts = await self._volumes.mounts_of(step.id.pod_uid, launch.volumes, _group(pod))
         if launch.message_path:
             own = (str(self._messages.file_for(step.id)), launch.message_path, False)
-            mounts = tuple(sorted((*mounts, own), key=itemgetter(1)))
+            mounts = tuple(sorted((*mounts, own), key=lambda mount: place_of(mount[1])))
         env = await self._env(launch.env, launch.security.uid)
-        return await self._runtime.start(
-            ContainerSpec(
-                id=str(step.id),
-                argv=launch.argv,
-                env={"TERM": DEFAULT_TERM, **env} if launch.tty else env,
-                working_dir=Path(launch.working_dir) if launch.working_dir else files,
-                limits=launch.limits,
-                log=self._log(step.id),
-                annotations={
-                    SERIES_ANNOTATION: str(step.series),
-                    OOM_KILLS_ANNOTATION: str(step.oom_kills),
-                    NAMESPACE_ANNOTATION: pod.metadata.namespace,
-                    POD_ANNOTATION: pod.metadata.name,
-                    GRACE_ANNOTATION: str(stop_grace_s(pod)),
-                },
-                fence=_fence(pod),
-                level=launch.level,
-                oom_score_adj=launch.oom_score_adj,
-                stop_signal=launch.stop_signal,
-                security=launch.security._replace(mounts=mounts),
-                stdin=launch.stdin,
-                stdin_once=launch.stdin_once,
-                tty=launch.tty,
-            )
+        spec = ContainerSpec(
+            id=str(step.id),
+            argv=launch.argv,
+            env={"TERM": DEFAULT_TERM, **env} if launch.tty else env,
+            working_dir=Path(launch.working_dir) if launch.working_dir else files,
+            limits=launch.limits,
+            log=self._log(step.id),
+            annotations={
+                SERIES_ANNOTATION: str(step.series),
+                OOM_KILLS_ANNOTATION: str(step.oom_kills),
+                NAMESPACE_ANNOTATION: pod.metadata.namespace,
+                POD_ANNOTATION: pod.metadata.name,
+                GRACE_ANNOTATION: str(stop_grace_s(pod)),
+            },
+            fence=_fence(pod),
+            level=launch.level,
+            oom_score_adj=launch.oom_score_adj,
+            stop_signal=launch.stop_signal,
+            security=launch.security._replace(mounts=mounts),
+            stdin=launch.stdin,
+            stdin_once=launch.stdin_once,
+            tty=launch.tty,
         )
+        try:
+            return await self._runtime.start(spec)
+        except StartFailed:
+            self._messages.remove(step.id)  # No life, so nobody will ask for its removal.
+            raise
 
     def volumes_are_current(self, pod: Pod, files: Mapping[str, Mapping[str, File]]) -> bool:
         """Whether the files of a pod's volumes were told of before."""
