@@ -5,14 +5,16 @@ Source: Kubernetes `pkg/apis/core/v1/helper/qos`, ComputePodQOS; only cpu and me
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from proto.objects.container import Container
 from proto.objects.core import ResourceList
 from proto.objects.pod import PodSpec
+from proto.objects.pod_status import PodStatus
 from proto.quantity import cpu_millis, whole
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]
+_CLASSES: dict[str, QosClass] = {name: name for name in get_args(QosClass)}
 
 MEMORY_PRESSURE_TAINT = "node.kubernetes.io/memory-pressure"
 """Pods that ask for something tolerate this one without saying so (Kubernetes: "Taint nodes by condition")."""
@@ -28,6 +30,11 @@ def qos_class(spec: PodSpec) -> QosClass:
     if any(_amounts(c.resources.requests) or _amounts(c.resources.limits) for c in containers):
         return "Burstable"
     return "BestEffort"
+
+
+def told_class(spec: PodSpec, status: PodStatus) -> QosClass:
+    """The class that a status tells, since it never changes; worked out where it tells none (Kubernetes: GetPodQOS)."""
+    return _CLASSES.get(status.qos_class) or qos_class(spec)
 
 
 def _guaranteed(container: Container) -> bool:

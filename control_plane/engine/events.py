@@ -20,7 +20,7 @@ from control_plane.engine.similar_events import COMBINED, SimilarEvents, combine
 from control_plane.plan import Emit
 from control_plane.store.port import StoreError
 from proto.clock import Clock, Instant
-from proto.ids import Ids, derived_suffix
+from proto.ids import Ids, hash64
 from proto.objects.core import Event, EventSource, Namespace, ObjectReference
 from proto.objects.meta import Object, ObjectMeta, evolve
 
@@ -82,9 +82,10 @@ class EventRecorder:
 
     def record(self, emit: Emit) -> None:
         """Note an event; it is written soon, or counted as dropped. Returns at once."""
-        key = series_key(emit)
         if self._similar.is_one_too_many(emit, self._clock.monotonic_s()):
             key, emit = series_key(replace(emit, message=COMBINED)), combined(emit)
+        else:
+            key = series_key(emit)
         series = self._series.get(key)
         now = self._clock.now()
         if series is None:
@@ -190,7 +191,7 @@ def _cut(message: str) -> str:
 def series_key(emit: Emit) -> SeriesKey:
     """The name of the Event that equal events share: the object's name and a suffix from all that makes them equal."""
     meta = emit.object.metadata
-    suffix = derived_suffix(meta.uid, emit.object.kind, emit.type, emit.reason, emit.message, length=16)
+    suffix = f"{hash64(meta.uid, emit.object.kind, emit.type, emit.reason, emit.message):016x}"
     stem = meta.name[: NAME_CHARACTERS_MAX - len(suffix) - 1].rstrip("-.")
     return SeriesKey(meta.namespace or CLUSTER_NAMESPACE, f"{stem}.{suffix}")
 

@@ -9,7 +9,7 @@ Source: Kubernetes `pkg/kubelet/lifecycle/predicate.go`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from node_agent.plan.environment import Host
 from node_agent.plan.levels import critical
@@ -25,17 +25,8 @@ from proto.quantity import in_units
 _PODS = "pods"
 
 
-def room_beside(host: Host, others: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
-    """What pods that ask for so much leave of the node, of each resource that it offers."""
-    room = {name: in_units(name, amount) for name, amount in host.allocatable.items()}
-    for asked in others:
-        for name in room.keys() & asked.keys():
-            room[name] -= asked[name]
-    return room
-
-
 def lack_of_room(pod: Pod, room: Mapping[str, int], host: Host) -> Eviction | None:
-    """Why there is too little room for the pod; None if there is enough, or if the pod is critical.
+    """Why there is too little room for the pod in what others leave; None if there is enough, or if it is critical.
 
     What the node does not offer at all is not its to judge (Kubernetes: the same).
     """

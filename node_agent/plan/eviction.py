@@ -18,7 +18,7 @@ from node_agent.plan.levels import critical
 from proto.objects.container import Container
 from proto.objects.pod import Pod
 from proto.pod_amounts import every_container, most_at_once
-from proto.qos import MEMORY_PRESSURE_TAINT, qos_class
+from proto.qos import MEMORY_PRESSURE_TAINT, told_class
 from proto.quantity import format_bytes, whole
 
 MEMORY_PRESSURE, DISK_PRESSURE, PID_PRESSURE = "MemoryPressure", "DiskPressure", "PIDPressure"
@@ -227,7 +227,7 @@ def refused(pod: Pod, conditions: frozenset[str]) -> str:
 
 
 def _asks(pod: Pod) -> bool:
-    return qos_class(pod.spec) != "BestEffort"
+    return told_class(pod.spec, pod.status) != "BestEffort"
 
 
 def _tolerates_memory_pressure(pod: Pod) -> bool:

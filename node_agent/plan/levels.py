@@ -18,7 +18,7 @@ from node_agent.runtime.port import Limits
 from proto.objects.container import Container
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
-from proto.qos import QosClass, qos_class
+from proto.qos import QosClass, told_class
 from proto.quantity import cpu_millis, whole
 
 TOP, BURSTABLE, BEST_EFFORT = "", "burstable", "besteffort"
@@ -35,7 +35,7 @@ NODE_CRITICAL = "system-node-critical"
 
 def level_of(pod: Pod) -> str:
     """The level of the pod's containers."""
-    return _LEVELS[qos_class(pod.spec)]
+    return _LEVELS[told_class(pod.spec, pod.status)]
 
 
 def oom_score_adj(pod: Pod, container: Container, capacity_bytes: int) -> int:
@@ -45,7 +45,7 @@ def oom_score_adj(pod: Pod, container: Container, capacity_bytes: int) -> int:
     """
     if critical(pod) and pod.spec.priority_class_name == NODE_CRITICAL:
         return GUARANTEED_OOM_SCORE_ADJ
-    match qos_class(pod.spec):
+    match told_class(pod.spec, pod.status):
         case "Guaranteed":
             return GUARANTEED_OOM_SCORE_ADJ
         case "BestEffort":

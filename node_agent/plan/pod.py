@@ -17,7 +17,7 @@ from node_agent.plan.failures import failure_of
 from node_agent.plan.init_containers import all_containers, last_reboot, must_rerun
 from node_agent.plan.launch import CREATING, Hold, Launch, prepare
 from node_agent.plan.lives import Life, oom_kills_until
-from node_agent.plan.resizing import Resizing, resizing
+from node_agent.plan.resizing import NO_RESIZE
 from node_agent.plan.restarts import CRASH_LOOP, FIRST_BACK_OFF, Restart, duration_text
 from node_agent.plan.scene import Scene, again_after, deadline, scene_of, status_of, superseded, target_of, why_ends
 from node_agent.plan.view import PodPlan, PodView, PostStart, Start, Step, Target
@@ -56,25 +56,26 @@ def _keep_up(scene: Scene) -> PodPlan:
         turn = name in scene.progress.turn and not greeting
         verdicts[name] = _live_on(scene, container) if scene.runs(name) else _start(scene, container, turn=turn)
         greeting = greeting or _is_greeting(scene, container, verdicts[name])
-    resize = resizing(scene.view, scene.now)
-    wakes = [at for at in (resize.wake_at, *(verdict.wake_at for verdict in verdicts.values())) if at is not None]
+    wakes = [at for at in (scene.resize.wake_at, *(verdict.wake_at for verdict in verdicts.values())) if at is not None]
     due = deadline(scene.view, scene.now)
     return PodPlan(
         status=status_of(scene, {name: verdict.hold for name, verdict in verdicts.items() if verdict.hold}),
-        steps=(*(step for verdict in verdicts.values() for step in verdict.steps), *_resized(scene, resize)),
+        steps=(*(step for verdict in verdicts.values() for step in verdict.steps), *_resized(scene)),
         wake_at=min([*wakes, due] if due is not None else wakes, default=None),
         targets=_targets(scene),
     )
 
 
-def _resized(scene: Scene, resize: Resizing) -> tuple[Step, ...]:
+def _resized(scene: Scene) -> tuple[Step, ...]:
     """What a resize asks for: other limits, or a new life with them. What is being stopped is left alone."""
+    if scene.resize is NO_RESIZE:
+        return ()
     kill_at = scene.now + timedelta(seconds=stop_grace_s(scene.view.pod))
-    anew = (each for each in all_containers(scene.view.pod) if each.name in resize.restarts)
+    anew = (each for each in all_containers(scene.view.pod) if each.name in scene.resize.restarts)
     stops = (stop(scene, container, kill_at, "resize_restart") for container in anew)
     stopping = scene.view.stopping
     return (
-        *(step for step in resize.steps if str(step.id) not in stopping),
+        *(step for step in scene.resize.steps if str(step.id) not in stopping),
         *(each for each in stops if each is not None and str(each.id) not in stopping),
     )
 

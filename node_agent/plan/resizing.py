@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from node_agent.plan.container_ids import parse_container_id
+from node_agent.plan.environment import Host
 from node_agent.plan.init_containers import sidecars
 from node_agent.plan.launch import limits_of
-from node_agent.plan.lives import by_container
 from node_agent.plan.view import PodView, Resize
 from node_agent.runtime.port import ContainerState, Limits
 from proto.conditions import INFEASIBLE, RESIZE_CONDITIONS
@@ -43,11 +43,10 @@ class Resizing:
 NO_RESIZE = Resizing()
 
 
-def resizing(view: PodView, now: datetime) -> Resizing:
-    """What follows from the difference between what is wanted and what is in force."""
+def resizing(view: PodView, running: Mapping[str, ContainerState], now: datetime) -> Resizing:
+    """What follows from the difference between what is wanted and what is in force, in the containers that run."""
     if not view.host.resizes:
         return NO_RESIZE
-    running = in_force(view)
     different = [
         (container, running[container.name])
         for container in (*sidecars(view.pod), *view.pod.spec.containers)
@@ -60,12 +59,6 @@ def resizing(view: PodView, now: datetime) -> Resizing:
         reason, message = refusal
         return Resizing(condition=_condition(PENDING, reason, message, now), wake_at=now + timedelta(seconds=RETRY_S))
     return _under_way(view, different, now)
-
-
-def in_force(view: PodView) -> Mapping[str, ContainerState]:
-    """The containers of the pod that run, by name."""
-    latest = {name: states[-1] for name, states in by_container(view.states).items()}
-    return {name: state for name, state in latest.items() if state.running}
 
 
 def with_resize(status: PodStatus, previous: PodStatus, found: Resizing) -> PodStatus:
@@ -98,12 +91,12 @@ def _under_way(view: PodView, different: list[tuple[Container, ContainerState]],
     return Resizing(tuple(steps), frozenset(restarts), condition, min(wakes, default=None))
 
 
-def resources_in_force(container: Container, view: PodView) -> ResourceRequirements | None:
+def resources_in_force(container: Container, state: ContainerState, host: Host) -> ResourceRequirements | None:
     """What a running container has: as it is written, if that is in force; else as the runtime tells of it."""
-    state, wanted = in_force(view).get(container.name), container.resources
-    if state is None or not (wanted.requests or wanted.limits):
+    wanted = container.resources
+    if not (wanted.requests or wanted.limits):
         return None
-    if view.host.resizes and state.limits != limits_of(wanted, view.host):
+    if host.resizes and state.limits != limits_of(wanted, host):
         return _told(state.limits, wanted)
     return wanted
 

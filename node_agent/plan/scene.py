@@ -18,7 +18,7 @@ from node_agent.plan.lives import Life, Said, by_container, history
 from node_agent.plan.messages import share_bytes
 from node_agent.plan.ports import ports_in_force
 from node_agent.plan.probes import Health, first_health
-from node_agent.plan.resizing import resizing, resources_in_force, with_resize
+from node_agent.plan.resizing import Resizing, resizing, resources_in_force, with_resize
 from node_agent.plan.restarts import Restart, next_restart
 from node_agent.plan.status import (
     DEADLINE_EXCEEDED,
@@ -30,6 +30,7 @@ from node_agent.plan.status import (
 )
 from node_agent.plan.surroundings import Surroundings, surroundings_of
 from node_agent.plan.view import PodView, Remove, Step, Target
+from node_agent.runtime.port import ContainerState
 from proto.objects.container import Container, RestartPolicy
 from proto.objects.health import LifecycleHandler, Probe
 from proto.objects.pod_status import ContainerStatus, PodStatus
@@ -38,7 +39,8 @@ from proto.phases import ENDED
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a pass goes by. `health` is that of each container that runs and whose postStart hook is done, by name."""
+    """What a pass goes by. `health` is that of each container that runs and whose postStart hook is done, by name;
+    `running` is what the runtime says of each that runs, and `resize` what follows from it."""
 
     view: PodView
     now: datetime
@@ -46,6 +48,8 @@ class Scene:
     policies: Mapping[str, RestartPolicy]
     health: Mapping[str, Health]
     progress: Progress
+    running: Mapping[str, ContainerState]
+    resize: Resizing
 
     def latest(self, name: str) -> Life | None:
         """The container's latest life."""
@@ -64,7 +68,9 @@ class Scene:
 
 def scene_of(view: PodView, now: datetime) -> Scene:
     """The pod as it stands."""
-    lives = _lives(view, now)
+    states = by_container(view.states)
+    lives = _lives(view, states, now)
+    running = {name: known[-1] for name, known in states.items() if known[-1].running}
     reported = {status.name: status for status in _reported(view)}
     health = {}
     for container in all_containers(view.pod):
@@ -74,7 +80,8 @@ def scene_of(view: PodView, now: datetime) -> Scene:
             first = first_health(container, container_id, reported.get(container.name))
             health[container.name] = view.health.get(container_id, first)
     up = frozenset(name for name, found in health.items() if found.started)
-    return Scene(view, now, lives, policies(view.pod), health, progress(view.pod, lives, up))
+    resize = resizing(view, running, now)
+    return Scene(view, now, lives, policies(view.pod), health, progress(view.pod, lives, up), running, resize)
 
 
 def why_ends(scene: Scene) -> str | None:
@@ -176,7 +183,7 @@ def status_of(scene: Scene, holds: Mapping[str, Hold], *, ending: bool = False) 
         view.pod, statuses, scene.progress, view.reported, view.host, scene.now, _cut_short(scene),
         done=_all_done(scene),
     )  # fmt: skip
-    return told if ending else with_resize(told, view.reported, resizing(view, scene.now))
+    return told if ending else with_resize(told, view.reported, scene.resize)
 
 
 def superseded(scene: Scene, container: Container) -> tuple[Step, ...]:
@@ -204,7 +211,8 @@ def is_greeted(view: PodView, container: Container, life: Life, reported: Contai
 def _status(scene: Scene, container: Container, hold: Hold | None, health: Health | None) -> ContainerStatus:
     """A container's status; an init container that has done its work counts as ready (Kubernetes)."""
     status = container_status(container, scene.lives[container.name], hold, scene.view.ports, health)
-    resources = resources_in_force(container, scene.view)
+    state = scene.running.get(container.name)
+    resources = resources_in_force(container, state, scene.view.host) if state is not None else None
     if resources is not None:
         status = status.model_copy(update={"resources": resources, "allocated_resources": resources.requests})
     ended = status.state.terminated
@@ -217,9 +225,8 @@ def _reported(view: PodView) -> tuple[ContainerStatus, ...]:
     return (*view.reported.init_container_statuses, *view.reported.container_statuses)
 
 
-def _lives(view: PodView, now: datetime) -> Lives:
+def _lives(view: PodView, states: Mapping[str, tuple[ContainerState, ...]], now: datetime) -> Lives:
     """Every container's history."""
-    states = by_container(view.states)
     reported = {status.name: status for status in _reported(view)}
     said = Said(view.messages, share_bytes(view.pod))
     return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from node_agent.plan.conditions import pod_conditions
@@ -30,7 +31,7 @@ from proto.objects.pod_status import (
     PodStatus,
 )
 from proto.phases import ENDED
-from proto.qos import qos_class
+from proto.qos import told_class
 
 NOT_STARTED = Hold(CREATING)
 NOT_ITS_TURN = Hold("PodInitializing")
@@ -70,7 +71,7 @@ def pod_status(
 
     `previous` is the one reported before and gives the times that have not changed.
     """
-    addresses = (HostAddress(ip=host.address),) if host.address else ()
+    addresses = _addresses(host.address)
     init = tuple(statuses[container.name] for container in pod.spec.init_containers)
     main = tuple(statuses[container.name] for container in pod.spec.containers)
     ended = previous.phase in ENDED
@@ -98,9 +99,14 @@ def pod_status(
         start_time=previous.start_time or now,
         init_container_statuses=init,
         container_statuses=main,
-        qos_class=qos_class(pod.spec),
+        qos_class=told_class(pod.spec, previous),
         observed_generation=pod.metadata.generation,
     )
+
+
+@lru_cache(maxsize=1)
+def _addresses(address: str) -> tuple[HostAddress, ...]:
+    return (HostAddress(ip=address),) if address else ()
 
 
 def container_status(

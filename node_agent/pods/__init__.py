@@ -3,6 +3,7 @@
     assignments  the hub's word on which pods should be here
     pods         all of them; whatever may matter to one wakes it, and then it is looked at as a whole
     alarms       when one is looked at though nothing happens
+    room         what they leave of the node, for one that comes or grows
     keeping      what equal pods have in common is in memory once
     work         what is kept in memory of one pod
     publishing   what became known of a pod: kept on disk, and reported where it is news

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from node_agent.background import Background
 from node_agent.containers.operations import Operations
@@ -20,7 +20,7 @@ from node_agent.containers.ports import PortTable
 from node_agent.containers.table import ContainerTable
 from node_agent.health.prober import Prober
 from node_agent.membership.lease import Lease
-from node_agent.plan.admission import lack_of_room, room_beside
+from node_agent.plan.admission import lack_of_room
 from node_agent.plan.environment import Host
 from node_agent.plan.pod import plan_pod
 from node_agent.plan.status import EVICTED
@@ -31,6 +31,7 @@ from node_agent.pods.keeping import Siblings
 from node_agent.pods.performing import Performer
 from node_agent.pods.publishing import Publisher
 from node_agent.pods.reporting import Reporting
+from node_agent.pods.room import Room
 from node_agent.pods.setbacks import Setbacks
 from node_agent.pods.work import PodWork
 from node_agent.runtime.port import ContainerState
@@ -42,7 +43,6 @@ from proto.objects.container import Container
 from proto.objects.lean import lean
 from proto.objects.meta import evolve
 from proto.objects.pod import Pod
-from proto.phases import ENDED
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,7 @@ class Pods:
         self.refusal: Callable[[Pod], str] = lambda pod: ""
         self._works: dict[str, PodWork] = {}
         self._siblings = Siblings()
+        self._room = Room(host)
         self._woken: dict[str, None] = {}
 
     def __len__(self) -> int:
@@ -122,6 +123,7 @@ class Pods:
             work.eviction = Eviction(record.reported.message, record.grace_s or 0.0)
         work.ports = self._ports.choose(work.pod, record.ports)
         self._works[work.uid] = work
+        self._room.note(work)
         self._changed()
         self.wake(work.uid)
 
@@ -137,6 +139,7 @@ class Pods:
             return
         work.assignment, work.assigned = self._siblings.kept(assignment), True
         work.unsaved = True
+        self._room.note(work)
         self._changed()
         self.wake(uid)
 
@@ -145,6 +148,7 @@ class Pods:
         work = self._works.get(uid)
         if work is not None:
             work.evict(eviction)
+            self._room.note(work)
             self.wake(uid)
 
     def tidy(self, *, wanted: bool) -> None:
@@ -160,7 +164,7 @@ class Pods:
             return
         if problem := self.refusal(work.pod):
             work.evict(Eviction(problem))
-        elif lack := lack_of_room(work.pod, self._room(work, lambda other: other.stays), self._host):
+        elif lack := lack_of_room(work.pod, self._room.for_new(work.uid), self._host):
             work.evict(lack)
 
     def unassign(self, uid: str) -> None:
@@ -170,6 +174,7 @@ class Pods:
             return
         self._reporting.forget(uid)
         work.assigned, work.unsaved = False, True
+        self._room.note(work)
         if work.cleared:
             self._finish(work)
         else:
@@ -225,7 +230,7 @@ class Pods:
         states = self._containers.of_pod(work.uid)
         self._performer.running(work, frozenset(state.id for state in states if state.running))
         health, resized = self._prober.health_of(work.uid), (work.pod.metadata.generation or 1) > 1
-        room = self._room(work, lambda other: other.reported.phase not in ENDED) if resized else {}
+        room = self._room.for_growth(work.uid) if resized else {}
         self._performer.read_messages(work, states)
         plan = plan_pod(work.view(self._host, states, health, fenced=fenced, room=room), now)
         self._prober.follow(work.uid, plan.targets)
@@ -236,6 +241,7 @@ class Pods:
             and any(isinstance(step, Start) for step in plan.steps)
         )
         self._publisher.publish(work, plan.status, patient=new)
+        self._room.note(work)
         held_s = work.held_until_s - self._clock.monotonic_s()
         if held_s > 0:
             self._alarms.set(work.uid, held_s)
@@ -258,11 +264,6 @@ class Pods:
         if self._lease.lacks_word(policy):
             self._ask_hub()
         return not self._lease.allows(policy)
-
-    def _room(self, work: PodWork, counts: Callable[[PodWork], bool]) -> Mapping[str, int]:
-        """What the other pods leave of the node, as far as they count."""
-        others = (other.amounts for other in self._works.values() if other is not work and counts(other))
-        return room_beside(self._host, others)
 
     async def _clear(self, work: PodWork) -> None:
         """Everything has ended: remove the directory, free the ports, tell the hub.
@@ -293,6 +294,7 @@ class Pods:
         self._alarms.set(work.uid, None)
         self._prober.follow(work.uid, ())
         self._works.pop(work.uid, None)
+        self._room.forget(work.uid)
         self._changed()
 
     def _spawn(self, work: PodWork, name: str, perform: Callable[..., Awaitable[None]], *about: object) -> None:

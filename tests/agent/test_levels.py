@@ -12,7 +12,6 @@ from node_agent.arguments import BadArgument, read_arguments
 from node_agent.machine.fingerprint import describe_machine, pids_for_pods
 from node_agent.machine.port import MemoryMachine
 from node_agent.machine.reserved import Reserved, read_reserved
-from node_agent.plan.admission import amounts, lack_of_room, room_beside
 from node_agent.plan.environment import Host
 from node_agent.plan.launch import Hold, Launch, prepare
 from node_agent.plan.levels import level_limits, level_of, oom_score_adj
@@ -229,27 +228,6 @@ def test_what_is_kept_for_huge_pages_is_not_reserved_again() -> None:
 def test_processes_that_are_reserved_are_kept_from_the_pods(reserved: int, left: int | None) -> None:
     settings = AgentSettings(node="n", reserved=Reserved(pids=reserved))
     assert pids_for_pods(settings, MemoryMachine(pids_max=1000)) == left
-
-
-@pytest.mark.parametrize(
-    ("wanted", "beside", "words"),
-    [
-        ({"cpu": "4"}, [], ""),
-        ({"cpu": "5"}, [], "cpu, requested: 5000, used: 0, capacity: 4000"),
-        ({"cpu": "2"}, [{"cpu": "2"}], ""),
-        ({"cpu": "2", "memory": "1Gi"}, [{"cpu": "2"}, {"memory": "8Gi"}],
-         f"memory, requested: {GIB}, used: {8 * GIB}, capacity: {8 * GIB}"),
-        ({}, [{}, {}, {}], "pods, requested: 1, used: 3, capacity: 3"),
-        ({"a.b/gpu": "1"}, [], ""),
-    ],
-    ids=["all of it", "more than that", "what is left", "more than is left", "one pod too many", "what is not offered"],
-)  # fmt: skip
-def test_a_pod_that_was_bound_without_the_scheduler_may_find_no_room(
-    wanted: dict[str, str], beside: list[dict[str, str]], words: str
-) -> None:
-    host = replace(HOST, allocatable={"cpu": "4", "memory": "8Gi", "pods": "3"})
-    lack = lack_of_room(asking(wanted), room_beside(host, map(amounts, map(asking, beside))), host)
-    assert (lack.message if lack else "") == (words and f"Pod was rejected: Node didn't have enough resource: {words}")
 
 
 @scenario
