@@ -120,7 +120,7 @@ class NodeAgents:
 async def test_nodes_tell_what_was_left_over_and_silent_ones_are_named(
     api: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collecting, "NODE_S", 0.2)
+    monkeypatch.setattr(collecting, "NODE_S", 1.0)
     nodes = NodeAgents(api)
     left = Garbage(kind="PodDirectory", name="uid-1", reason="no_pod", message="words", outcome="Removed")
     await nodes.add("n1", CleanReply(leftovers=(left,)))
@@ -134,7 +134,7 @@ async def test_nodes_tell_what_was_left_over_and_silent_ones_are_named(
     ]
     assert {node.name: node.problem for node in report.silent_nodes} == {
         "n2": "not yet",
-        "n3": "its agent did not answer within 0.2 s",
+        "n3": "its agent did not answer within 1 s",
         "n4": "its answer cannot be read",
         "n5": "its agent is not connected",
     }

@@ -264,7 +264,7 @@ async def test_the_feed_goes_on_soon_after_a_restart(backend: Backend, follow: F
     await backend.stop()
     await backend.start()
     await put_stubbornly(store, config("after"), 0)
-    await follower.reaches(lambda f: "after" in f.states, within_s=2)
+    await follower.reaches(lambda f: "after" in f.states, within_s=5)
 
 
 async def test_a_stream_made_anew_is_told_from_the_start(backend: Backend, follow: Follow) -> None:

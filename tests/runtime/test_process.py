@@ -89,7 +89,7 @@ async def test_a_supervisor_that_cannot_start_is_unavailable(tmp_path: Path) -> 
 
 
 async def test_a_stopped_supervisor_is_unavailable_and_goes_on_when_continued(tmp_path: Path) -> None:
-    runtime = ProcessRuntime(RuntimeSettings("test", tmp_path), answered_within_s=0.3)
+    runtime = ProcessRuntime(RuntimeSettings("test", tmp_path), answered_within_s=1)
     await runtime.open()
     pid = await supervisor_pid(runtime, tmp_path)
     os.kill(pid, signal.SIGSTOP)

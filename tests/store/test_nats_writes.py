@@ -120,7 +120,7 @@ async def test_an_outcome_that_cannot_be_known_is_called_unknown(server: NatsSer
 
     await eventually(happened)
     with pytest.raises(RevisionMismatch):
-        await swaps.swap(SUBJECT, b"2", 0)
+        await (await writes(jetstream, 10)).swap(SUBJECT, b"2", 0)
 
 
 async def test_without_a_stream_nothing_is_written_and_that_is_certain(jetstream: JetStream) -> None:

@@ -47,7 +47,7 @@ async def test_no_more_output_is_kept_than_was_asked_for(rig: Rig) -> None:
 async def test_it_is_killed_when_its_time_is_over_with_what_it_started(rig: Rig, tmp_path: Path) -> None:
     await rig.start("a", "sleep", "100")
     note = tmp_path / "pid"
-    ended = await execute(rig, "sh", "-c", f"echo early; sleep 99 & echo $! > {note}; wait", timeout_s=0.3)
+    ended = await execute(rig, "sh", "-c", f"echo early; sleep 99 & echo $! > {note}; wait", timeout_s=1)
     assert ended == {"exit_code": 137, "output": "early\n", "timed_out": True}
     await eventually(lambda: not alive(int(note.read_text())))
     assert (await rig.listed("a"))["phase"] == "Running"

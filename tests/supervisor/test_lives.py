@@ -129,7 +129,10 @@ async def test_a_second_stop_shortens_the_grace(grouped: Rig) -> None:
     assert (await patient)["exit_code"] == 137
 
 
-DAEMON = "(setsid sh -c 'trap \"\" TERM HUP; echo $$; while :; do sleep 0.05; done' &) ; sleep 0.2;"
+DAEMON = (
+    "f=$(mktemp -u); mkfifo $f;"
+    " (setsid sh -c 'trap \"\" TERM HUP; echo $$; echo > $0; while :; do sleep 0.05; done' $f &); read line < $f; rm $f;"
+)
 
 
 async def test_stop_kills_a_daemon_that_forked_twice(rig: Rig) -> None:
