@@ -161,15 +161,18 @@ async def test_a_program_that_is_not_there_is_told_with_its_name(hub: ScriptedHu
         assert ended is not None and ended.reason == "StartError" and words in ended.message
 
 
-async def test_a_killed_agent_is_followed_by_one_that_knows_everything(hub: ScriptedHub, agent: AgentProgram) -> None:
+async def test_a_killed_agent_is_followed_by_one_that_knows_everything(
+    hub: ScriptedHub, agent: AgentProgram, tmp_path: Path
+) -> None:
+    word = tmp_path / "word"
     await agent.start()
     first = hub.holder
     await hub.assign(pod("web", shell("exec sleep 100")))
-    await hub.assign(pod("job", shell("sleep 0.5; exit 7"), restartPolicy="Never"))
+    await hub.assign(pod("job", shell(f"until [ -e {word} ]; do sleep 0.02; done; exit 7"), restartPolicy="Never"))
     await hub.running("u-web")
     await hub.running("u-job")
     await agent.end(signal.SIGKILL)
-    await asyncio.sleep(0)
+    word.touch()
     await agent.start()
     await eventually(lambda: hub.status("u-job").phase == "Failed")
     ended = hub.status("u-job").container_statuses[0].state.terminated

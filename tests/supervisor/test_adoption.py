@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,11 @@ from tests.waiting import eventually
 
 COUNTING = "i=0; while :; do echo $i; i=$((i+1)); done"
 STEADILY = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
+
+
+def until(word: Path) -> str:
+    """What a shell does until the test says so."""
+    return f"until [ -e {word} ]; do sleep 0.02; done"
 
 
 async def test_exit_codes_wait_for_the_next_agent(rig: Rig) -> None:
@@ -42,11 +48,13 @@ async def test_a_killed_supervisor_costs_no_line_and_no_restart(rig: Rig, script
     assert rig.text("a") == [str(number) for number in range(len(rig.text("a")))]
 
 
-async def test_half_a_line_survives_the_supervisor(grouped: Rig) -> None:
-    await grouped.start_shell("a", "printf half; sleep 0.5; echo way; sleep 100")
+async def test_half_a_line_survives_the_supervisor(grouped: Rig, tmp_path: Path) -> None:
+    word = tmp_path / "word"
+    await grouped.start_shell("a", f"printf half; {until(word)}; echo way; sleep 100")
     folder = grouped.place.state_dir / "containers" / "a"
     await eventually(lambda: any(file.read_bytes() == b"half" for file in folder.glob("stdout.pending*")))
     await grouped.kill()
+    word.touch()
     await grouped.attach()
     await eventually(lambda: grouped.text("a") == ["halfway"])
 
@@ -69,21 +77,25 @@ async def test_an_adopted_process_is_stopped_with_all_it_forked(rig: Rig) -> Non
     assert not alive(int(daemon)) and not alive(stopped["pid"])
 
 
-async def test_an_end_that_nobody_saw_is_unknown(rig: Rig) -> None:
-    await rig.start_shell("a", "sleep 0.2; exit 7")
+async def test_an_end_that_nobody_saw_is_unknown(rig: Rig, tmp_path: Path) -> None:
+    word = tmp_path / "word"
+    await rig.start_shell("a", f"{until(word)}; exit 7")
     pid = (await rig.listed("a"))["pid"]
     await rig.kill()
+    word.touch()
     await eventually(lambda: not alive(pid))
     await rig.attach()
     ended = await rig.ended("a")
     assert (ended["exit_code"], ended["reason"]) in [(None, "Unknown"), (7, "Error")]
 
 
-async def test_what_a_dead_container_left_behind_is_killed_at_adoption(rig: Rig) -> None:
-    await rig.start_shell("a", "(setsid sh -c 'echo $$; exec sleep 100' &) ; sleep 0.4; exit 7")
+async def test_what_a_dead_container_left_behind_is_killed_at_adoption(rig: Rig, tmp_path: Path) -> None:
+    word = tmp_path / "word"
+    await rig.start_shell("a", f"(setsid sh -c 'echo $$; exec sleep 100' &) ; {until(word)}; exit 7")
     (daemon,) = await eventually(lambda: rig.text("a"))
     pid = (await rig.listed("a"))["pid"]
     await rig.kill()
+    word.touch()
     await eventually(lambda: not alive(pid))
     assert alive(int(daemon))
     await rig.attach()

@@ -115,10 +115,13 @@ async def test_whichever_process_was_out_of_memory_the_container_was(grouped: Ri
     assert (ended["exit_code"], ended["signal"], ended["reason"]) == (137, 9, "OOMKilled")
 
 
-async def test_memory_that_ran_out_while_no_supervisor_was_there(grouped: Rig) -> None:
-    script = PARENT.format(then="time.sleep(100)").replace("child =", "time.sleep(0.5); child =")
+async def test_memory_that_ran_out_while_no_supervisor_was_there(grouped: Rig, tmp_path: Path) -> None:
+    word = tmp_path / "word"
+    waiting = f"import os\nwhile not os.path.exists({str(word)!r}): time.sleep(0.02)\nchild ="
+    script = PARENT.format(then="time.sleep(100)").replace("child =", waiting)
     await grouped.start("a", sys.executable, "-c", script, limits={"memory_bytes": 40 * 1024 * 1024})
     await grouped.kill()
+    word.touch()
     memory = next(Path("/sys/fs/cgroup/memory/setpoint").glob(f"{grouped.base}/workloads/a/memory.oom_control"))
     await eventually(lambda: re.search("oom_kill [1-9]", memory.read_text()))
     await grouped.attach()
