@@ -20,7 +20,7 @@ DEPLOYMENTS = 10
 
 
 CROWD = 5_000
-CROWD_PACE = ("--heartbeat-s", "5", "--grace-s", "30")
+CROWD_PACE = ("--heartbeat-s", "5", "--grace-s", "30", "--lease-s", "60")
 """So many agents in one Python process cannot each be heard every 0.75 s; the figure's note says that they were not."""
 
 

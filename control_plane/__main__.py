@@ -63,16 +63,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
                         help="NATS server(s), separated by commas (default: $NATS_URL or %(default)s)")  # fmt: skip
     parser.add_argument("--name", default=platform.node() or "control-plane", help="this replica (default: host name)")
     parser.add_argument("--replicas", type=int, choices=(1, 3), default=1, help="copies of the store's stream in NATS")
-    parser.add_argument("--heartbeat-s", type=_seconds, default=HubPace().heartbeat_s, help="how often nodes speak")
-    parser.add_argument("--grace-s", type=_seconds, default=HubPace().grace_s, help="silence that makes a node lost")
-    parser.add_argument("--lease-s", type=_seconds, default=HubPace().lease_s,
-                        help="after so long without a heartbeat nodes stop what must be one")  # fmt: skip
+    pace = HubPace()
+    for option, default_s, words in (
+        ("--heartbeat-s", pace.heartbeat_s, "how often nodes speak"),
+        ("--grace-s", pace.grace_s, "silence that makes a node lost"),
+        ("--lease-s", pace.lease_s, "after so long without a heartbeat nodes stop what must be one"),
+    ):
+        parser.add_argument(option, type=_seconds, default=default_s, help=f"{words} (default: %(default)s)")
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info")
     arguments = parser.parse_args(argv)
-    if arguments.grace_s <= arguments.heartbeat_s:
-        parser.error("--grace-s must be longer than --heartbeat-s")
-    if arguments.lease_s <= arguments.grace_s:
-        parser.error("--lease-s must be longer than --grace-s")
+    heartbeat_s, grace_s, lease_s = arguments.heartbeat_s, arguments.grace_s, arguments.lease_s
+    if grace_s <= heartbeat_s:
+        parser.error(f"--grace-s must be longer than --heartbeat-s ({heartbeat_s:g}), found {grace_s:g}")
+    if lease_s <= grace_s:
+        parser.error(f"--lease-s must be longer than --grace-s ({grace_s:g}), found {lease_s:g}")
     return arguments
 
 

@@ -217,11 +217,12 @@ async def test_patch_and_replace(setpoint: Setpoint, tmp_path: Path) -> None:
 
 
 def editor(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An editor that changes the file as a shell script says; $1 is the file."""
+    """An editor that changes the file as a shell script says; $1 is the file. What is kept of it is kept in `folder`."""
     path = folder / "editor"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("SETPOINT_EDITOR", str(path))
+    monkeypatch.setenv("TMPDIR", str(folder))
 
 
 async def test_edit(setpoint: Setpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +243,7 @@ async def test_an_edit_that_is_refused_is_shown_again_with_the_reason(
     editor(tmp_path, f'cp "$1" {tmp_path}/seen; sed -i "s/a: b/a: 3/" "$1"', monkeypatch)
     refused = await setpoint("edit", "cm/wrong", ok=False)
     assert refused.status == 1
-    assert "your changes are kept in" in refused.err
+    assert f"your changes are kept in {tmp_path}/setpoint-edit-wrong-" in refused.err
     assert "# " in (tmp_path / "seen").read_text()
     assert "data.a: must be a string, found 3" in (tmp_path / "seen").read_text()
 

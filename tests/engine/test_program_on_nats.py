@@ -143,10 +143,11 @@ async def test_a_program_that_waits_for_its_server_can_be_stopped(launch: Launch
     ("arguments", "message"),
     [
         (("--nats", "nats://hub:notaport"), "cannot reach the NATS server at nats://hub:notaport"),
-        (("--grace-s", "0.5"), "--grace-s must be longer than --heartbeat-s"),
+        (("--grace-s", "0.5"), "--grace-s must be longer than --heartbeat-s (0.75), found 0.5"),
+        (("--grace-s", "30"), "--lease-s must be longer than --grace-s (30), found 15"),
         (("--heartbeat-s", "never"), "--heartbeat-s"),
     ],
-    ids=["no address", "a grace without a heartbeat", "no number"],
+    ids=["no address", "a grace without a heartbeat", "a lease without a grace", "no number"],
 )
 async def test_what_cannot_start_says_so_without_a_traceback(
     launch: Launch, arguments: tuple[str, ...], message: str
