@@ -1,8 +1,10 @@
 """Removes the control groups that a machine's agent made, after its processes were killed.
 
 An agent removes its groups when it leaves in order. A machine that loses its power cannot, and on a host that goes on
-its empty groups would stay. Agents make theirs as `…/setpoint/NAME/…` in each hierarchy, so the groups of a machine
-are known by the processes that it has.
+its empty groups would stay, and cost the kernel time whenever it makes another. Agents make theirs as
+`…/setpoint/NAME/…` in each hierarchy, so the groups of a machine are known by the processes that it has.
+
+It is a part of `machine_init`, and uses the standard library only.
 
 Reads: `/proc/PID/cgroup`, `/proc/self/mountinfo`. Writes: removes empty groups below `setpoint/NAME`.
 Never: touches a group that no process of the machine was in, or that still has processes.
@@ -11,10 +13,9 @@ Never: touches a group that no process of the machine was in, or that still has 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
-
-from proto.clock import Clock
 
 _FOLDER = "setpoint"
 _EMPTY_WITHIN_S = 1.0
@@ -39,12 +40,12 @@ def bases_of(pids: Iterable[int]) -> frozenset[Path]:
     return frozenset(bases)
 
 
-async def remove(bases: Iterable[Path], clock: Clock) -> None:
+def remove(bases: Iterable[Path]) -> None:
     """Remove the folders with all groups in them; the kernel lets go of a killed process's group a moment later."""
-    deadline_s = clock.monotonic_s() + _EMPTY_WITHIN_S
+    deadline_s = time.monotonic() + _EMPTY_WITHIN_S
     for base in bases:
-        while base.exists() and not _remove_empty(base) and clock.monotonic_s() < deadline_s:
-            await clock.sleep(_RETRY_S)
+        while base.exists() and not _remove_empty(base) and time.monotonic() < deadline_s:
+            time.sleep(_RETRY_S)
 
 
 def _base(path: str) -> str:

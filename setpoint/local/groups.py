@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Self
 
 from proto.clock import Clock, SystemClock
-from setpoint.local import control_groups
 from setpoint.local.errors import LocalError
 from setpoint.local.process_tree import ProcessTree, Program
 
@@ -66,10 +65,8 @@ class TreeMachine:
         return await self._tree.processes()
 
     async def kill_all(self) -> None:
-        """Kill every process (SIGKILL), and remove the control groups that nobody is left to remove."""
-        bases = control_groups.bases_of(await self._tree.processes())
+        """Kill every process (SIGKILL)."""
         await self._tree.kill_all()
-        await control_groups.remove(bases, self._clock)
 
     async def power_off(self, grace_s: float) -> None:
         """First the workloads end, so that the supervisor sees how; then everything else; then it is dark."""

@@ -1,6 +1,7 @@
 """The first process of a machine on this host: everything the machine runs descends from it.
 
-It is a program of its own, run as `python -I -S machine_init.py [--own-network]`, and uses the standard library only.
+It is a program of its own, run as `python -I -S machine_init.py [--own-network]`, and uses the standard library only
+(and `control_groups`, which does the same).
 As a *child subreaper* it becomes the parent of every orphan below it, so that no process of the machine can leave its
 tree, whatever it forks, whichever session it opens and whoever of its parents is killed. That makes "all processes of
 this machine" an exact set, without root and without cgroups: what the power switch, the freeze and the final clean-up
@@ -9,7 +10,7 @@ of a machine need. With `--own-network` it also opens a network namespace, which
 Reads: requests, one JSON object a line, from its standard input (`{"id": 1, "do": "start", "argv": […], …}`).
 Writes: one answer a request (`{"id": 1, "pid": 42}`, or `{"id": 1, "error": "…"}`) and `{"exited": pid, "code": n}`
 for each program it started. The end of the input is the pulled plug: its owner is gone, even by `kill -9`, so it
-kills everything below itself and exits.
+kills everything below itself, removes the control groups that this leaves empty, and exits.
 Never: decides anything by itself, or touches a process that does not descend from it.
 """
 
@@ -26,6 +27,11 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parents[2]))
+
+from setpoint.local import control_groups
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
@@ -187,16 +193,22 @@ class Init:
         return {"pids": sorted(frozen)}
 
     def _kill_all(self, _request: dict[str, Any]) -> dict[str, Any]:
-        """Kill in rounds until nothing lives below; a process stuck in the kernel is named, not waited for forever."""
+        """Kill in rounds until nothing lives below; a process stuck in the kernel is named, not waited for forever.
+
+        Nobody is left then who would remove the control groups of the dead.
+        """
         killed: set[int] = set()
+        groups: set[Path] = set()
         deadline = time.monotonic() + ALL_GONE_WITHIN_S
         while (living := descendants(os.getpid())) and time.monotonic() < deadline:
+            groups.update(control_groups.bases_of(living))
             for pid in living:
                 _send(pid, signal.SIGKILL)
             killed.update(living)
             time.sleep(ROUND_S)
             self._reap()
         self._reap()
+        control_groups.remove(groups)
         return {"pids": sorted(killed), "left": living}
 
 

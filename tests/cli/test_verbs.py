@@ -217,7 +217,7 @@ async def test_patch_and_replace(setpoint: Setpoint, tmp_path: Path) -> None:
 
 
 def editor(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An editor that changes the file as a shell script says; $1 is the file. What is kept of it is kept in `folder`."""
+    """An editor that changes the file as a shell script says; $1 is the file. What is kept is kept in `folder`."""
     path = folder / "editor"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from setpoint.local.control_groups import bases_of
 from tests.waiting import eventually
 
 STORY = (
@@ -73,9 +74,13 @@ class Demo:
         found = re.search(r"on the bridge (sp\d+)", self.said)
         return found[1] if found else ""
 
-    def processes(self) -> list[str]:
-        """Command lines of all processes that have to do with this demo, workloads by their environment."""
-        return [line for pid in Path("/proc").glob("[0-9]*") if str(self.folder) in (line := all_words(pid))]
+    def processes(self) -> list[Path]:
+        """All processes that have to do with this demo, workloads by their environment."""
+        return [process for process in Path("/proc").glob("[0-9]*") if str(self.folder) in all_words(process)]
+
+    def control_groups(self) -> frozenset[Path]:
+        """The folders of its machines' groups, in every hierarchy."""
+        return bases_of(int(process.name) for process in self.processes())
 
     def links(self) -> list[str]:
         return [name for _, name in socket.if_nameindex() if name.split("-")[0] == self.bridge()]
@@ -159,13 +164,16 @@ async def test_impatience_does_not_cut_the_cleaning_short(demos: Demos) -> None:
     leaves_nothing(demo)
 
 
-async def test_even_kill_9_leaves_no_process(demos: Demos) -> None:
+async def test_even_kill_9_leaves_no_process_and_no_control_group(demos: Demos) -> None:
     demo = await demos.start()
     await demo.reaches("all 10 answer")
     assert len(demo.processes()) > 10
+    groups = demo.control_groups()
+    assert groups or os.geteuid() != 0
     demo.process.kill()
     await demo.status()
     await eventually(lambda: demo.processes() == [], what="everything dies with its owner")
+    await eventually(lambda: [group for group in groups if group.exists()] == [], what="the groups are removed")
 
 
 @pytest.mark.parametrize(
