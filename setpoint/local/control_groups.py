@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _FOLDER = "setpoint"
-_EMPTY_WITHIN_S = 1.0
+_EMPTY_WITHIN_S = 5.0
 _RETRY_S = 0.02
 
 

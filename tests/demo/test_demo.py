@@ -169,7 +169,6 @@ async def test_even_kill_9_leaves_no_process_and_no_control_group(demos: Demos) 
     await demo.reaches("all 10 answer")
     assert len(demo.processes()) > 10
     groups = demo.control_groups()
-    assert groups or os.geteuid() != 0
     demo.process.kill()
     await demo.status()
     await eventually(lambda: demo.processes() == [], what="everything dies with its owner")
