@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def shell_waits_for(word: Path) -> str:
+    """What a program's shell does until the test makes that file."""
+    return f"until [ -e {word} ]; do sleep 0.02; done"
 
 
 async def eventually(

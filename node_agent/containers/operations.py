@@ -91,8 +91,8 @@ class Operations:
         files = self._storage.prepare_pod(step.id.pod_uid, folder_owner(pod))
         mounts = await self._volumes.mounts_of(step.id.pod_uid, launch.volumes, _group(pod))
         if launch.message_path:
-            own = (str(self._messages.file_for(step.id)), launch.message_path, False)
-            mounts = tuple(sorted((*mounts, own), key=lambda mount: place_of(mount[1])))
+            mounts = (*mounts, (str(self._messages.file_for(step.id)), launch.message_path, False))
+        deepest_last = tuple(sorted(mounts, key=lambda mount: place_of(mount[1])))
         env = await self._env(launch.env, launch.security.uid)
         spec = ContainerSpec(
             id=str(step.id),
@@ -112,7 +112,7 @@ class Operations:
             level=launch.level,
             oom_score_adj=launch.oom_score_adj,
             stop_signal=launch.stop_signal,
-            security=launch.security._replace(mounts=mounts),
+            security=launch.security._replace(mounts=deepest_last),
             stdin=launch.stdin,
             stdin_once=launch.stdin_once,
             tty=launch.tty,

@@ -25,14 +25,14 @@ from proto.quantity import in_units
 _PODS = "pods"
 
 
-def lack_of_room(pod: Pod, room: Mapping[str, int], host: Host) -> Eviction | None:
-    """Why there is too little room for the pod in what others leave; None if there is enough, or if it is critical.
+def lack_of_room(pod: Pod, asked: Mapping[str, int], room: Mapping[str, int], host: Host) -> Eviction | None:
+    """Why others leave too little room for what the pod asks for; None if there is enough, or if it is critical.
 
     What the node does not offer at all is not its to judge (Kubernetes: the same).
     """
     if critical(pod):
         return None
-    for name, count in amounts(pod).items():
+    for name, count in asked.items():
         if count > room.get(name, count) and count:
             capacity = in_units(name, host.allocatable[name])
             return Eviction(

@@ -9,7 +9,7 @@ Source: Kubernetes `pkg/kubelet/kuberuntime` (getTerminationMessage), `pkg/kubel
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +66,7 @@ def unread_messages(
         source
         for container in asking
         for state in by_name.get(container.name, ())[-_LIVES_TOLD:]
-        if state.id not in known
-        for source in _sources(container, state, told.get(container.name))
+        if state.id not in known and (source := _source(container, state, told.get(container.name))) is not None
     )
 
 
@@ -79,16 +78,16 @@ def _falls_back(container: Container) -> bool:
     return container.termination_message_policy == "FallbackToLogsOnError"
 
 
-def _sources(container: Container, state: ContainerState, told: ContainerStatus | None) -> Iterator[MessageSource]:
+def _source(container: Container, state: ContainerState, told: ContainerStatus | None) -> MessageSource | None:
+    """Where the message of a life may be that has ended and was not told of yet, if it can have one."""
     life, key = observed_life(state), parse_container_id(state.id)
     if life is None or key is None or life.ending is None:
-        return
+        return None
     if told is not None and told_message(told, life) is not None:
-        return
+        return None
     log = state.log_path if _falls_back(container) and life.ending.exit_code != 0 else None
     path = message_place(container)
-    if path or log is not None:
-        yield MessageSource(key, path, log)
+    return MessageSource(key, path, log) if path or log is not None else None
 
 
 def share_bytes(pod: Pod) -> int:

@@ -23,7 +23,7 @@ from proto.objects.container import Container, ResourceRequirements
 from proto.objects.core import ResourceList
 from proto.objects.meta import Condition, evolve, with_condition
 from proto.objects.pod_status import PodStatus
-from proto.quantity import cpu_millis, format_bytes, format_cpu, whole
+from proto.quantity import format_bytes, format_cpu, in_units
 
 PENDING, IN_PROGRESS = RESIZE_CONDITIONS
 RETRY_S = 5.0
@@ -106,11 +106,11 @@ def _refusal(view: PodView, running: Mapping[str, ContainerState]) -> tuple[str,
     containers = (*sidecars(view.pod), *view.pod.spec.containers)
     wanted = {container.name: limits_of(container.resources, view.host) for container in containers}
     before = {**wanted, **{name: state.limits for name, state in running.items() if name in wanted}}
-    for name, units, field in (("cpu", cpu_millis, "cpu_request_millis"), ("memory", whole, "memory_request_bytes")):
+    for name, field in (("cpu", "cpu_request_millis"), ("memory", "memory_request_bytes")):
         asked = sum(getattr(each, field) or 0 for each in wanted.values())
         if asked <= sum(getattr(each, field) or 0 for each in before.values()):
             continue
-        most = units(view.host.allocatable.get(name, "0"))
+        most = in_units(name, view.host.allocatable.get(name, "0"))
         if asked > most:
             shown = f"requested: {_amount(name, asked)}, capacity: {_amount(name, most)}"
             return INFEASIBLE, f"Node didn't have enough capacity: {name}, {shown}"

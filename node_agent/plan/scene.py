@@ -69,9 +69,9 @@ class Scene:
 def scene_of(view: PodView, now: datetime) -> Scene:
     """The pod as it stands."""
     states = by_container(view.states)
-    lives = _lives(view, states, now)
-    running = {name: known[-1] for name, known in states.items() if known[-1].running}
     reported = {status.name: status for status in _reported(view)}
+    lives = _lives(view, states, reported, now)
+    running = {name: known[-1] for name, known in states.items() if known[-1].running}
     health = {}
     for container in all_containers(view.pod):
         known = lives[container.name]
@@ -225,9 +225,13 @@ def _reported(view: PodView) -> tuple[ContainerStatus, ...]:
     return (*view.reported.init_container_statuses, *view.reported.container_statuses)
 
 
-def _lives(view: PodView, states: Mapping[str, tuple[ContainerState, ...]], now: datetime) -> Lives:
+def _lives(
+    view: PodView,
+    states: Mapping[str, tuple[ContainerState, ...]],
+    reported: Mapping[str, ContainerStatus],
+    now: datetime,
+) -> Lives:
     """Every container's history."""
-    reported = {status.name: status for status in _reported(view)}
     said = Said(view.messages, share_bytes(view.pod))
     return {
         name: history(states.get(name, ()), view.failed.get(name), reported.get(name), now, said)

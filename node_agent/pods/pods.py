@@ -164,7 +164,7 @@ class Pods:
             return
         if problem := self.refusal(work.pod):
             work.evict(Eviction(problem))
-        elif lack := lack_of_room(work.pod, self._room.for_new(work.uid), self._host):
+        elif lack := lack_of_room(work.pod, work.amounts, self._room.for_new(work.uid), self._host):
             work.evict(lack)
 
     def unassign(self, uid: str) -> None:

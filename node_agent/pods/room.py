@@ -15,6 +15,8 @@ from node_agent.pods.work import PodWork
 from proto.phases import ENDED
 from proto.quantity import in_units
 
+_NOTHING: Mapping[str, int] = {}
+
 
 class Room:
     """Counts what is asked for, of each resource that the node offers."""
@@ -69,6 +71,3 @@ class _Tally:
     def _give(self, amounts: Mapping[str, int], sign: int) -> None:
         for name in amounts.keys() & self._left.keys():
             self._left[name] += sign * amounts[name]
-
-
-_NOTHING: Mapping[str, int] = {}

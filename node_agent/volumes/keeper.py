@@ -15,7 +15,6 @@ from node_agent.storage.port import Storage, StorageFailure
 from node_agent.storage.spaces import mount_memory
 from node_agent.volumes.atomic_files import write_files
 from node_agent.volumes.places import WrongPlace, host_place
-from proto.paths import place_of
 
 Mount = tuple[str, str, bool]
 """What is mounted where, and whether it may only be read."""
@@ -67,7 +66,7 @@ class VolumeKeeper:
     def _make(self, uid: str, volumes: Volumes, group: int) -> tuple[Mount, ...]:
         places = {name: self._place(uid, name, content, group) for name, content in volumes.contents.items()}
         mounts = []
-        for mount in sorted(volumes.mounts, key=lambda mount: place_of(mount.path)):
+        for mount in volumes.mounts:
             source = places[mount.volume]
             if mount.sub_path:
                 source = self._part(mount.volume, source, mount.sub_path, volumes.contents[mount.volume])

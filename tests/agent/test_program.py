@@ -21,7 +21,7 @@ from proto.subjects import node_down
 from setpoint.local.nats_server import NatsOptions, NatsServer
 from tests.agent.cluster import NODE, ScriptedHub
 from tests.agent.pods import pod
-from tests.waiting import eventually
+from tests.waiting import eventually, shell_waits_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -168,7 +168,7 @@ async def test_a_killed_agent_is_followed_by_one_that_knows_everything(
     await agent.start()
     first = hub.holder
     await hub.assign(pod("web", shell("exec sleep 100")))
-    await hub.assign(pod("job", shell(f"until [ -e {word} ]; do sleep 0.02; done; exit 7"), restartPolicy="Never"))
+    await hub.assign(pod("job", shell(f"{shell_waits_for(word)}; exit 7"), restartPolicy="Never"))
     await hub.running("u-web")
     await hub.running("u-job")
     await agent.end(signal.SIGKILL)

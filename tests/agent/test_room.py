@@ -77,5 +77,6 @@ def test_a_pod_that_was_bound_without_the_scheduler_may_find_no_room(
     room = Room(HOST)
     for number, asked in enumerate(beside):
         room.note(work(f"beside-{number}", **asked))
-    lack = lack_of_room(work("web", **wanted).pod, room.for_new("u-web"), HOST)
+    web = work("web", **wanted)
+    lack = lack_of_room(web.pod, web.amounts, room.for_new("u-web"), HOST)
     assert (lack.message if lack else "") == (words and f"Pod was rejected: Node didn't have enough resource: {words}")

@@ -12,15 +12,10 @@ from typing import Any
 import pytest
 
 from tests.supervisor.rig import Rig, alive
-from tests.waiting import eventually
+from tests.waiting import eventually, shell_waits_for
 
 COUNTING = "i=0; while :; do echo $i; i=$((i+1)); done"
 STEADILY = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
-
-
-def until(word: Path) -> str:
-    """What a shell does until the test says so."""
-    return f"until [ -e {word} ]; do sleep 0.02; done"
 
 
 async def test_exit_codes_wait_for_the_next_agent(rig: Rig) -> None:
@@ -50,7 +45,7 @@ async def test_a_killed_supervisor_costs_no_line_and_no_restart(rig: Rig, script
 
 async def test_half_a_line_survives_the_supervisor(grouped: Rig, tmp_path: Path) -> None:
     word = tmp_path / "word"
-    await grouped.start_shell("a", f"printf half; {until(word)}; echo way; sleep 100")
+    await grouped.start_shell("a", f"printf half; {shell_waits_for(word)}; echo way; sleep 100")
     folder = grouped.place.state_dir / "containers" / "a"
     await eventually(lambda: any(file.read_bytes() == b"half" for file in folder.glob("stdout.pending*")))
     await grouped.kill()
@@ -79,7 +74,7 @@ async def test_an_adopted_process_is_stopped_with_all_it_forked(rig: Rig) -> Non
 
 async def test_an_end_that_nobody_saw_is_unknown(rig: Rig, tmp_path: Path) -> None:
     word = tmp_path / "word"
-    await rig.start_shell("a", f"{until(word)}; exit 7")
+    await rig.start_shell("a", f"{shell_waits_for(word)}; exit 7")
     pid = (await rig.listed("a"))["pid"]
     await rig.kill()
     word.touch()
@@ -91,7 +86,7 @@ async def test_an_end_that_nobody_saw_is_unknown(rig: Rig, tmp_path: Path) -> No
 
 async def test_what_a_dead_container_left_behind_is_killed_at_adoption(rig: Rig, tmp_path: Path) -> None:
     word = tmp_path / "word"
-    await rig.start_shell("a", f"(setsid sh -c 'echo $$; exec sleep 100' &) ; {until(word)}; exit 7")
+    await rig.start_shell("a", f"(setsid sh -c 'echo $$; exec sleep 100' &) ; {shell_waits_for(word)}; exit 7")
     (daemon,) = await eventually(lambda: rig.text("a"))
     pid = (await rig.listed("a"))["pid"]
     await rig.kill()

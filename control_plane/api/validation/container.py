@@ -87,9 +87,10 @@ def _check_message_path(container: Container, path: str, problems: Problems) -> 
         return
     for index, mount in enumerate(container.volume_mounts):
         where = f"volumeMounts[{index}] is mounted at {mount.mount_path}"
-        if place_of(mount.mount_path) == place:
+        mounted = place_of(mount.mount_path)
+        if mounted == place:
             problems.invalid(path, given, f"must not be the place of a volume: {where}")
-        elif place_of(mount.mount_path).startswith(f"{place}/"):
+        elif mounted.startswith(f"{place}/"):
             problems.invalid(path, given, f"must not be above a volume, as it is a file: {where}")
 
 

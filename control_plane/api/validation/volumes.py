@@ -138,7 +138,7 @@ def check_mounts(mounts: Sequence[VolumeMount], volumes: Sequence[Volume], path:
     known: set[Any] = {volume.name for volume in volumes}
     seen: set[str] = set()
     for index, mount in enumerate(mounts):
-        own = f"{path}[{index}]"
+        own, place = f"{path}[{index}]", place_of(mount.mount_path)
         if not mount.name:
             problems.required(f"{own}.name")
         elif mount.name not in known:
@@ -147,12 +147,12 @@ def check_mounts(mounts: Sequence[VolumeMount], volumes: Sequence[Volume], path:
             problems.required(f"{own}.mountPath")
         elif not mount.mount_path.startswith("/"):
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must be an absolute path")
-        elif place_of(mount.mount_path) in seen:
+        elif place in seen:
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must be unique")
-        elif place_of(mount.mount_path) == "/":
+        elif place == "/":
             problems.invalid(f"{own}.mountPath", mount.mount_path, "must not be the root of the file system")
         problems.no_nul(f"{own}.mountPath", mount.mount_path)
-        seen.add(place_of(mount.mount_path))
+        seen.add(place)
         _check_part(mount, own, problems)
 
 
